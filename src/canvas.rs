@@ -1,0 +1,228 @@
+//! The only pixel types that cross rooms: an 8-bit RGB picture, a plane of `f32`, and their size.
+
+use std::path::Path;
+
+use fast_image_resize as fir;
+
+use crate::error::{Error, Result};
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Size {
+    /// Pixels in a row, left to right.
+    pub width: usize,
+    /// Rows, top to bottom.
+    pub height: usize,
+}
+
+impl Size {
+    /// A size of `width` by `height` pixels.
+    pub const fn new(width: usize, height: usize) -> Self {
+        Self { width, height }
+    }
+
+    /// How many pixels a picture of this size has.
+    pub const fn area(self) -> usize {
+        self.width * self.height
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// An 8-bit picture: sRGB-encoded R, G, B interleaved, row by row from the top-left corner, y down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canvas {
+    size: Size,
+    rgb: Vec<u8>,
+}
+
+impl Canvas {
+    /// A picture of one colour (R, G, B, 0–255).
+    pub fn filled(size: Size, rgb: [u8; 3]) -> Self {
+        Self { size, rgb: rgb.repeat(size.area()) }
+    }
+
+    /// Takes interleaved RGB bytes.
+    ///
+    /// # Panics
+    /// When `rgb` does not hold three bytes a pixel: that is a bug of the caller, never a matter of input.
+    pub fn from_rgb8(size: Size, rgb: Vec<u8>) -> Self {
+        assert_eq!(rgb.len(), size.area() * 3, "an RGB8 picture of {size} has three bytes a pixel");
+        Self { size, rgb }
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Pixels in a row.
+    pub fn width(&self) -> usize {
+        self.size.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.size.height
+    }
+
+    /// All bytes, R, G, B interleaved, row by row.
+    pub fn as_rgb8(&self) -> &[u8] {
+        &self.rgb
+    }
+
+    /// All bytes, to be written.
+    pub fn as_rgb8_mut(&mut self) -> &mut [u8] {
+        &mut self.rgb
+    }
+
+    /// Gives the bytes away.
+    pub fn into_rgb8(self) -> Vec<u8> {
+        self.rgb
+    }
+
+    /// R, G, B at column `x`, row `y`.
+    ///
+    /// # Panics
+    /// When the place lies outside the picture.
+    pub fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
+        let at = (y * self.size.width + x) * 3;
+        [self.rgb[at], self.rgb[at + 1], self.rgb[at + 2]]
+    }
+
+    /// The picture at another size, Lanczos-3 filtered on the encoded values (as PIL does).
+    pub fn resized(&self, size: Size) -> Self {
+        if size == self.size {
+            return self.clone();
+        }
+        let filter = fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3);
+        let rgb = resize(&self.rgb, self.size, size, fir::PixelType::U8x3, filter);
+        Self { size, rgb }
+    }
+
+    /// Reads a PNG or JPEG file. Grey is widened, alpha is dropped, 16 bits are rounded to 8.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the file cannot be read or decoded.
+    pub fn open(path: &Path) -> Result<Self> {
+        let picture = image::ImageReader::open(path)
+            .and_then(|reader| reader.with_guessed_format())
+            .map_err(|e| Error::input(path, format!("cannot read the picture: {e}")))?
+            .decode()
+            .map_err(|e| Error::input(path, format!("cannot decode the picture: {e}")))?
+            .into_rgb8();
+        let size = Size::new(picture.width() as usize, picture.height() as usize);
+        Ok(Self { size, rgb: picture.into_raw() })
+    }
+
+    /// The picture as the bytes of a PNG file (8-bit RGB, deterministic).
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when the codec refuses a picture that we made.
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        use image::ImageEncoder as _;
+        let mut bytes = Vec::new();
+        image::codecs::png::PngEncoder::new(&mut bytes)
+            .write_image(
+                &self.rgb,
+                self.size.width as u32,
+                self.size.height as u32,
+                image::ExtendedColorType::Rgb8,
+            )
+            .map_err(|e| Error::Bug(format!("png encoder: {e}")))?;
+        Ok(bytes)
+    }
+}
+
+/// One `f32` a pixel, row by row from the top-left corner: a depth map, a mask, a coverage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plane {
+    size: Size,
+    values: Vec<f32>,
+}
+
+/// Relative inverse depth: large is near. What range it has is said where it is made.
+pub type DepthMap = Plane;
+
+impl Plane {
+    /// A plane of one value.
+    pub fn filled(size: Size, value: f32) -> Self {
+        Self { size, values: vec![value; size.area()] }
+    }
+
+    /// Takes row-major values.
+    ///
+    /// # Panics
+    /// When `values` does not hold one value a pixel: a bug of the caller.
+    pub fn from_values(size: Size, values: Vec<f32>) -> Self {
+        assert_eq!(values.len(), size.area(), "a plane of {size} has one value a pixel");
+        Self { size, values }
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// All values, row by row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// All values, to be written.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// The plane at another size, bilinear (area-weighted when shrinking).
+    pub fn resized(&self, size: Size) -> Self {
+        if size == self.size {
+            return self.clone();
+        }
+        let filter = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
+        let bytes: Vec<u8> = self.values.iter().flat_map(|v| v.to_ne_bytes()).collect();
+        let out = resize(&bytes, self.size, size, fir::PixelType::F32, filter);
+        let values = out.as_chunks::<4>().0.iter().map(|b| f32::from_ne_bytes(*b)).collect();
+        Self { size, values }
+    }
+}
+
+/// Resizes raw pixel bytes; both sizes are our own, so a refusal of the library is a bug.
+fn resize(bytes: &[u8], from: Size, to: Size, pixel: fir::PixelType, filter: fir::ResizeAlg) -> Vec<u8> {
+    let expect = "sizes and pixel type agree with the buffers";
+    // The buffer must be aligned for the pixel type, which a Vec<u8> of ours need not be.
+    let mut source = fir::images::Image::new(from.width as u32, from.height as u32, pixel);
+    source.buffer_mut().copy_from_slice(bytes);
+    let mut target = fir::images::Image::new(to.width as u32, to.height as u32, pixel);
+    let options = fir::ResizeOptions::new().resize_alg(filter).use_alpha(false);
+    fir::Resizer::new().resize(&source, &mut target, &options).expect(expect);
+    target.into_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resizing_a_constant_keeps_it() {
+        let canvas = Canvas::filled(Size::new(7, 5), [10, 200, 30]).resized(Size::new(16, 9));
+        assert_eq!(canvas.size(), Size::new(16, 9));
+        assert!(canvas.as_rgb8().chunks(3).all(|p| p == [10, 200, 30]));
+        let plane = Plane::filled(Size::new(3, 3), 0.25).resized(Size::new(8, 2));
+        assert!(plane.values().iter().all(|v| (v - 0.25).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_png_reads_back_as_it_was_written() {
+        let size = Size::new(5, 3);
+        let canvas = Canvas::from_rgb8(size, (0..45).map(|i| i as u8 * 5).collect());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        std::fs::write(&path, canvas.to_png().unwrap()).unwrap();
+        assert_eq!(Canvas::open(&path).unwrap(), canvas);
+    }
+}

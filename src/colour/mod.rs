@@ -1,0 +1,1 @@
+//! Colour coherence, contrast and sharpness of 8-bit pictures.

@@ -1,0 +1,1 @@
+//! Depth of a picture: from a network, from a reference picture, or flat.

@@ -1,0 +1,1 @@
+//! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.

@@ -1,0 +1,1 @@
+//! Pictures become a video file, and a video file pictures.

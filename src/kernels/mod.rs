@@ -1,0 +1,1 @@
+//! The CPU operations that decide speed. Nobody else knows how they work.

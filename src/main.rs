@@ -1,0 +1,3 @@
+//! Parses arguments, runs, maps the error to an exit code; nothing else.
+
+fn main() {}

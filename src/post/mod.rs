@@ -1,0 +1,1 @@
+//! What comes after the store: interpolation and deflicker.

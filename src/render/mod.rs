@@ -1,0 +1,1 @@
+//! The frame loop, its state, and the store with its journal.

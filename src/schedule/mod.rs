@@ -1,0 +1,5 @@
+//! The language: text becomes a checked tree, or a list of diagnostics.
+
+pub mod diagnostic;
+pub mod expr;
+pub mod span;

@@ -1,0 +1,3 @@
+//! A checked film becomes plain numbers for any frame: no pixels, no tensors.
+
+pub mod frame;

@@ -1,0 +1,15 @@
+//! Data made by running Deforum itself.
+
+mod motion;
+mod schedules;
+
+use std::path::Path;
+
+use crate::Case;
+
+/// All cases of the folder.
+pub fn discover(folder: &Path) -> Vec<Case> {
+    let mut cases = schedules::discover(folder);
+    cases.extend(motion::discover(folder));
+    cases
+}
