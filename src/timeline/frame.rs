@@ -203,14 +203,14 @@ pub enum NoiseKind {
 pub struct SamplingParams {
     /// Model folder; `None` is the embedded model.
     pub model: Option<String>,
-    /// Sampler's name as the language writes it (`euler_a`, `dpmpp_2m`).
-    pub sampler: String,
-    /// Spacing of the noise levels (`karras`, `uniform`).
-    pub spacing: String,
-    /// Steps from pure noise; img2img runs its share of them.
-    pub steps: u32,
-    /// Classifier-free guidance scale.
-    pub guidance: f64,
+    /// Sampler's name as the language writes it (`euler_a`, `dpmpp_2m`); `None` is what suits the model.
+    pub sampler: Option<String>,
+    /// Spacing of the noise levels (`karras`, `uniform`); `None` is what suits the model.
+    pub spacing: Option<String>,
+    /// Steps from pure noise, of which img2img runs its share; `None` is what suits the model.
+    pub steps: Option<u32>,
+    /// Classifier-free guidance scale; `None` is what suits the model.
+    pub guidance: Option<f64>,
     /// Share of the picture underneath that is kept, 0 to 1 (denoise = 1 - strength). At a cut with an
     /// init picture this is `init_strength`.
     pub strength: f64,
