@@ -1,7 +1,42 @@
 //! kinora turns a keyframe score (`film.kin`) into a finished film.
+//!
+//! Text becomes a timeline, a timeline becomes frame parameters, parameters drive one loop, the loop
+//! fills a store, and everything after the store is a pure function of it.
+//!
+//! ```text
+//! .kin text ─parse→ syntax ─check→ Film ─→ Timeline ─at(i)→ FrameParams (plain numbers)
+//! FrameParams + LoopState ─┬ depth, camera: depth of the previous frame → warp
+//!                          ├ colour, noise: match to the anchor, contrast, sharpen, noise
+//!                          ├ condition: reference or estimated depth → ControlNet residuals
+//!                          └ diffusion: encode → noised latent → sampler → decode → Canvas
+//! Canvas ─store→ PNG + journal line ─post→ deflicker → interpolate ─encode→ hidden file ─→ final name
+//! ```
+//!
+//! | room | what it is | may use |
+//! |---|---|---|
+//! | `schedule` | the language: text becomes a checked tree, or diagnostics | – |
+//! | `timeline` | a checked film becomes plain numbers for any frame | schedule |
+//! | `canvas` | the pixel types that cross rooms | – |
+//! | `models` | model folders, on disk or compiled in | – |
+//! | `kernels` | the CPU operations that decide speed | – |
+//! | `camera` | 2D and 3D warps | canvas, timeline's frame sections |
+//! | `colour` | coherence, contrast, sharpness | canvas, timeline's frame sections |
+//! | `noise` | every random number, noise pictures | canvas, timeline's frame sections |
+//! | `depth` | depth networks, reference depth | canvas, noise, kernels, models |
+//! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
+//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise |
+//! | `post` | interpolation, deflicker | canvas, encode |
+//! | `encode` | video files and pictures, in and out | canvas |
+//! | `progress` | what a run tells, and how it is stopped | – |
+//! | `error` | one error type and the exit codes | schedule's diagnostics |
+//! | `run` | the rooms wired together, one screen a command | all |
+//! | `cli` | arguments, one file a command | all |
+//!
+//! `tests/rooms.rs` holds this table against the code.
 
 pub mod camera;
 pub mod canvas;
+pub mod cli;
 pub mod colour;
 pub mod depth;
 pub mod diffusion;
@@ -11,6 +46,8 @@ pub mod kernels;
 pub mod models;
 pub mod noise;
 pub mod post;
+pub mod progress;
 pub mod render;
+pub mod run;
 pub mod schedule;
 pub mod timeline;

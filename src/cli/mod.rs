@@ -1,1 +1,100 @@
 //! Arguments, and one file per command. No algorithm lives here.
+
+mod args;
+mod batch;
+mod check;
+mod deflicker;
+mod frame_list;
+mod params;
+mod preview;
+mod render;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::args::{Args, Command};
+use crate::error::{Error, Result};
+use crate::progress::StopFlag;
+use crate::schedule::diagnostic::Diagnostics;
+use crate::schedule::report;
+
+/// Runs the program: parses the command line, does what it says, prints what went wrong.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            // A closed pipe behind `--help` is no error.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match dispatch(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Result<()> {
+    let stop = StopFlag::default();
+    match args.command {
+        Command::Render(command) => render::run(&command, &listening(stop)?),
+        Command::Check(command) => check::run(&command),
+        Command::Preview(command) => preview::run(&command, &listening(stop)?),
+        Command::Params(command) => params::run(&command),
+        Command::Deflicker(command) => deflicker::run(&command, &listening(stop)?),
+        Command::Batch(command) => batch::run(&command, &listening(stop)?),
+    }
+}
+
+/// Lets Ctrl-C set the flag: the first ends after the frame at hand, the second at the next step, the
+/// third at once.
+fn listening(stop: StopFlag) -> Result<StopFlag> {
+    let flag = stop.clone();
+    ctrlc::set_handler(move || match flag.ask() {
+        0 => eprintln!("\nstopping after this frame; press Ctrl-C again to stop at the next step"),
+        1 => eprintln!("\nstopping at the next step"),
+        // Nothing half-written is ever under a final name, so leaving here loses nothing.
+        #[allow(clippy::exit, reason = "the user insists")]
+        _ => std::process::exit(130),
+    })
+    .map_err(|e| Error::Bug(format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(stop)
+}
+
+/// Prints an error and its hint to stderr.
+pub(crate) fn complain(error: &Error) {
+    match error {
+        Error::Schedule(diagnostics) => {
+            show(diagnostics);
+            eprintln!("{}; nothing was loaded", diagnostics.summary());
+        }
+        error => {
+            eprintln!("error: {error}");
+            if let Some(hint) = error.hint() {
+                eprintln!("hint: {hint}");
+            }
+        }
+    }
+}
+
+/// Prints diagnostics with carets to stderr.
+pub(crate) fn show(diagnostics: &Diagnostics) {
+    let text = report::render(diagnostics, std::io::stderr().is_terminal());
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes to stdout; a reader that has gone away (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::output(std::path::Path::new("standard output"), e.to_string()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,1 +1,9 @@
 //! The frame loop, its state, and the store with its journal.
+//!
+//! The loop is a recurrence: each frame is painted over the moved frame before it. It knows motion,
+//! colour and noise, and nothing of models: what paints and what sees depth are the two seams.
+
+pub mod frame_loop;
+pub mod journal;
+pub mod seams;
+pub mod store;

@@ -1,0 +1,116 @@
+//! `kinora batch`: each film in a process of its own, so that nothing one does can harm another.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::ValueEnum as _;
+
+use crate::cli::args::BatchArgs;
+use crate::cli::print;
+use crate::error::{Error, Result};
+use crate::progress::{Stop, StopFlag};
+
+/// What came of a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed(Option<i32>),
+    NotStarted,
+}
+
+impl Outcome {
+    fn describe(self) -> String {
+        match self {
+            Self::Done => "done".to_owned(),
+            Self::NotStarted => "not started".to_owned(),
+            Self::Failed(Some(1)) => "failed: the film has errors".to_owned(),
+            Self::Failed(Some(2)) => "failed: wrong usage".to_owned(),
+            Self::Failed(Some(3)) => "failed: an input or a model cannot be used".to_owned(),
+            Self::Failed(Some(130)) => "interrupted; run the batch again to go on".to_owned(),
+            Self::Failed(Some(code)) => format!("failed with exit code {code}"),
+            Self::Failed(None) => "was killed".to_owned(),
+        }
+    }
+}
+
+/// Renders the films in turn and reports at the end.
+pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
+    let program = std::env::current_exe()
+        .map_err(|e| Error::Bug(format!("cannot find the program's own file: {e}")))?;
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Error::output(folder, format!("cannot make the folder: {e}")))?;
+    }
+    refuse_clashes(args)?;
+    let total = args.films.len();
+    let mut outcomes = Vec::with_capacity(total);
+    for (number, film) in (1..).zip(&args.films) {
+        if stop.get() != Stop::No {
+            outcomes.push(Outcome::NotStarted);
+            continue;
+        }
+        eprintln!("[{number}/{total}] {}", film.display());
+        outcomes.push(job(&program, film, args));
+    }
+    for (film, outcome) in args.films.iter().zip(&outcomes) {
+        print(&format!("{}: {}\n", film.display(), outcome.describe()))?;
+    }
+    let failed = outcomes.iter().filter(|o| matches!(o, Outcome::Failed(_))).count();
+    match failed {
+        _ if stop.get() != Stop::No => Err(Error::Interrupted),
+        0 => Ok(()),
+        _ => Err(Error::Batch { failed, total }),
+    }
+}
+
+/// One film in a process of its own. Its messages go to our stderr.
+fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
+    let mut command = Command::new(program);
+    command.arg("render").arg(film);
+    if let Some(out) = video(film, args) {
+        command.arg("-o").arg(out);
+    }
+    if args.draft {
+        command.arg("--draft");
+    }
+    if args.quiet {
+        command.arg("--quiet");
+    }
+    if let Some(device) = args.device.to_possible_value() {
+        command.arg("--device").arg(device.get_name());
+    }
+    match command.status() {
+        Ok(status) if status.success() => Outcome::Done,
+        Ok(status) => Outcome::Failed(status.code()),
+        Err(error) => {
+            eprintln!("error: cannot start the job: {error}");
+            Outcome::Failed(Some(4))
+        }
+    }
+}
+
+/// The video of a film when the batch has a folder for them.
+fn video(film: &Path, args: &BatchArgs) -> Option<PathBuf> {
+    let folder = args.out.as_ref()?;
+    Some(folder.join(film.file_stem().unwrap_or_default()).with_extension("mp4"))
+}
+
+/// Two films of the same name would write the same video.
+fn refuse_clashes(args: &BatchArgs) -> Result<()> {
+    let mut seen = std::collections::BTreeMap::new();
+    for film in &args.films {
+        let target = video(film, args).unwrap_or_else(|| film.clone());
+        if let Some(first) = seen.insert(target.clone(), film) {
+            return Err(Error::Usage {
+                message: format!(
+                    "{} and {} would both be rendered to {}",
+                    first.display(),
+                    film.display(),
+                    target.display()
+                ),
+                hint: Some("rename one of them, or render them in two batches".to_owned()),
+            });
+        }
+    }
+    Ok(())
+}

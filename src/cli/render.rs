@@ -1,0 +1,27 @@
+//! `kinora render`.
+
+use crate::cli::args::RenderArgs;
+use crate::cli::show;
+use crate::error::Result;
+use crate::progress::{self, StopFlag};
+use crate::run::project::Project;
+use crate::run::render::{RenderOptions, render};
+
+/// Renders a film.
+pub(crate) fn run(args: &RenderArgs, stop: &StopFlag) -> Result<()> {
+    let project = Project::open(&args.film)?;
+    show(&project.warnings);
+    let options = RenderOptions {
+        out: args.out.clone(),
+        frames: args.frames.as_ref().map(|list| (list.frames().clone(), list.text().to_owned())),
+        draft: args.draft,
+        fresh: args.fresh,
+        device: args.device.into(),
+    };
+    let progress = progress::for_stderr(args.quiet);
+    let report = render(&project, &options, &*progress, stop)?;
+    if !args.quiet {
+        eprint!("{report}");
+    }
+    Ok(())
+}

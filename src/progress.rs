@@ -1,0 +1,216 @@
+//! How a run tells what it does, and how it is told to stop.
+//!
+//! The only place that knows the progress-bar library. Callers report; whether a bar, log lines or
+//! nothing comes of it is decided once, at the start.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Receives what a run reports.
+pub trait Progress: Send + Sync {
+    /// A stage begins: `label` («diffusion»), how many frames it has and how many are there already.
+    fn begin(&self, label: &str, total: u64, done: u64);
+    /// Step `step` of `steps` within the frame that is being made.
+    fn step(&self, step: usize, steps: usize);
+    /// One more frame of the stage is finished.
+    fn frame(&self);
+    /// The stage is over.
+    fn end(&self);
+    /// A line the user should read, now.
+    fn say(&self, line: &str);
+}
+
+/// Reports nothing.
+#[derive(Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _label: &str, _total: u64, _done: u64) {}
+    fn step(&self, _step: usize, _steps: usize) {}
+    fn frame(&self) {}
+    fn end(&self) {}
+    fn say(&self, _line: &str) {}
+}
+
+/// A bar when stderr is a terminal, plain lines otherwise, nothing but warnings when `quiet`.
+pub fn for_stderr(quiet: bool) -> Box<dyn Progress> {
+    if quiet {
+        Box::new(Quiet)
+    } else if std::io::stderr().is_terminal() {
+        Box::new(Bar::default())
+    } else {
+        Box::new(Log::default())
+    }
+}
+
+/// Only what must be read.
+#[derive(Debug)]
+struct Quiet;
+
+impl Progress for Quiet {
+    fn begin(&self, _label: &str, _total: u64, _done: u64) {}
+    fn step(&self, _step: usize, _steps: usize) {}
+    fn frame(&self) {}
+    fn end(&self) {}
+    fn say(&self, line: &str) {
+        eprintln!("{line}");
+    }
+}
+
+/// A bar with steps, frames, rate and time left.
+#[derive(Default)]
+struct Bar {
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Bar {
+    fn with(&self, act: impl FnOnce(&ProgressBar)) {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            act(bar);
+        }
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, label: &str, total: u64, done: u64) {
+        let template = "{prefix:>12} {bar:32} {pos}/{len} frames  {per_sec}  {eta} left  {msg}";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style);
+        bar.set_prefix(label.to_owned());
+        bar.set_position(done);
+        // The rate must not count the frames that a resumed run finds finished.
+        bar.reset_eta();
+        bar.enable_steady_tick(Duration::from_millis(200));
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+    }
+
+    fn step(&self, step: usize, steps: usize) {
+        self.with(|bar| bar.set_message(format!("step {step}/{steps}")));
+    }
+
+    fn frame(&self) {
+        self.with(|bar| bar.inc(1));
+    }
+
+    fn end(&self) {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            bar.set_message("");
+            bar.abandon();
+        }
+    }
+
+    fn say(&self, line: &str) {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match bar.as_ref() {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+}
+
+/// Plain lines at 1, 2, 4, 8 … seconds and then every minute, so that a log stays readable.
+#[derive(Default)]
+struct Log {
+    state: Mutex<Option<LogState>>,
+}
+
+struct LogState {
+    label: String,
+    total: u64,
+    position: u64,
+    found: u64,
+    start: Instant,
+    next: Duration,
+}
+
+impl LogState {
+    fn line(&self) -> String {
+        let made = self.position - self.found;
+        let seconds = self.start.elapsed().as_secs_f64();
+        let each = seconds / made.max(1) as f64;
+        let left = each * self.total.saturating_sub(self.position) as f64;
+        format!(
+            "{}: {}/{} frames, {each:.2} s a frame, {} left",
+            self.label,
+            self.position,
+            self.total,
+            indicatif::HumanDuration(Duration::from_secs_f64(left.min(1e9)))
+        )
+    }
+}
+
+impl Progress for Log {
+    fn begin(&self, label: &str, total: u64, done: u64) {
+        eprintln!("{label}: {total} frames{}", if done > 0 { format!(", {done} already there") } else { String::new() });
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(LogState {
+            label: label.to_owned(),
+            total,
+            position: done,
+            found: done,
+            start: Instant::now(),
+            next: Duration::from_secs(1),
+        });
+    }
+
+    fn step(&self, _step: usize, _steps: usize) {}
+
+    fn frame(&self) {
+        if let Some(state) = self.state.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            state.position += 1;
+            let elapsed = state.start.elapsed();
+            if elapsed >= state.next {
+                eprintln!("{}", state.line());
+                state.next = elapsed + elapsed.clamp(Duration::from_secs(1), Duration::from_secs(60));
+            }
+        }
+    }
+
+    fn end(&self) {
+        if let Some(state) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            eprintln!("{}", state.line());
+        }
+    }
+
+    fn say(&self, line: &str) {
+        eprintln!("{line}");
+    }
+}
+
+/// How urgently a run should stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Not at all.
+    No,
+    /// When the frame at hand is finished.
+    AfterFrame,
+    /// At the next step; the frame at hand is given up.
+    Now,
+}
+
+/// The user's wish to stop; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct StopFlag {
+    asked: Arc<AtomicU8>,
+}
+
+impl StopFlag {
+    /// Asks once more: the first time to end after the frame, the second at the next step. Returns
+    /// how often it was asked before.
+    pub fn ask(&self) -> u8 {
+        self.asked.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// What the user wants.
+    pub fn get(&self) -> Stop {
+        match self.asked.load(Ordering::SeqCst) {
+            0 => Stop::No,
+            1 => Stop::AfterFrame,
+            _ => Stop::Now,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The loop: each frame is the frame before it, moved, held to the scene's colours, roughened and
+//! painted over.
+//!
+//! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
+//! contrast, sharpen, noise, condition, img2img, colour match. Deliberate differences: contrast clamps
+//! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
+//! painted frame, not to the second one's warp.
+
+use std::time::{Duration, Instant};
+
+use crate::camera;
+use crate::canvas::{Canvas, DepthMap, Size};
+use crate::colour;
+use crate::error::{Error, Result};
+use crate::noise;
+use crate::progress::{Progress, Stop, StopFlag};
+use crate::render::journal::Expected;
+use crate::render::seams::{PaintRequest, Painter, Sources};
+use crate::render::store::{Shelf, Store};
+use crate::timeline::frame::{
+    Camera, Coherence, ControlInput, DepthSource, FrameParams, FrameSource,
+};
+
+/// Time spent in each stage of the loop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StageTimes {
+    /// Frames painted.
+    pub frames: u32,
+    /// Seeing depth.
+    pub depth: Duration,
+    /// Moving the picture.
+    pub warp: Duration,
+    /// Colour match, contrast and sharpening.
+    pub colour: Duration,
+    /// Adding noise.
+    pub noise: Duration,
+    /// The diffusion model.
+    pub paint: Duration,
+    /// Waiting for the disk.
+    pub store: Duration,
+}
+
+/// What the loop carries from frame to frame. All of it can be had from the store again, so a
+/// resumed run goes on as if it had never stopped.
+#[derive(Clone, Debug, Default)]
+pub struct LoopState {
+    /// The previous frame's picture.
+    pub previous: Option<Canvas>,
+    /// The picture whose colours the scene is held to: its first painted frame.
+    pub anchor: Option<Canvas>,
+}
+
+/// What a frame needs beside its numbers.
+pub struct Studio<'a> {
+    /// Paints.
+    pub painter: &'a mut dyn Painter,
+    /// Pictures and depth.
+    pub sources: &'a mut dyn Sources,
+    /// Size of the film.
+    pub size: Size,
+    /// What it took.
+    pub times: StageTimes,
+}
+
+/// Times `work` into `total`.
+fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *total += start.elapsed();
+    result
+}
+
+impl Studio<'_> {
+    /// Makes one frame and advances `state`. `None` when `watch` asked to give up.
+    ///
+    /// # Errors
+    /// Whatever painter, depth or files refuse.
+    pub fn frame(
+        &mut self,
+        params: &FrameParams,
+        state: &mut LoopState,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Canvas>> {
+        if params.cut {
+            *state = LoopState::default();
+        }
+        let (init, depth) = self.underneath(params, state)?;
+        let hints = self.hints(params, depth.as_ref(), init.as_ref())?;
+        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
+        let painter = &mut *self.painter;
+        let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
+            return Ok(None);
+        };
+        self.times.frames += 1;
+        let painted = if independent(params) { painted } else { self.matched(params, painted, state) };
+        if state.anchor.is_none() {
+            state.anchor = Some(painted.clone());
+        }
+        state.previous = Some(painted.clone());
+        Ok(Some(painted))
+    }
+
+    /// The picture that is painted over, and the depth of what it shows.
+    fn underneath(
+        &mut self,
+        params: &FrameParams,
+        state: &LoopState,
+    ) -> Result<(Option<Canvas>, Option<DepthMap>)> {
+        let given = match (&params.source, &state.previous) {
+            (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => Some(path),
+            _ => None,
+        };
+        if let Some(path) = given {
+            let picture = self.sources.picture(path, self.size)?;
+            let depth = if wants_depth_hint(params) { Some(self.depth(params, &picture)?) } else { None };
+            return Ok((Some(picture), depth));
+        }
+        let Some(previous) = &state.previous else {
+            // Nothing is there yet: only a reference picture knows the depth of what will be painted.
+            let known = matches!(params.depth, DepthSource::Picture(_) | DepthSource::Flat);
+            let depth = if known && wants_depth_hint(params) {
+                let blank = Canvas::filled(self.size, [0; 3]);
+                Some(self.depth(params, &blank)?)
+            } else {
+                None
+            };
+            return Ok((None, depth));
+        };
+        self.moved(params, previous, state)
+    }
+
+    /// The previous frame, moved and prepared, and its depth moved with it.
+    fn moved(
+        &mut self,
+        params: &FrameParams,
+        previous: &Canvas,
+        state: &LoopState,
+    ) -> Result<(Option<Canvas>, Option<DepthMap>)> {
+        let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
+        let depth = if deep || wants_depth_hint(params) { Some(self.depth(params, previous)?) } else { None };
+        let warped = timed(&mut self.times.warp, || {
+            camera::warp(previous, &params.camera, params.border, depth.as_ref().filter(|_| deep))
+        });
+        // A reference picture is the depth of every frame; an estimate belongs to the picture it was
+        // made of, and moves with it.
+        let depth = match (&params.depth, depth) {
+            (DepthSource::Network(_), Some(depth)) if wants_depth_hint(params) => {
+                let relief = deep.then_some(&depth);
+                Some(timed(&mut self.times.warp, || {
+                    camera::warp_plane(&depth, &params.camera, params.border, relief)
+                }))
+            }
+            (_, depth) => depth,
+        };
+        Ok((Some(self.prepared(params, warped.canvas, state)), depth))
+    }
+
+    /// Colour, contrast, sharpness and noise of a moved picture.
+    fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &LoopState) -> Canvas {
+        let matched = self.matched(params, picture, state);
+        let sharpened = timed(&mut self.times.colour, || {
+            let contrasted = colour::contrast(matched, params.colour.contrast);
+            colour::sharpen(contrasted, &params.colour.sharpen)
+        });
+        timed(&mut self.times.noise, || {
+            noise::add(sharpened, &params.noise, params.sampling.seed.cast_unsigned())
+        })
+    }
+
+    /// The picture with the colours of the scene's anchor.
+    fn matched(&mut self, params: &FrameParams, picture: Canvas, state: &LoopState) -> Canvas {
+        match (&state.anchor, params.colour.coherence) {
+            (None, _) | (_, Coherence::None) => picture,
+            (Some(anchor), coherence) => {
+                timed(&mut self.times.colour, || colour::match_to(picture, anchor, coherence))
+            }
+        }
+    }
+
+    fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
+        let sources = &mut *self.sources;
+        timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
+    }
+
+    /// What each control is shown.
+    fn hints(
+        &mut self,
+        params: &FrameParams,
+        depth: Option<&DepthMap>,
+        init: Option<&Canvas>,
+    ) -> Result<Vec<Option<Canvas>>> {
+        let shown = |control: &ControlInput| match control {
+            ControlInput::Depth => Ok(depth.map(|depth| self.sources.hint(depth))),
+            ControlInput::Picture(path) => self.sources.picture(path, self.size).map(Some),
+        };
+        let hints = params.controls.iter().map(|c| &c.input).map(shown).collect::<Result<Vec<_>>>()?;
+        for (control, hint) in params.controls.iter().zip(&hints) {
+            // Only a first frame from text may go without: there is no picture to see depth in.
+            if hint.is_none() && init.is_some() {
+                return Err(Error::Bug(format!("control `{}` has nothing to show", control.name)));
+            }
+        }
+        Ok(hints)
+    }
+}
+
+/// Whether a control is shown the frame's depth.
+fn wants_depth_hint(params: &FrameParams) -> bool {
+    params.controls.iter().any(|control| control.input == ControlInput::Depth)
+}
+
+/// Whether the frame can be made without the frame before it.
+pub fn independent(params: &FrameParams) -> bool {
+    params.cut || matches!(params.source, FrameSource::Still(_))
+}
+
+/// One frame of a run: its numbers, what its journal entry must say, and whether it is there already.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The frame's numbers.
+    pub params: FrameParams,
+    /// What its journal entry must say.
+    pub expected: Expected,
+    /// It is in the store and right.
+    pub done: bool,
+}
+
+/// Makes every frame of `plan` that is not done, in order, and puts it on the shelf.
+///
+/// # Errors
+/// [`Error::Interrupted`] when the user asked to stop; whatever a frame's making says otherwise, with
+/// the frame's number.
+pub fn run(
+    plan: &[Planned],
+    store: &Store,
+    shelf: &Shelf,
+    studio: &mut Studio<'_>,
+    progress: &dyn Progress,
+    stop: &StopFlag,
+) -> Result<()> {
+    let mut state: Option<LoopState> = None;
+    let mut scene_start = 0;
+    for planned in plan {
+        let params = &planned.params;
+        if params.cut {
+            scene_start = params.frame;
+        }
+        if planned.done {
+            state = None;
+            continue;
+        }
+        if stop.get() != Stop::No {
+            return Err(Error::Interrupted);
+        }
+        let mut current = match state.take() {
+            Some(state) => state,
+            None => resumed(params, scene_start, store)?,
+        };
+        let mut watch = |step, steps| {
+            progress.step(step, steps);
+            stop.get() != Stop::Now
+        };
+        let made = studio.frame(params, &mut current, &mut watch).map_err(|e| at_frame(params.frame, e))?;
+        let Some(canvas) = made else { return Err(Error::Interrupted) };
+        let waiting = Instant::now();
+        shelf.put(params.frame, canvas, planned.expected.clone())?;
+        studio.times.store += waiting.elapsed();
+        progress.frame();
+        state = Some(current);
+    }
+    Ok(())
+}
+
+/// The state in front of a frame, out of the store.
+fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<LoopState> {
+    if independent(params) {
+        return Ok(LoopState::default());
+    }
+    let previous = Some(store.read(params.frame - 1)?);
+    let anchor = Some(store.read(scene_start)?);
+    Ok(LoopState { previous, anchor })
+}
+
+/// Errors of the model say at which frame they happened; errors that name a file are clear already.
+fn at_frame(frame: u32, error: Error) -> Error {
+    match error {
+        Error::Render { message, hint, .. } => Error::Render { frame, message, hint },
+        other => other,
+    }
+}

@@ -1,0 +1,53 @@
+//! What the loop needs and does not know: something that paints, and what the film's files show.
+
+use std::path::Path;
+
+use crate::canvas::{Canvas, DepthMap, Size};
+use crate::error::Result;
+use crate::timeline::frame::{DepthSource, FrameParams};
+
+/// What is to be painted.
+#[derive(Debug)]
+pub struct PaintRequest<'a> {
+    /// The frame's numbers.
+    pub params: &'a FrameParams,
+    /// Size of the picture.
+    pub size: Size,
+    /// The picture underneath, of that size; without one the picture comes from text alone.
+    pub init: Option<&'a Canvas>,
+    /// What each of `params.controls` is shown, in the same order; `None` where there is nothing to
+    /// show yet (the depth of a first frame that comes from text alone).
+    pub hints: Vec<Option<Canvas>>,
+}
+
+/// Paints over a picture. Real: a diffusion model. In tests and previews: nothing, or a pattern.
+pub trait Painter {
+    /// Paints. `watch(step, steps)` is called after each step; when it returns false the painter gives
+    /// up and returns `None`.
+    ///
+    /// # Errors
+    /// Whatever the model refuses.
+    fn paint(
+        &mut self,
+        request: &PaintRequest<'_>,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Canvas>>;
+}
+
+/// The pictures and the depth that a film names.
+pub trait Sources {
+    /// The picture file at `path`, brought to `size`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn picture(&mut self, path: &Path, size: Size) -> Result<Canvas>;
+
+    /// Relative inverse depth of `picture`, of its size; large is near, any range.
+    ///
+    /// # Errors
+    /// When a file or network cannot be used.
+    fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap>;
+
+    /// A depth map as a ControlNet wants to see it: grey, near is white, stretched over 0–255.
+    fn hint(&self, depth: &DepthMap) -> Canvas;
+}

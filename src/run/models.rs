@@ -1,0 +1,234 @@
+//! The diffusion model behind the loop's painter: found, loaded when first needed, kept.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+
+use crate::canvas::{Canvas, Size};
+use crate::diffusion::engine::{ControlMode, Engine, PaintControl, PaintJob};
+use crate::diffusion::sampler;
+use crate::error::{Error, Result};
+use crate::models::ModelFolder;
+use crate::render::seams::{PaintRequest, Painter};
+use crate::timeline::frame::{self, FrameParams, SamplingParams};
+
+/// The model of a film that names none.
+pub(crate) const EMBEDDED: &str = "kinora-tiny";
+
+/// Where tensors are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "names of devices")]
+pub enum DeviceChoice {
+    #[default]
+    Cpu,
+    Cuda,
+    Metal,
+}
+
+impl DeviceChoice {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when this build or machine has no such device.
+    pub(crate) fn open(self) -> Result<Device> {
+        let refuse = |e: candle_core::Error| Error::Usage {
+            message: format!("cannot use this device: {}", e.to_string().lines().next().unwrap_or_default()),
+            hint: Some("build with the device's feature (`--features cuda`), or leave out --device".to_owned()),
+        };
+        match self {
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda => Device::new_cuda(0).map_err(refuse),
+            Self::Metal => Device::new_metal(0).map_err(refuse),
+        }
+    }
+}
+
+/// Which networks a frame needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Cast {
+    model: Option<String>,
+    controls: Vec<(String, Option<String>)>,
+}
+
+impl Cast {
+    /// The networks of a frame.
+    pub(crate) fn of(params: &FrameParams) -> Self {
+        Self {
+            model: params.sampling.model.clone(),
+            controls: params.controls.iter().map(|c| (c.name.clone(), c.model.clone())).collect(),
+        }
+    }
+
+    /// The model's folder.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when there is none of that name.
+    pub(crate) fn model(&self, films: &Path) -> Result<ModelFolder> {
+        match &self.model {
+            None => ModelFolder::embedded(EMBEDDED)
+                .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned())),
+            Some(name) => find(name, films),
+        }
+    }
+
+    /// The folders of the controls; `None` is the model's own network.
+    fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ModelFolder)>> {
+        let folder = |(name, given): &(String, Option<String>)| {
+            let folder = match given {
+                Some(given) => find(given, films)?,
+                None => model.join("controlnet"),
+            };
+            if !folder.exists() {
+                return Err(Error::model(
+                    &model.label(),
+                    format!("expected a ControlNet for `control {name}`, the model brings none of its own"),
+                )
+                .with_hint(format!("name one: `control {name} {{ model = \"folder\" }}`")));
+            }
+            Ok((name.clone(), folder))
+        };
+        self.controls.iter().map(folder).collect()
+    }
+}
+
+/// A model by its name: an embedded one, or a folder, relative to the film's.
+fn find(name: &str, films: &Path) -> Result<ModelFolder> {
+    if let Some(folder) = ModelFolder::embedded(name) {
+        return Ok(folder);
+    }
+    let path = films.join(name);
+    ModelFolder::open(&path).map_err(|e| match nearest(&path) {
+        Some(near) => e.with_hint(format!("there is a folder `{near}`; did you mean that?")),
+        None => e,
+    })
+}
+
+/// The folder beside a path that is named most like it.
+fn nearest(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_string_lossy().into_owned();
+    let mut best: Option<(usize, String)> = None;
+    let mut names: Vec<PathBuf> =
+        std::fs::read_dir(path.parent()?).ok()?.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect();
+    names.sort();
+    for name in names.iter().filter_map(|p| p.file_name()).map(|n| n.to_string_lossy().into_owned()) {
+        let distance = strsim::damerau_levenshtein(&name, &wanted);
+        if distance <= (wanted.len() / 3).max(2) && best.as_ref().is_none_or(|(d, _)| distance < *d) {
+            best = Some((distance, name));
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
+/// Paints with a diffusion model.
+pub(crate) struct ModelPainter {
+    device: Device,
+    films: PathBuf,
+    /// The networks in memory. A film that changes its model swaps them: two at a time may not fit.
+    loaded: Option<(Cast, Engine)>,
+}
+
+impl ModelPainter {
+    /// Loads nothing yet. `films` is the folder that model names are relative to.
+    pub(crate) fn new(device: Device, films: &Path) -> Self {
+        Self { device, films: films.to_owned(), loaded: None }
+    }
+
+    /// The engine with these networks.
+    pub(crate) fn engine(&mut self, cast: &Cast) -> Result<&mut Engine> {
+        if self.loaded.as_ref().is_none_or(|(loaded, _)| loaded != cast) {
+            self.loaded = None;
+            let model = cast.model(&self.films)?;
+            let controls = cast.controls(&self.films, &model)?;
+            let engine = Engine::load(&model, &controls, &self.device)?;
+            self.loaded = Some((cast.clone(), engine));
+        }
+        match &mut self.loaded {
+            Some((_, engine)) => Ok(engine),
+            None => Err(Error::Bug("a model was loaded and is gone".to_owned())),
+        }
+    }
+
+    /// A hash of the networks' files.
+    pub(crate) fn fingerprint(&self, cast: &Cast) -> Result<String> {
+        let model = cast.model(&self.films)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(model.fingerprint()?.as_bytes());
+        for (name, folder) in cast.controls(&self.films, &model)? {
+            hasher.update(name.as_bytes()).update(folder.fingerprint()?.as_bytes());
+        }
+        Ok(hasher.finalize().to_hex()[..32].to_owned())
+    }
+}
+
+impl Painter for ModelPainter {
+    fn paint(
+        &mut self,
+        request: &PaintRequest<'_>,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Canvas>> {
+        let engine = self.engine(&Cast::of(request.params))?;
+        let job = job(engine, request)?;
+        engine.paint(&job, watch)
+    }
+}
+
+/// The engine's order for a frame: what the film leaves open is filled with what suits the model.
+fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a>> {
+    let PaintRequest { params, size, init, hints } = request;
+    let defaults = engine.defaults();
+    let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
+    let (sampler, spacing) = sampling(engine, &params.sampling)?;
+    let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
+        Some(PaintControl {
+            name: &control.name,
+            hint: hint.as_ref()?,
+            weight: control.weight,
+            start: control.start,
+            end: control.end,
+            mode: match control.mode {
+                frame::ControlMode::Balanced => ControlMode::Balanced,
+                frame::ControlMode::Prompt => ControlMode::Prompt,
+                frame::ControlMode::Control => ControlMode::Control,
+            },
+        })
+    });
+    Ok(PaintJob {
+        size: *size,
+        init: *init,
+        denoise: if init.is_some() { 1.0 - strength } else { 1.0 },
+        prompt: &params.prompt,
+        negative: &params.negative,
+        steps: steps.unwrap_or(defaults.steps),
+        guidance: guidance.unwrap_or(defaults.guidance),
+        sampler,
+        spacing,
+        seed: seed.cast_unsigned(),
+        clip_skip,
+        controls: controls.collect(),
+    })
+}
+
+/// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).
+fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(sampler::Sampler, crate::diffusion::sigmas::Spacing)> {
+    let defaults = engine.defaults();
+    let (sampler, implied) = match &params.sampler {
+        None => (defaults.sampler, Some(defaults.spacing)),
+        Some(name) => sampler::resolve(name).ok_or_else(|| Error::Usage {
+            message: format!("there is no sampler called `{name}`"),
+            hint: Some(format!("there are {}", sampler::sampler_names().join(", "))),
+        })?,
+    };
+    let spacing = match &params.spacing {
+        None => implied.unwrap_or(defaults.spacing),
+        Some(name) => sampler::resolve_spacing(name).ok_or_else(|| Error::Usage {
+            message: format!("there is no spacing called `{name}`"),
+            hint: Some(format!("there are {}", sampler::spacing_names().join(", "))),
+        })?,
+    };
+    Ok((sampler, spacing))
+}
+
+/// The size of pictures a film's first model was made for.
+pub(crate) fn native_size(painter: &mut ModelPainter, params: &FrameParams) -> Result<Size> {
+    Ok(painter.engine(&Cast::of(params))?.defaults().size)
+}

@@ -1,0 +1,250 @@
+//! `render`: a film becomes frames, frames become a video.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::canvas::Size;
+use crate::encode;
+use crate::error::{Error, Result};
+use crate::progress::{Progress, StopFlag};
+use crate::render::frame_loop::{self, Planned, StageTimes, Studio, independent};
+use crate::render::journal::Expected;
+use crate::render::store::{self, Store};
+use crate::run::finish::{self, Finish};
+use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
+use crate::run::project::Project;
+use crate::run::report::Report;
+use crate::run::sources::Files;
+use crate::timeline::frame::{ControlInput, DepthSource, FrameParams, FrameSource};
+
+/// Changes whenever the same film would give other pictures than before, so that frames of an older
+/// kinora are never mixed with new ones.
+const PICTURES: u32 = 1;
+
+/// What the user asks of a render.
+#[derive(Clone, Debug, Default)]
+pub struct RenderOptions {
+    /// The video; `None` leaves it to the film.
+    pub out: Option<PathBuf>,
+    /// Only these frames, and the list as it was typed.
+    pub frames: Option<(BTreeSet<u32>, String)>,
+    /// Half the size, half the steps, no in-between frames.
+    pub draft: bool,
+    /// Throw away what is there.
+    pub fresh: bool,
+    /// Where to compute.
+    pub device: DeviceChoice,
+}
+
+/// Renders a film, going on where an earlier run stopped.
+///
+/// # Errors
+/// See [`Error`]. Finished frames are kept whatever happens.
+pub fn render(
+    project: &Project,
+    options: &RenderOptions,
+    progress: &dyn Progress,
+    stop: &StopFlag,
+) -> Result<Report> {
+    let device = options.device.open()?;
+    let wanted = wanted(project, options)?;
+    let out = target(project, options);
+    let mut painter = ModelPainter::new(device.clone(), project.folder());
+    let size = size(project, options, &mut painter)?;
+    let finish = Finish::new(project, &out, size, options.draft)?;
+    // Six hours of rendering are a bad moment to learn that there is no H.264 encoder.
+    encode::probe(&finish.settings, size, finish.fps_out(), finish.folder())?;
+
+    let store = Store::open(&frames_folder(&out))?;
+    if options.fresh {
+        store.clear()?;
+    }
+    let plan = plan(project, options, size, &painter, &store, &wanted)?;
+    let found = plan.iter().filter(|p| p.done).count() as u32;
+    let mut report = Report::new(&out, store.folder(), plan.len() as u32, found);
+    if found < plan.len() as u32 {
+        report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)?;
+    }
+    drop(painter);
+    let frames: Vec<u32> = wanted.into_iter().collect();
+    let cuts: BTreeSet<u32> = plan.iter().filter(|p| p.params.cut).map(|p| p.params.frame).collect();
+    finish.run(&store, &frames, &cuts, &mut report, progress, stop)?;
+    Ok(report)
+}
+
+/// Paints what is missing.
+fn paint(
+    plan: &[Planned],
+    store: &Store,
+    size: Size,
+    painter: &mut ModelPainter,
+    device: candle_core::Device,
+    progress: &dyn Progress,
+    stop: &StopFlag,
+) -> Result<StageTimes> {
+    let done = plan.iter().filter(|p| p.done).count();
+    // A model that cannot be loaded is better known before the bar appears.
+    if let Some(first) = plan.iter().find(|p| !p.done) {
+        painter.engine(&Cast::of(&first.params))?;
+    }
+    let mut sources = Files::new(device);
+    let mut studio = Studio { painter, sources: &mut sources, size, times: StageTimes::default() };
+    progress.begin("diffusion", plan.len() as u64, done as u64);
+    let result =
+        store.while_storing(|shelf| frame_loop::run(plan, store, shelf, &mut studio, progress, stop));
+    progress.end();
+    result.map(|()| studio.times)
+}
+
+/// The frames the user wants, or all.
+fn wanted(project: &Project, options: &RenderOptions) -> Result<BTreeSet<u32>> {
+    let count = project.timeline.frames();
+    let Some((frames, text)) = &options.frames else { return Ok((0..count).collect()) };
+    if let Some(beyond) = frames.iter().find(|frame| **frame >= count) {
+        return Err(Error::Usage {
+            message: format!("--frames {text} names frame {beyond}, the film has frames 0 to {}", count - 1),
+            hint: None,
+        });
+    }
+    Ok(frames.clone())
+}
+
+/// Where the video goes.
+fn target(project: &Project, options: &RenderOptions) -> PathBuf {
+    if let Some(out) = &options.out {
+        return out.clone();
+    }
+    let base = project.video_path();
+    let mut marks = String::new();
+    if options.draft {
+        marks.push_str(".draft");
+    }
+    if let Some((_, text)) = &options.frames {
+        marks.push_str(&format!(".{text}"));
+    }
+    let stem = base.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let extension = base.extension().unwrap_or_default().to_string_lossy().into_owned();
+    base.with_file_name(format!("{stem}{marks}.{extension}"))
+}
+
+/// The folder of a video's frames: `film.frames` beside `film.mp4`.
+fn frames_folder(out: &Path) -> PathBuf {
+    out.with_extension("frames")
+}
+
+/// The size of the frames.
+fn size(project: &Project, options: &RenderOptions, painter: &mut ModelPainter) -> Result<Size> {
+    let size = match project.timeline.size() {
+        Some((width, height)) => Size::new(width as usize, height as usize),
+        None => native_size(painter, &project.timeline.at(0)?)?,
+    };
+    // Autoencoders work on blocks of 8 pixels; below 64 no model paints anything.
+    let half = |side: usize| (side / 2).next_multiple_of(8).max(64.min(side));
+    Ok(if options.draft { Size::new(half(size.width), half(size.height)) } else { size })
+}
+
+/// What every frame needs, and which are there already.
+fn plan(
+    project: &Project,
+    options: &RenderOptions,
+    size: Size,
+    painter: &ModelPainter,
+    store: &Store,
+    wanted: &BTreeSet<u32>,
+) -> Result<Vec<Planned>> {
+    let mut hashes = Hashes { painter, models: BTreeMap::new(), files: BTreeMap::new() };
+    let mut planned = Vec::with_capacity(project.timeline.frames() as usize);
+    for frame in 0..project.timeline.frames() {
+        let mut params = project.timeline.at(frame)?;
+        if options.draft {
+            params.sampling.steps = Some(drafted_steps(&params, painter)?);
+        }
+        let expected = hashes.expected(&params, size)?;
+        planned.push(Planned { params, expected, done: false });
+    }
+    let expected: Vec<Expected> = planned.iter().map(|p| p.expected.clone()).collect();
+    for (planned, valid) in planned.iter_mut().zip(store.valid(&expected)?) {
+        planned.done = valid;
+    }
+    let needed = needed(&planned, wanted);
+    Ok(planned.into_iter().zip(needed).filter_map(|(planned, needed)| needed.then_some(planned)).collect())
+}
+
+/// Half the steps of a frame, at least three: fewer give no picture at all.
+fn drafted_steps(params: &FrameParams, painter: &ModelPainter) -> Result<u32> {
+    let steps = match params.sampling.steps {
+        Some(steps) => steps,
+        None => painter.defaults_of(&Cast::of(params))?,
+    };
+    Ok(steps.div_ceil(2).max(3.min(steps)))
+}
+
+/// Which frames must be made for the wanted ones: each with those of its scene before it, unless it
+/// stands alone.
+fn needed(planned: &[Planned], wanted: &BTreeSet<u32>) -> Vec<bool> {
+    let mut needed = vec![false; planned.len()];
+    let mut wanting = false;
+    for (i, planned) in planned.iter().enumerate().rev() {
+        wanting |= wanted.contains(&planned.params.frame);
+        needed[i] = wanting;
+        if independent(&planned.params) {
+            wanting = false;
+        }
+    }
+    needed
+}
+
+/// Hashes of models and files, each computed once.
+struct Hashes<'a> {
+    painter: &'a ModelPainter,
+    models: BTreeMap<Cast, String>,
+    files: BTreeMap<PathBuf, String>,
+}
+
+impl Hashes<'_> {
+    fn expected(&mut self, params: &FrameParams, size: Size) -> Result<Expected> {
+        let cast = Cast::of(params);
+        let models = match self.models.get(&cast) {
+            Some(hash) => hash.clone(),
+            None => {
+                let hash = self.painter.fingerprint(&cast)?;
+                self.models.insert(cast, hash.clone());
+                hash
+            }
+        };
+        // The debug form of the numbers is exact, and names every field.
+        let mut text = format!("{PICTURES} {size} {params:?}");
+        for path in files(params) {
+            text.push_str(&self.file(path)?);
+        }
+        let independent = independent(params);
+        Ok(Expected { params: store::hash(text.as_bytes()), models, independent })
+    }
+
+    fn file(&mut self, path: &Path) -> Result<String> {
+        if let Some(hash) = self.files.get(path) {
+            return Ok(hash.clone());
+        }
+        let bytes = std::fs::read(path).map_err(|e| Error::input(path, format!("cannot read the file: {e}")))?;
+        let hash = store::hash(&bytes);
+        self.files.insert(path.to_owned(), hash.clone());
+        Ok(hash)
+    }
+}
+
+/// The files whose content decides a frame's picture.
+fn files(params: &FrameParams) -> Vec<&Path> {
+    let source = match &params.source {
+        FrameSource::Init(path) | FrameSource::Still(path) => Some(path),
+        FrameSource::Previous => None,
+    };
+    let depth = match &params.depth {
+        DepthSource::Picture(path) => Some(path),
+        DepthSource::Flat | DepthSource::Network(_) => None,
+    };
+    let controls = params.controls.iter().filter_map(|control| match &control.input {
+        ControlInput::Picture(path) => Some(path),
+        ControlInput::Depth => None,
+    });
+    source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()
+}

@@ -1,0 +1,108 @@
+//! The pictures and depth maps that a film names, read once and kept.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+
+use crate::canvas::{Canvas, DepthMap, Size};
+use crate::depth::{self, DepthEstimator, Estimator};
+use crate::error::Result;
+use crate::models::ModelFolder;
+use crate::render::seams::Sources;
+use crate::timeline::frame::DepthSource;
+
+/// Reads files and runs depth networks when they are first asked for.
+pub(crate) struct Files {
+    device: Device,
+    pictures: BTreeMap<PathBuf, Canvas>,
+    references: BTreeMap<PathBuf, DepthMap>,
+    estimators: BTreeMap<Option<PathBuf>, Estimator>,
+}
+
+impl Files {
+    /// Nothing is read yet.
+    pub(crate) fn new(device: Device) -> Self {
+        Self {
+            device,
+            pictures: BTreeMap::new(),
+            references: BTreeMap::new(),
+            estimators: BTreeMap::new(),
+        }
+    }
+}
+
+impl Sources for Files {
+    fn picture(&mut self, path: &Path, size: Size) -> Result<Canvas> {
+        if let Some(canvas) = self.pictures.get(path).filter(|canvas| canvas.size() == size) {
+            return Ok(canvas.clone());
+        }
+        let canvas = filling(&Canvas::open(path)?, size);
+        self.pictures.insert(path.to_owned(), canvas.clone());
+        Ok(canvas)
+    }
+
+    fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap> {
+        match source {
+            DepthSource::Flat => Ok(DepthMap::filled(picture.size(), 1.0)),
+            DepthSource::Picture(path) => {
+                if let Some(map) = self.references.get(path).filter(|map| map.size() == picture.size()) {
+                    return Ok(map.clone());
+                }
+                let map = depth::reference(path, picture.size())?;
+                self.references.insert(path.clone(), map.clone());
+                Ok(map)
+            }
+            DepthSource::Network(folder) => {
+                if !self.estimators.contains_key(folder) {
+                    let model = folder.as_deref().map(ModelFolder::open).transpose()?;
+                    let estimator = Estimator::load(model.as_ref(), &self.device)?;
+                    self.estimators.insert(folder.clone(), estimator);
+                }
+                match self.estimators.get_mut(folder) {
+                    Some(estimator) => estimator.estimate(picture),
+                    None => Ok(DepthMap::filled(picture.size(), 1.0)),
+                }
+            }
+        }
+    }
+
+    fn hint(&self, depth: &DepthMap) -> Canvas {
+        depth::to_canvas(depth)
+    }
+}
+
+/// The picture at `size`: cut to the same shape about its middle, then resampled.
+fn filling(picture: &Canvas, size: Size) -> Canvas {
+    let (width, height) = (picture.width(), picture.height());
+    // Of the two possible cuts, the one that lies inside the picture.
+    let cut = if width * size.height > height * size.width {
+        Size::new((height * size.width).div_ceil(size.height).min(width), height)
+    } else {
+        Size::new(width, (width * size.height).div_ceil(size.width).min(height))
+    };
+    let (left, top) = ((width - cut.width) / 2, (height - cut.height) / 2);
+    let rows = (top..top + cut.height).flat_map(|y| {
+        let start = (y * width + left) * 3;
+        picture.as_rgb8()[start..start + cut.width * 3].iter().copied()
+    });
+    Canvas::from_rgb8(cut, rows.collect()).resized(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_another_shape_is_cut_about_its_middle() {
+        let wide = Size::new(8, 2);
+        let mut rgb = vec![0; wide.area() * 3];
+        for y in 0..2 {
+            for x in 3..5 {
+                rgb[(y * 8 + x) * 3] = 200;
+            }
+        }
+        let square = filling(&Canvas::from_rgb8(wide, rgb), Size::new(2, 2));
+        assert!(square.as_rgb8().chunks(3).all(|p| p == [200, 0, 0]));
+    }
+}

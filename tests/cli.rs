@@ -1,0 +1,215 @@
+//! The program as its users meet it: commands, messages, exit codes, and what bad input does.
+
+mod common;
+
+use common::{Desk, picture, root, tiny_film};
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let desk = Desk::new();
+    let help = desk.run(&["--help"]).expect(0);
+    for command in ["render", "check", "preview", "params", "deflicker", "batch"] {
+        assert!(help.stdout.contains(command), "{command} is not in --help");
+        desk.run(&[command, "--help"]).expect(0);
+    }
+    desk.run(&["--version"]).expect(0);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let desk = Desk::new();
+    desk.run(&["rendr"]).expect(2);
+    desk.run(&["render"]).expect(2);
+    desk.write("film.kin", tiny_film(2));
+    desk.run(&["render", "film.kin", "--frames", "5-2"]).expect(2).says(&["2-5"]);
+    desk.run(&["render", "film.kin", "--frames", "0-9"]).expect(2).says(&["frames 0 to 1"]);
+    desk.run(&["params", "no-such-parameter"]).expect(2);
+}
+
+#[test]
+fn params_prints_the_table_and_searches_it() {
+    let desk = Desk::new();
+    let all = desk.run(&["params"]).expect(0).stdout;
+    for name in ["zoom", "translation_x", "strength", "rotation_3d_y", "deflicker"] {
+        assert!(all.contains(name), "{name} is not in the table");
+    }
+    let found = desk.run(&["params", "zoom"]).expect(0).stdout;
+    assert!(found.contains("zoom") && found.len() < all.len());
+}
+
+#[test]
+fn every_mistake_of_a_film_is_reported_at_once() {
+    let desk = Desk::new();
+    let mistakes: String = (0..40).map(|i| format!("strenght_{i} = 0.5\n")).collect();
+    desk.write("film.kin", format!("frames = 4\nprompt = \"a\"\n{mistakes}"));
+    let ran = desk.run(&["check", "film.kin"]).expect(1).says(&["film.kin:3:1", "film.kin:42:1", "40 errors"]);
+    assert_eq!(ran.stderr.matches("error[").count(), 40);
+    let json = desk.run(&["check", "film.kin", "--format", "json"]).expect(1).stdout;
+    let data: serde_json::Value = serde_json::from_str(&json).expect("the data form is JSON");
+    let count = data.as_array().map_or_else(|| data["diagnostics"].as_array().unwrap().len(), Vec::len);
+    assert!(count >= 40, "{json}");
+    desk.run(&["render", "film.kin"]).expect(1);
+}
+
+#[test]
+fn a_missing_film_and_missing_files_are_3_or_named_in_the_film() {
+    let desk = Desk::new();
+    desk.run(&["render", "no.kin"]).expect(3).says(&["no.kin"]);
+    desk.write("film.kin", format!("{}source = init(\"no.png\")\n", tiny_film(2)));
+    let ran = desk.run(&["check", "film.kin"]);
+    assert!(matches!(ran.code, Some(1 | 3)), "{ran:?}");
+    assert!(ran.stderr.contains("no.png"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_missing_model_names_the_nearest_folder() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("dreamy-v1")).unwrap();
+    desk.write("film.kin", format!("{}model = \"dreamy-v2\"\n", tiny_film(2)));
+    desk.run(&["render", "film.kin"]).expect(3).says(&["dreamy-v2", "dreamy-v1"]);
+}
+
+/// Copies the embedded model's files out of the repository.
+fn copy_model(desk: &Desk, name: &str) {
+    fn copy(from: &std::path::Path, to: &std::path::Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().flatten() {
+            let target = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                std::fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+    copy(&root().join("presets/models/kinora-tiny"), &desk.path(name));
+}
+
+#[test]
+fn a_model_folder_renders_like_the_embedded_model() {
+    let desk = Desk::new();
+    copy_model(&desk, "model");
+    desk.write("a.kin", tiny_film(2));
+    desk.write("b.kin", format!("{}model = \"model\"\n", tiny_film(2)));
+    desk.run(&["render", "a.kin"]).expect(0);
+    desk.run(&["render", "b.kin"]).expect(0);
+    assert_eq!(desk.read("a.frames/000001.png"), desk.read("b.frames/000001.png"));
+}
+
+#[test]
+fn damaged_models_are_named_with_what_is_wrong() {
+    let desk = Desk::new();
+    copy_model(&desk, "model");
+    desk.write("film.kin", format!("{}model = \"model\"\n", tiny_film(2)));
+    let weights = desk.path("model/unet/diffusion_pytorch_model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    desk.run(&["render", "film.kin"]).expect(3).says(&["unet", "truncated"]);
+
+    std::fs::write(&weights, &whole).unwrap();
+    let config = desk.path("model/unet/config.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+    let channels = json["block_out_channels"][0].as_u64().unwrap();
+    json["block_out_channels"][0] = (channels * 2).into();
+    std::fs::write(&config, json.to_string()).unwrap();
+    desk.run(&["render", "film.kin"]).expect(3).says(&["unet", "expected shape", "found"]);
+
+    std::fs::write(&config, "{").unwrap();
+    desk.run(&["render", "film.kin"]).expect(3).says(&["config.json"]);
+
+    std::fs::remove_dir_all(desk.path("model/unet")).unwrap();
+    desk.run(&["render", "film.kin"]).expect(3).says(&["unet"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_known_before_the_first_frame() {
+    let desk = Desk::new();
+    desk.write("film.kin", tiny_film(2));
+    desk.write("file", "not a folder");
+    let ran = desk.run(&["render", "film.kin", "-o", "file/film.mp4"]).expect(4);
+    assert!(ran.stderr.contains("file"), "{}", ran.stderr);
+    desk.run(&["render", "film.kin", "-o", "film.xyz"]).expect(4).says(&["xyz"]);
+    assert!(desk.frames("film.frames").is_empty());
+}
+
+#[test]
+fn an_unknown_encoder_is_an_error_of_the_film() {
+    let desk = Desk::new();
+    desk.write("film.kin", format!("{}post {{ encode = h265x(crf=20) }}\n", tiny_film(2)));
+    desk.run(&["check", "film.kin"]).expect(1).says(&["h265x"]);
+}
+
+#[test]
+fn a_picture_of_another_size_is_cut_and_resampled() {
+    let desk = Desk::new();
+    picture(&desk.path("start.png"), 100, 50);
+    desk.write("film.kin", format!("{}source = init(\"start.png\")\n", tiny_film(2)));
+    desk.run(&["render", "film.kin"]).expect(0);
+    let frame = kinora::canvas::Canvas::open(&desk.path("film.frames/000001.png")).unwrap();
+    assert_eq!(frame.size(), kinora::canvas::Size::new(64, 64));
+}
+
+#[test]
+fn a_picture_that_is_none_is_named() {
+    let desk = Desk::new();
+    desk.write("start.png", "no picture");
+    desk.write("film.kin", format!("{}source = init(\"start.png\")\n", tiny_film(2)));
+    desk.run(&["render", "film.kin"]).expect(3).says(&["start.png"]);
+}
+
+#[test]
+fn a_batch_goes_on_after_a_failure_and_skips_what_is_finished() {
+    let desk = Desk::new();
+    desk.write("a.kin", tiny_film(1));
+    desk.write("bad.kin", "zom = 1\n");
+    desk.write("c.kin", tiny_film(2));
+    let ran = desk.run(&["batch", "a.kin", "bad.kin", "c.kin", "-o", "out"]).expect(4);
+    assert!(ran.stdout.contains("a.kin: done") && ran.stdout.contains("c.kin: done"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("bad.kin: failed"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("1 of 3 jobs failed"), "{}", ran.stderr);
+    let again = desk.run(&["batch", "a.kin", "c.kin", "-o", "out"]).expect(0);
+    assert_eq!(again.stderr.matches("up to date").count(), 2, "{}", again.stderr);
+    desk.run(&["batch", "a.kin", "./a.kin", "-o", "out"]).expect(2);
+}
+
+#[test]
+fn preview_needs_no_model_and_shows_every_frame() {
+    let desk = Desk::new();
+    desk.write("film.kin", format!("{}model = \"none-such\"\n", tiny_film(6)));
+    desk.run(&["preview", "film.kin"]).expect(0);
+    assert!(desk.path("film.preview.mp4").is_file());
+}
+
+#[test]
+fn deflicker_steadies_a_folder_and_leaves_the_originals_alone() {
+    let desk = Desk::new();
+    let source = root().join("examples/deflicker-timelapse");
+    std::fs::create_dir(desk.path("in")).unwrap();
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&source).unwrap().flatten() {
+        std::fs::copy(entry.path(), desk.path("in").join(entry.file_name())).unwrap();
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let before: Vec<Vec<u8>> = names.iter().map(|n| desk.read(&format!("in/{n}"))).collect();
+    desk.run(&["deflicker", "in", "-o", "steady"]).expect(0);
+    let after: Vec<Vec<u8>> = names.iter().map(|n| desk.read(&format!("in/{n}"))).collect();
+    assert_eq!(before, after, "an original was touched");
+    let flicker = |folder: &str| -> f64 {
+        let means: Vec<f64> = names
+            .iter()
+            .map(|n| {
+                let canvas = kinora::canvas::Canvas::open(&desk.path(folder).join(n)).unwrap();
+                canvas.as_rgb8().iter().map(|v| f64::from(*v)).sum::<f64>() / canvas.as_rgb8().len() as f64
+            })
+            .collect();
+        // Rms second difference, as the metric F of the reference measures flicker.
+        let second: Vec<f64> = means.windows(3).map(|w| w[0] - 2.0 * w[1] + w[2]).collect();
+        (second.iter().map(|d| d * d).sum::<f64>() / second.len() as f64).sqrt()
+    };
+    let (raw, steady) = (flicker("in"), flicker("steady"));
+    // The reference's prototype leaves a tenth; a third is a safe floor for 24 short frames.
+    assert!(steady < raw / 3.0, "flicker {raw:.2} became {steady:.2}");
+    desk.run(&["deflicker", "in", "-o", "in"]).expect(2);
+    desk.run(&["deflicker", "none", "-o", "x"]).expect(3).says(&["none"]);
+}

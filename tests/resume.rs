@@ -1,0 +1,124 @@
+//! A render can be stopped at any moment, and what comes out is the film of an unbroken run.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Desk, tiny_film};
+
+fn film_bytes(desk: &Desk, name: &str) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let folder = format!("{name}.frames");
+    let frames = desk.frames(&folder).iter().map(|f| desk.read(&format!("{folder}/{f}"))).collect();
+    (frames, desk.read(&format!("{name}.mp4")))
+}
+
+#[test]
+fn two_runs_give_the_same_bytes() {
+    let desk = Desk::new();
+    desk.write("a.kin", tiny_film(3));
+    desk.write("b.kin", tiny_film(3));
+    desk.run(&["render", "a.kin"]).expect(0);
+    desk.run(&["render", "b.kin"]).expect(0);
+    assert_eq!(film_bytes(&desk, "a"), film_bytes(&desk, "b"));
+}
+
+#[test]
+fn killed_and_resumed_equals_unbroken() {
+    let desk = Desk::new();
+    let film = format!("{}coherence = lab\nnoise = 0.03\n", tiny_film(8));
+    desk.write("whole.kin", &film);
+    desk.write("killed.kin", &film);
+    desk.run(&["render", "whole.kin"]).expect(0);
+    let mut child = desk.kinora(&["render", "killed.kin"]).spawn().unwrap();
+    // Not a timed test: it waits for the first frames, however long they take.
+    while desk.frames("killed.frames").len() < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "the render ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!desk.path("killed.mp4").exists());
+    let kept = desk.frames("killed.frames").len();
+    let ran = desk.run(&["render", "killed.kin"]).expect(0);
+    assert!(ran.stderr.contains("were there already"), "{kept} frames were kept: {}", ran.stderr);
+    assert_eq!(film_bytes(&desk, "whole"), film_bytes(&desk, "killed"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_130_and_keeps_what_is_finished() {
+    let desk = Desk::new();
+    desk.write("film.kin", tiny_film(40));
+    let child = desk.kinora(&["render", "film.kin"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    while desk.frames("film.frames").is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let kept = desk.frames("film.frames").len();
+    assert!(kept >= 1 && kept < 40, "{kept}");
+}
+
+#[test]
+fn an_edit_keeps_the_frames_before_it() {
+    let desk = Desk::new();
+    let film = |late: &str| tiny_film(6).replace("zoom = 1.05", &format!("zoom = 0: 1.05, 4: {late} ~cut"));
+    desk.write("film.kin", film("1.1"));
+    desk.run(&["render", "film.kin"]).expect(0);
+    let first = film_bytes(&desk, "film").0;
+    desk.write("film.kin", film("0.9"));
+    desk.run(&["render", "film.kin"]).expect(0).says(&["4 of 6 frames were there already"]);
+    let second = film_bytes(&desk, "film").0;
+    assert_eq!(first[..4], second[..4]);
+    assert_ne!(first[4..], second[4..]);
+}
+
+#[test]
+fn an_unchanged_film_is_not_rendered_twice() {
+    let desk = Desk::new();
+    desk.write("film.kin", tiny_film(2));
+    desk.run(&["render", "film.kin"]).expect(0);
+    let before = film_bytes(&desk, "film");
+    desk.run(&["render", "film.kin"]).expect(0).says(&["up to date"]);
+    assert_eq!(before, film_bytes(&desk, "film"));
+    // A lost video is made again from the frames, without diffusing.
+    std::fs::remove_file(desk.path("film.mp4")).unwrap();
+    desk.run(&["render", "film.kin"]).expect(0).says(&["2 of 2 frames were there already"]);
+    assert_eq!(before, film_bytes(&desk, "film"));
+}
+
+#[test]
+fn a_listed_frame_is_the_frame_of_the_whole_film() {
+    let desk = Desk::new();
+    desk.write("film.kin", tiny_film(4));
+    desk.run(&["render", "film.kin"]).expect(0);
+    desk.run(&["render", "film.kin", "--frames", "2", "-o", "part.mp4"]).expect(0);
+    assert_eq!(desk.frames("part.frames"), ["000000.png", "000001.png", "000002.png"]);
+    assert_eq!(desk.read("film.frames/000002.png"), desk.read("part.frames/000002.png"));
+}
+
+/// A limit on the size of files stands for a full disk: writing fails in the middle of a frame.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_and_loses_nothing() {
+    let desk = Desk::new();
+    let film = tiny_film(4).replace("64x64", "192x192");
+    desk.write("film.kin", &film);
+    desk.run(&["render", "film.kin", "--frames", "0-1", "-o", "film.mp4"]).expect(0);
+    let before: Vec<Vec<u8>> = (0..2).map(|i| desk.read(&format!("film.frames/00000{i}.png"))).collect();
+    assert!(before[0].len() > 16_384, "the frames are too small for this test");
+    // The signal that the limit sends is ignored, as a full disk sends none.
+    let limited = "trap '' XFSZ; ulimit -f 32; exec \"$0\" render film.kin";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_kinora")])
+        .current_dir(desk.path("."))
+        .output()
+        .unwrap();
+    common::Ran::from(output).expect(4).says(&["000002.png", "hint", "finished frames are kept"]);
+    let after: Vec<Vec<u8>> = (0..2).map(|i| desk.read(&format!("film.frames/00000{i}.png"))).collect();
+    assert_eq!(before, after);
+    assert!(!desk.path("film.frames/000002.part").exists(), "a half-written frame was left behind");
+    desk.run(&["render", "film.kin"]).expect(0).says(&["2 of 4 frames were there already"]);
+}
