@@ -1,1 +1,4 @@
 //! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.
+
+pub mod sampler;
+pub mod sigmas;
