@@ -1,1 +1,6 @@
 //! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.
+
+pub mod controlnet;
+pub mod nn;
+pub mod unet;
+pub mod vae;
