@@ -1,4 +1,8 @@
 //! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.
 
+pub mod controlnet;
+pub mod nn;
 pub mod sampler;
 pub mod sigmas;
+pub mod unet;
+pub mod vae;
