@@ -1,1 +1,3 @@
 //! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.
+
+pub mod text;

@@ -1,7 +1,9 @@
 //! Data made by running diffusers, transformers, k-diffusion and PyTorch.
 
+mod depth;
 mod networks;
 mod sampling;
+mod text;
 
 use std::path::Path;
 
@@ -11,5 +13,7 @@ use crate::Case;
 pub fn discover(folder: &Path) -> Vec<Case> {
     let mut cases = networks::discover(folder);
     cases.extend(sampling::discover(folder));
+    cases.extend(text::discover(folder));
+    cases.extend(depth::discover(folder));
     cases
 }
