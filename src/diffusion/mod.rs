@@ -4,5 +4,6 @@ pub mod controlnet;
 pub mod nn;
 pub mod sampler;
 pub mod sigmas;
+pub mod text;
 pub mod unet;
 pub mod vae;
