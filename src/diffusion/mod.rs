@@ -1,6 +1,9 @@
 //! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.
 
 pub mod controlnet;
+pub mod engine;
+pub mod guidance;
+pub mod img2img;
 pub mod nn;
 pub mod sampler;
 pub mod sigmas;

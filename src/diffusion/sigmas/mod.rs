@@ -27,6 +27,18 @@ pub enum Prediction {
     Sample,
 }
 
+impl Prediction {
+    /// The clean latent is `.0` times the latent (VE scale, at level `sigma`) plus `.1` times the output.
+    pub fn weights(self, sigma: f64) -> (f64, f64) {
+        let square = 1.0 + sigma * sigma;
+        match self {
+            Self::Epsilon => (1.0, -sigma),
+            Self::V => (1.0 / square, -sigma / square.sqrt()),
+            Self::Sample => (0.0, 1.0),
+        }
+    }
+}
+
 /// The keys of a diffusers `scheduler_config.json` that say how the model was trained. Which sampler the
 /// file names is ignored: every sampler runs on every model.
 #[derive(Clone, Debug, Deserialize)]
