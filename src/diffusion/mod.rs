@@ -1,1 +1,12 @@
 //! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.
+
+pub mod controlnet;
+pub mod engine;
+pub mod guidance;
+pub mod img2img;
+pub mod nn;
+pub mod sampler;
+pub mod sigmas;
+pub mod text;
+pub mod unet;
+pub mod vae;

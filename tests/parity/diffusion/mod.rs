@@ -1,7 +1,10 @@
 //! Data made by running diffusers, transformers, k-diffusion and PyTorch.
 
+mod depth;
 mod networks;
+mod rng;
 mod sampling;
+mod text;
 
 use std::path::Path;
 
@@ -10,6 +13,9 @@ use crate::Case;
 /// All cases of the folder.
 pub fn discover(folder: &Path) -> Vec<Case> {
     let mut cases = networks::discover(folder);
+    cases.extend(rng::discover(folder));
     cases.extend(sampling::discover(folder));
+    cases.extend(text::discover(folder));
+    cases.extend(depth::discover(folder));
     cases
 }

@@ -1,0 +1,62 @@
+//! What is asked of the engine.
+
+use crate::canvas::{Canvas, Size};
+use crate::diffusion::guidance::ControlMode;
+use crate::diffusion::sampler::Sampler;
+use crate::diffusion::sigmas::Spacing;
+
+/// One picture to be painted.
+#[derive(Clone, Debug)]
+pub struct PaintJob<'a> {
+    /// Size of the picture; both sides multiples of [`size_unit`](super::Engine::size_unit).
+    pub size: Size,
+    /// What is painted over; absent, the picture is made from noise alone.
+    pub init: Option<&'a Canvas>,
+    /// How much of `init` is repainted: 0 returns it as it is, 1 keeps next to nothing. Continuous, see
+    /// [`continuous_tail`](crate::diffusion::img2img::continuous_tail). Without `init` it counts as 1.
+    pub denoise: f64,
+    /// The prompt, with A1111's emphasis.
+    pub prompt: &'a str,
+    /// The negative prompt.
+    pub negative: &'a str,
+    /// Steps of the whole schedule, at least 1; `denoise` says how many of them are run.
+    pub steps: u32,
+    /// Scale of classifier-free guidance; 1 leaves the negative prompt out and takes half the time.
+    pub guidance: f64,
+    /// The sampler.
+    pub sampler: Sampler,
+    /// Where the steps lie.
+    pub spacing: Spacing,
+    /// Seed of all noise; PyTorch's CPU generator with sd-webui's order of draws. Its low 32 bits count.
+    pub seed: u64,
+    /// Which layer of the text encoder from the end: 1 (or 0) is the last. SDXL always takes the last but one.
+    pub clip_skip: u32,
+    /// ControlNets; their effects add up.
+    pub controls: Vec<PaintControl<'a>>,
+}
+
+/// Which ControlNet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlSource<'a> {
+    /// The depth ControlNet in the model's own folder.
+    Own,
+    /// One of those given to [`Engine::load`](super::Engine::load).
+    Named(&'a str),
+}
+
+/// A ControlNet in a job.
+#[derive(Clone, Debug)]
+pub struct PaintControl<'a> {
+    /// Which network.
+    pub net: ControlSource<'a>,
+    /// What it looks at, such as a depth picture (white is near). Brought to the job's size if it differs.
+    pub hint: &'a Canvas,
+    /// How much it counts: 0 not at all, 1 as trained.
+    pub weight: f64,
+    /// Share of the run at which it begins, 0..=1.
+    pub start: f64,
+    /// Share of the run at which it ends, 0..=1.
+    pub end: f64,
+    /// What matters more.
+    pub mode: ControlMode,
+}

@@ -1,0 +1,199 @@
+//! Reads a model folder in diffusers layout.
+
+use std::collections::BTreeMap;
+
+use candle_core::Device;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::prompts::{PromptCache, TextStack};
+use super::{Engine, ModelDefaults};
+use crate::canvas::Size;
+use crate::diffusion::controlnet::ControlNet;
+use crate::diffusion::sampler::{Sampler, resolve, sampler_names, spacing_names};
+use crate::diffusion::sigmas::{NoiseSchedule, SchedulerConfig, Spacing};
+use crate::diffusion::text::{TextModel, TextPair};
+use crate::diffusion::unet::UNet;
+use crate::diffusion::vae::Autoencoder;
+use crate::error::{Error, Result};
+use crate::models::ModelFolder;
+
+/// Classes that kinora can load for each part of a pipeline.
+const PARTS: [(&str, &[&str]); 5] = [
+    ("unet", &["UNet2DConditionModel"]),
+    ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
+    ("text_encoder", &["CLIPTextModel"]),
+    ("text_encoder_2", &["CLIPTextModelWithProjection"]),
+    ("controlnet", &["ControlNetModel"]),
+];
+
+/// `model_index.json`.
+#[derive(Deserialize)]
+struct ModelIndex {
+    #[serde(rename = "_class_name")]
+    class: String,
+    #[serde(default = "yes")]
+    force_zeros_for_empty_prompt: bool,
+    #[serde(flatten)]
+    parts: BTreeMap<String, Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Which family of pipelines a model belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    StableDiffusion,
+    Xl,
+}
+
+impl Engine {
+    /// Loads a model and ControlNets beside it (by the names that jobs call them).
+    ///
+    /// The folder is in diffusers layout, of any size: Stable Diffusion 1.x, 2.x or XL, with the usual or the
+    /// tiny autoencoder. A `controlnet/` folder inside it is the model's own depth ControlNet.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that names the file, class, option or weight that is missing or not supported.
+    pub fn load(model: &ModelFolder, controls: &[(String, ModelFolder)], device: &Device) -> Result<Self> {
+        let index: ModelIndex = model.json("model_index.json")?;
+        let kind = check_index(&index, model)?;
+        let unet_config = check_unet(&model.join("unet"))?;
+        let text = match kind {
+            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load(
+                &model.join("text_encoder"),
+                &model.join("tokenizer"),
+                device,
+            )?)),
+            Kind::Xl => TextStack::Pair {
+                models: Box::new(TextPair::load(model, device)?),
+                zero_empty_negative: index.force_zeros_for_empty_prompt,
+            },
+        };
+        let vae = Autoencoder::load(&model.join("vae"), device)?;
+        let own = model.join("controlnet");
+        let named = |(name, folder): &(String, ModelFolder)| -> Result<(String, ControlNet)> {
+            Ok((name.clone(), ControlNet::load(folder, device)?))
+        };
+        Ok(Self {
+            unet: UNet::load(&model.join("unet"), device)?,
+            prompts: PromptCache::new(text),
+            schedule: load_schedule(model)?,
+            own_controlnet: own.exists().then(|| ControlNet::load(&own, device)).transpose()?,
+            controls: controls.iter().map(named).collect::<Result<_>>()?,
+            defaults: defaults(kind, &unet_config, vae.downscale(), model)?,
+            vae,
+            device: device.clone(),
+            place: model.label(),
+        })
+    }
+}
+
+/// Refuses pipelines and parts that are not known, by name.
+fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
+    let file = model.label().join("model_index.json");
+    let refuse = |message: String| {
+        Error::model(&file, message)
+            .with_hint("kinora loads Stable Diffusion 1.x, 2.x and XL in diffusers layout")
+    };
+    let kind = match index.class.as_str() {
+        c if c.starts_with("StableDiffusionXL") && c.ends_with("Pipeline") => Kind::Xl,
+        "StableDiffusionPipeline"
+        | "StableDiffusionImg2ImgPipeline"
+        | "StableDiffusionControlNetPipeline"
+        | "StableDiffusionControlNetImg2ImgPipeline" => Kind::StableDiffusion,
+        other => return Err(refuse(format!("expected a Stable Diffusion pipeline, found `{other}`"))),
+    };
+    for (part, classes) in PARTS {
+        let Some(class) = index.parts.get(part).and_then(|v| v.get(1)).and_then(Value::as_str) else {
+            continue;
+        };
+        if !classes.contains(&class) {
+            return Err(refuse(format!("`{part}`: expected {}, found `{class}`", classes.join(" or "))));
+        }
+    }
+    Ok(kind)
+}
+
+/// What the engine itself needs of the UNet's config.
+#[derive(Deserialize)]
+struct UNetSummary {
+    #[serde(default = "four")]
+    in_channels: usize,
+    /// One number, or height and width.
+    #[serde(default)]
+    sample_size: Value,
+}
+
+fn four() -> usize {
+    4
+}
+
+fn check_unet(folder: &ModelFolder) -> Result<UNetSummary> {
+    let config: UNetSummary = folder.json("config.json")?;
+    if config.in_channels == 4 {
+        return Ok(config);
+    }
+    let message = format!("option `in_channels`: expected 4, found {}", config.in_channels);
+    Err(Error::model(&folder.label().join("config.json"), message).with_hint(
+        "models for inpainting, upscaling or depth input cannot paint whole frames; take the base model",
+    ))
+}
+
+fn load_schedule(model: &ModelFolder) -> Result<NoiseSchedule> {
+    let folder = model.join("scheduler");
+    let config: SchedulerConfig = folder.json("scheduler_config.json")?;
+    NoiseSchedule::new(&config).map_err(|e| {
+        Error::model(&folder.label(), e.to_string()).with_hint(e.hint().unwrap_or_default().to_owned())
+    })
+}
+
+/// `kinora.json` beside `model_index.json`: what this model does best. Every key may be left out.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wishes {
+    steps: Option<u32>,
+    guidance: Option<f64>,
+    sampler: Option<String>,
+    spacing: Option<String>,
+}
+
+fn defaults(kind: Kind, unet: &UNetSummary, factor: usize, model: &ModelFolder) -> Result<ModelDefaults> {
+    let file = "kinora.json";
+    let wishes: Wishes = if model.has(file) { model.json(file)? } else { Wishes::default() };
+    let refuse = |key: &str, found: &str, known: &[&str]| {
+        let message = format!("`{key}`: expected one of {}, found `{found}`", known.join(", "));
+        Error::model(&model.label().join(file), message)
+    };
+    let (mut sampler, mut spacing) = (Sampler::Dpmpp2m, Spacing::Karras);
+    if let Some(name) = &wishes.sampler {
+        let (found, its) = resolve(name).ok_or_else(|| refuse("sampler", name, sampler_names()))?;
+        (sampler, spacing) = (found, its.unwrap_or_else(|| found.usual_spacing()));
+    }
+    if let Some(name) = &wishes.spacing {
+        spacing = Spacing::from_name(name).ok_or_else(|| refuse("spacing", name, spacing_names()))?;
+    }
+    let (steps, guidance) = match kind {
+        Kind::StableDiffusion => (20, 7.0),
+        Kind::Xl => (25, 5.0),
+    };
+    Ok(ModelDefaults {
+        size: trained_size(&unet.sample_size, factor),
+        steps: wishes.steps.unwrap_or(steps).max(1),
+        guidance: wishes.guidance.unwrap_or(guidance),
+        sampler,
+        spacing,
+    })
+}
+
+/// The size in pixels of the latents that the model was trained on; 64 when the config does not say.
+fn trained_size(sample_size: &Value, factor: usize) -> Size {
+    let number = |v: &Value| v.as_u64().filter(|n| (1..=4096).contains(n)).map(|n| n as usize);
+    let (height, width) = match sample_size {
+        Value::Array(sides) => (sides.first().and_then(number), sides.get(1).and_then(number)),
+        one => (number(one), number(one)),
+    };
+    Size::new(width.unwrap_or(64) * factor, height.unwrap_or(64) * factor)
+}

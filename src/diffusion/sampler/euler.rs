@@ -1,0 +1,67 @@
+//! First-order samplers on the VE scale.
+
+use candle_core::Tensor;
+
+use super::{VeRun, ancestral_step, mix};
+use crate::error::Result;
+
+/// Noise added before each step so that errors are washed out (Karras et al. 2022, arXiv:2206.00364,
+/// algorithm 2). The default adds none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Churn {
+    /// How much in the whole run; a step gets its share, at most `sqrt(2) - 1` of its sigma.
+    pub amount: f64,
+    /// Lowest sigma at which noise is added.
+    pub from: f64,
+    /// Highest sigma at which noise is added.
+    pub to: f64,
+    /// Strength of the noise, 1 by theory.
+    pub noise: f64,
+}
+
+impl Default for Churn {
+    fn default() -> Self {
+        Self { amount: 0.0, from: 0.0, to: f64::INFINITY, noise: 1.0 }
+    }
+}
+
+/// Euler steps of the probability flow ODE: algorithm 2 of Karras et al. (2022, arXiv:2206.00364) without
+/// its correction, with its churn.
+///
+/// # Errors
+/// What the run's parts report; interruption.
+pub fn euler(run: &mut VeRun, mut x: Tensor, sigmas: &[f64], churn: Churn) -> Result<Tensor> {
+    let n = sigmas.len().saturating_sub(1);
+    for i in 0..n {
+        let churned = (churn.from..=churn.to).contains(&sigmas[i]);
+        let gamma = if churned { (churn.amount / n as f64).min(std::f64::consts::SQRT_2 - 1.0) } else { 0.0 };
+        let sigma = sigmas[i] * (1.0 + gamma);
+        if gamma > 0.0 {
+            let strength = churn.noise * (sigma * sigma - sigmas[i] * sigmas[i]).sqrt();
+            x = mix([(1.0, &x), (strength, &run.noise.next(sigmas[i], sigma)?)])?;
+        }
+        let denoised = run.first(i, n, &x, sigma)?;
+        let ratio = sigmas[i + 1] / sigma;
+        x = mix([(ratio, &x), (1.0 - ratio, &denoised)])?;
+    }
+    Ok(x)
+}
+
+/// Euler steps to below the wanted level and fresh noise up to it (k-diffusion
+/// `sample_euler_ancestral`; the discrete form is Song et al. 2020, arXiv:2010.02502, with `eta`).
+///
+/// # Errors
+/// What the run's parts report; interruption.
+pub fn euler_a(run: &mut VeRun, mut x: Tensor, sigmas: &[f64], eta: f64) -> Result<Tensor> {
+    let n = sigmas.len().saturating_sub(1);
+    for i in 0..n {
+        let denoised = run.first(i, n, &x, sigmas[i])?;
+        let (down, up) = ancestral_step(sigmas[i], sigmas[i + 1], eta);
+        let ratio = down / sigmas[i];
+        x = mix([(ratio, &x), (1.0 - ratio, &denoised)])?;
+        if sigmas[i + 1] > 0.0 {
+            x = mix([(1.0, &x), (up, &run.noise.next(sigmas[i], sigmas[i + 1])?)])?;
+        }
+    }
+    Ok(x)
+}

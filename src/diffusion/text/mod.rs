@@ -1,0 +1,287 @@
+//! A prompt becomes embeddings: emphasis, chunks, tokens, CLIP, weights.
+//!
+//! ```text
+//! prompt ─emphasis→ fragments ─tokenizer, chunk→ chunks of 77 ─clip→ hidden states ─weights→ Encoded
+//! ```
+//!
+//! The reading of prompts is A1111's, so that films written for Deforum keep their meaning.
+
+pub mod chunk;
+pub mod clip;
+pub mod emphasis;
+mod pair;
+pub mod tokenizer;
+
+use candle_core::{Device, Tensor};
+
+use self::chunk::{Chunk, chunks, empty_chunk};
+use self::clip::{ClipOutput, ClipTextEncoder};
+use self::tokenizer::Tokenizer;
+use crate::error::{Error, Result};
+use crate::models::{ModelFolder, model_error};
+
+pub use self::pair::TextPair;
+
+/// What a prompt's weights do to its embeddings (names and rules of A1111's emphasis modes).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Emphasis {
+    /// Times the weights, then each chunk scaled back to the mean it had.
+    #[default]
+    Original,
+    /// Times the weights.
+    NoNorm,
+    /// Brackets are read, their weights are not used.
+    Ignore,
+    /// Brackets are text.
+    Literal,
+}
+
+/// A prompt as the networks take it.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// One embedding a token, `[1, places · chunks, C]`.
+    pub embeddings: Tensor,
+    /// The projected embedding of the first chunk, `[1, P]`, where the text model has a projection.
+    pub pooled: Option<Tensor>,
+}
+
+/// A token with the weight that is in force on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeighedToken {
+    /// The token as the vocabulary writes it: `cat</w>` for a whole word, `ca` for its beginning.
+    pub text: String,
+    /// What its embedding is multiplied by; 1 is neutral.
+    pub weight: f64,
+}
+
+/// Which hidden state becomes the embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layer {
+    /// `clip_skip` from the end (1 = last), through the final layer norm.
+    Normed(u32),
+    /// The last but one, as it is: SDXL.
+    Penultimate,
+}
+
+/// A text encoder with its tokenizer.
+#[derive(Clone, Debug)]
+pub struct TextModel {
+    encoder: ClipTextEncoder,
+    tokenizer: Tokenizer,
+    emphasis: Emphasis,
+    place: std::path::PathBuf,
+}
+
+impl TextModel {
+    /// Loads a text encoder and its tokenizer from their folders.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when files are missing or do not fit each other.
+    pub fn load(encoder: &ModelFolder, tokenizer: &ModelFolder, device: &Device) -> Result<Self> {
+        let network = ClipTextEncoder::load(encoder, device)?;
+        let model = Self::new(network, Tokenizer::load(tokenizer)?);
+        Ok(Self { place: encoder.label(), ..model })
+    }
+
+    /// Puts together what was loaded elsewhere (a single-file checkpoint, weights with LoRAs merged in).
+    pub fn new(encoder: ClipTextEncoder, tokenizer: Tokenizer) -> Self {
+        Self { encoder, tokenizer, emphasis: Emphasis::default(), place: "text encoder".into() }
+    }
+
+    /// The same model with another use of weights.
+    #[must_use]
+    pub fn with_emphasis(self, emphasis: Emphasis) -> Self {
+        Self { emphasis, ..self }
+    }
+
+    /// The network alone.
+    pub fn encoder(&self) -> &ClipTextEncoder {
+        &self.encoder
+    }
+
+    /// The tokenizer alone.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The prompt's chunks, before padding.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::ids`].
+    pub fn chunks(&self, prompt: &str) -> Result<Vec<Chunk>> {
+        chunks(prompt, &self.tokenizer, self.places(), self.emphasis != Emphasis::Literal)
+    }
+
+    /// The prompt's tokens chunk by chunk, with the weights in force, without start, end and filling.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::ids`].
+    pub fn weighed_tokens(&self, prompt: &str) -> Result<Vec<Vec<WeighedToken>>> {
+        let weighed = |(id, weight): (&u32, &f64)| WeighedToken {
+            text: self.tokenizer.token(*id).unwrap_or_default(),
+            weight: if self.emphasis == Emphasis::Ignore { 1.0 } else { *weight },
+        };
+        let text = |chunk: &Chunk| {
+            let pairs = chunk.tokens.iter().zip(&chunk.weights).skip(1);
+            pairs.take_while(|(id, _)| **id != self.tokenizer.end()).map(weighed).collect()
+        };
+        Ok(self.chunks(prompt)?.iter().map(text).collect())
+    }
+
+    /// Encodes a prompt. `clip_skip` counts layers from the end: 1 (or 0) is the last, 2 the last but one;
+    /// the final layer norm is applied to whichever it is.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the text encoder has fewer layers than `clip_skip` asks for, or its
+    /// vocabulary is smaller than the tokenizer's.
+    pub fn encode(&self, prompt: &str, clip_skip: u32) -> Result<Encoded> {
+        self.encode_layer(&self.chunks(prompt)?, Layer::Normed(clip_skip))
+    }
+
+    /// Encodes a prompt and its negative with the same number of chunks: the shorter one is filled up
+    /// with empty chunks, so that both can go through the UNet in one batch.
+    ///
+    /// # Errors
+    /// Those of [`TextModel::encode`].
+    pub fn encode_both(&self, positive: &str, negative: &str, clip_skip: u32) -> Result<(Encoded, Encoded)> {
+        let (positive, negative) = self.equal_chunks(positive, negative)?;
+        let layer = Layer::Normed(clip_skip);
+        Ok((self.encode_layer(&positive, layer)?, self.encode_layer(&negative, layer)?))
+    }
+
+    /// Chunks of two prompts, filled up with empty ones to the same number.
+    fn equal_chunks(&self, a: &str, b: &str) -> Result<(Vec<Chunk>, Vec<Chunk>)> {
+        let (mut a, mut b) = (self.chunks(a)?, self.chunks(b)?);
+        let count = a.len().max(b.len());
+        let empty = empty_chunk(&self.tokenizer, self.places());
+        a.resize(count, empty.clone());
+        b.resize(count, empty);
+        Ok((a, b))
+    }
+
+    fn places(&self) -> usize {
+        self.encoder.config().max_position_embeddings
+    }
+
+    fn encode_layer(&self, chunks: &[Chunk], layer: Layer) -> Result<Encoded> {
+        let (end, pad) = (self.tokenizer.end(), self.tokenizer.pad());
+        let tokens: Vec<Vec<u32>> = chunks.iter().map(|chunk| chunk.padded(end, pad)).collect();
+        let named = |e: candle_core::Error| model_error(&self.place, &e);
+        let output = self.encoder.forward(&tokens).map_err(named)?;
+        let hidden = self.pick(&output, layer)?;
+        let embeddings =
+            self.weigh(&hidden, chunks).and_then(|x| x.flatten(0, 1)?.unsqueeze(0)).map_err(named)?;
+        let pooled = output.projected.map(|rows| rows.narrow(0, 0, 1)).transpose().map_err(named)?;
+        Ok(Encoded { embeddings, pooled })
+    }
+
+    /// The hidden state that `layer` names.
+    fn pick(&self, output: &ClipOutput, layer: Layer) -> Result<Tensor> {
+        let back = match layer {
+            Layer::Normed(skip) => skip.max(1) as usize,
+            Layer::Penultimate => 2,
+        };
+        let states = output.hidden.len();
+        let hidden = states.checked_sub(back).and_then(|i| output.hidden.get(i)).ok_or_else(|| {
+            let message = format!("expected a clip skip of at most {states}, found {back}");
+            Error::model(&self.place, message).with_hint("most models want 1, some anime models 2")
+        })?;
+        match layer {
+            Layer::Normed(_) if back == 1 => Ok(output.last.clone()),
+            Layer::Normed(_) => self.encoder.normed(hidden).map_err(|e| model_error(&self.place, &e)),
+            Layer::Penultimate => Ok(hidden.clone()),
+        }
+    }
+
+    /// Multiplies each token of `[n, places, C]` by its weight, as the emphasis mode says.
+    fn weigh(&self, hidden: &Tensor, chunks: &[Chunk]) -> candle_core::Result<Tensor> {
+        if matches!(self.emphasis, Emphasis::Ignore | Emphasis::Literal) {
+            return Ok(hidden.clone());
+        }
+        let rows = chunks
+            .iter()
+            .enumerate()
+            .map(|(i, chunk)| weigh_chunk(&hidden.get(i)?, &chunk.weights, self.emphasis))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        Tensor::stack(&rows, 0)
+    }
+}
+
+/// Weighs one chunk `[places, C]`; a chunk without emphasis stays as it is to the last bit.
+fn weigh_chunk(chunk: &Tensor, weights: &[f64], emphasis: Emphasis) -> candle_core::Result<Tensor> {
+    if weights.iter().all(|weight| *weight == 1.0) {
+        return Ok(chunk.clone());
+    }
+    let factors: Vec<f32> = weights.iter().map(|weight| *weight as f32).collect();
+    let factors = Tensor::from_vec(factors, (weights.len(), 1), chunk.device())?;
+    let weighed = chunk.broadcast_mul(&factors)?;
+    if emphasis == Emphasis::NoNorm {
+        return Ok(weighed);
+    }
+    // The mean of a layer norm's output lies near 0: summed in f32 it would have few true digits.
+    let ratio = mean(chunk)? / mean(&weighed)?;
+    if ratio.is_finite() { weighed.affine(ratio, 0.0) } else { Ok(weighed) }
+}
+
+/// Mean of all values, summed in `f64`.
+fn mean(x: &Tensor) -> candle_core::Result<f64> {
+    let values = x.flatten_all()?.to_vec1::<f32>()?;
+    Ok(values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiny() -> TextModel {
+        let folder = ModelFolder::embedded("kinora-tiny").unwrap();
+        TextModel::load(&folder.join("text_encoder"), &folder.join("tokenizer"), &Device::Cpu).unwrap()
+    }
+
+    fn values(x: &Tensor) -> Vec<f32> {
+        x.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn a_pair_of_prompts_has_as_many_chunks_as_the_longer_one() {
+        let model = tiny();
+        let (positive, negative) = model.encode_both("sea BREAK snow BREAK city", "fog", 1).unwrap();
+        assert_eq!(positive.embeddings.dims(), [1, 231, 96]);
+        assert_eq!(negative.embeddings.dims(), [1, 231, 96]);
+        let alone = model.encode("fog", 1).unwrap().embeddings;
+        let empty = model.encode("", 1).unwrap().embeddings;
+        let joined = Tensor::cat(&[&alone, &empty, &empty], 1).unwrap();
+        let (a, b) = (values(&joined), values(&negative.embeddings));
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+
+    #[test]
+    fn emphasis_keeps_the_mean_or_not_as_its_mode_says() {
+        let mean_of = |emphasis, prompt| {
+            mean(&tiny().with_emphasis(emphasis).encode(prompt, 1).unwrap().embeddings).unwrap()
+        };
+        let plain = mean_of(Emphasis::Original, "a red castle");
+        let close = |a: f64, b: f64| (a - b).abs() < 1e-6;
+        assert!(close(mean_of(Emphasis::Original, "a (red:1.7) castle"), plain));
+        assert!(!close(mean_of(Emphasis::NoNorm, "a (red:1.7) castle"), plain));
+        assert!(close(mean_of(Emphasis::Ignore, "a (red:1.7) castle"), plain));
+        assert!(!close(mean_of(Emphasis::Literal, "a (red:1.7) castle"), plain));
+    }
+
+    #[test]
+    fn too_large_a_clip_skip_names_the_limit() {
+        let error = tiny().encode("sea", 9).unwrap_err();
+        assert!(error.to_string().contains("at most 3, found 9"), "{error}");
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn weighed_tokens_are_those_of_the_text() {
+        let tokens = tiny().weighed_tokens("sea (snow:1.5) BREAK").unwrap();
+        assert_eq!(tokens.len(), 1);
+        let last = tokens[0].last().unwrap();
+        assert!(last.text.ends_with("</w>"));
+        assert_eq!(last.weight, 1.5);
+        assert_eq!(tokens[0][0].weight, 1.0);
+    }
+}

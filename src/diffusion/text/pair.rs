@@ -1,0 +1,96 @@
+//! The two text encoders of SDXL.
+
+use candle_core::{Device, Tensor};
+
+use super::chunk::Chunk;
+use super::{Emphasis, Encoded, Layer, TextModel};
+use crate::error::{Error, Result};
+use crate::models::ModelFolder;
+
+/// SDXL's two text encoders: embeddings of both side by side, the pooled embedding from the second.
+///
+/// Both give their last layer but one without final norm (Podell et al. 2023; diffusers 0.42.1,
+/// `StableDiffusionXLPipeline.encode_prompt`). A clip skip has no meaning here, as in A1111.
+#[derive(Clone, Debug)]
+pub struct TextPair {
+    first: TextModel,
+    second: TextModel,
+}
+
+impl TextPair {
+    /// Loads `text_encoder`, `text_encoder_2`, `tokenizer` and `tokenizer_2` of a model folder.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when files are missing or do not fit each other.
+    pub fn load(model: &ModelFolder, device: &Device) -> Result<Self> {
+        let first = TextModel::load(&model.join("text_encoder"), &model.join("tokenizer"), device)?;
+        let second = TextModel::load(&model.join("text_encoder_2"), &model.join("tokenizer_2"), device)?;
+        Self::new(first, second)
+    }
+
+    /// Puts together two text models.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the second has no projection, or their numbers of places differ.
+    pub fn new(first: TextModel, second: TextModel) -> Result<Self> {
+        if !second.encoder.has_projection() {
+            return Err(Error::model(
+                &second.place,
+                "expected a weight called `text_projection.weight`, there is none",
+            )
+            .with_hint("the second text encoder of SDXL is a CLIPTextModelWithProjection"));
+        }
+        let (a, b) = (first.places(), second.places());
+        if a != b {
+            let message = format!("expected {a} token places as in the first text encoder, found {b}");
+            return Err(Error::model(&second.place, message));
+        }
+        Ok(Self { first, second })
+    }
+
+    /// The same pair with another use of weights.
+    #[must_use]
+    pub fn with_emphasis(self, emphasis: Emphasis) -> Self {
+        Self { first: self.first.with_emphasis(emphasis), second: self.second.with_emphasis(emphasis) }
+    }
+
+    /// The first text model.
+    pub fn first(&self) -> &TextModel {
+        &self.first
+    }
+
+    /// The second text model.
+    pub fn second(&self) -> &TextModel {
+        &self.second
+    }
+
+    /// Encodes a prompt: embeddings `[1, places · chunks, C1 + C2]`, pooled `[1, P]`.
+    ///
+    /// # Errors
+    /// Those of [`TextModel::encode`], and [`Error::Model`] when the two tokenizers disagree so far that
+    /// the numbers of chunks differ.
+    pub fn encode(&self, prompt: &str) -> Result<Encoded> {
+        self.join(&self.first.chunks(prompt)?, &self.second.chunks(prompt)?)
+    }
+
+    /// Encodes a prompt and its negative with the same number of chunks, as [`TextModel::encode_both`].
+    ///
+    /// # Errors
+    /// Those of [`TextPair::encode`].
+    pub fn encode_both(&self, positive: &str, negative: &str) -> Result<(Encoded, Encoded)> {
+        let first = self.first.equal_chunks(positive, negative)?;
+        let second = self.second.equal_chunks(positive, negative)?;
+        Ok((self.join(&first.0, &second.0)?, self.join(&first.1, &second.1)?))
+    }
+
+    fn join(&self, first: &[Chunk], second: &[Chunk]) -> Result<Encoded> {
+        let a = self.first.encode_layer(first, Layer::Penultimate)?;
+        let b = self.second.encode_layer(second, Layer::Penultimate)?;
+        let embeddings = Tensor::cat(&[&a.embeddings, &b.embeddings], 2).map_err(|_| {
+            let (a, b) = (first.len(), second.len());
+            let message = format!("the tokenizers disagree: {a} chunks in the first, {b} in the second");
+            Error::model(&self.second.place, message).with_hint("copy both tokenizers from the same model")
+        })?;
+        Ok(Encoded { embeddings, pooled: b.pooled })
+    }
+}
