@@ -1,1 +1,3 @@
 //! What comes after the store: interpolation and deflicker.
+
+pub mod deflicker;

@@ -1,0 +1,110 @@
+//! The video API of a program that was built without FFmpeg: every call says so.
+
+use std::path::Path;
+
+use super::{Fps, FrameSink, VideoSettings};
+use crate::canvas::{Canvas, Size};
+use crate::error::{Error, Result};
+
+/// Cannot be made in this build.
+pub enum VideoWriter {}
+
+/// Cannot be made in this build.
+pub enum VideoReader {}
+
+/// The error of every call.
+fn absent() -> Error {
+    Error::video("this kinora was built without video").with_hint(
+        "the frames folder holds every frame as PNG; build with the cargo feature `ffmpeg` for videos",
+    )
+}
+
+/// Says that there is no encoder in this build.
+///
+/// # Errors
+/// Always [`Error::Video`].
+pub fn probe(_settings: &VideoSettings, _size: Size, _fps: Fps, _folder: &Path) -> Result<()> {
+    Err(absent())
+}
+
+impl VideoWriter {
+    /// Says that there is no encoder in this build.
+    ///
+    /// # Errors
+    /// Always [`Error::Video`].
+    pub fn open(_path: &Path, _size: Size, _fps: Fps, _settings: &VideoSettings) -> Result<Self> {
+        Err(absent())
+    }
+
+    /// Size of the frames that are pushed.
+    pub fn size(&self) -> Size {
+        match *self {}
+    }
+
+    /// Size of the frames in the file.
+    pub fn coded_size(&self) -> Size {
+        match *self {}
+    }
+
+    /// Encodes the next frame.
+    ///
+    /// # Errors
+    /// None: it cannot be called.
+    pub fn push(&mut self, _frame: &Canvas) -> Result<()> {
+        match *self {}
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// None: it cannot be called.
+    pub fn finish(self) -> Result<()> {
+        match self {}
+    }
+}
+
+impl FrameSink for VideoWriter {
+    fn push(&mut self, _frame: &Canvas) -> Result<()> {
+        match *self {}
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        match *self {}
+    }
+}
+
+impl VideoReader {
+    /// Says that there is no decoder in this build.
+    ///
+    /// # Errors
+    /// Always [`Error::Video`].
+    pub fn open(_path: &Path) -> Result<Self> {
+        Err(absent())
+    }
+
+    /// Width and height as displayed.
+    pub fn size(&self) -> Size {
+        match *self {}
+    }
+
+    /// Average frames a second.
+    pub fn fps(&self) -> Fps {
+        match *self {}
+    }
+
+    /// Counts the frames.
+    ///
+    /// # Errors
+    /// None: it cannot be called.
+    pub fn count_frames(&mut self) -> Result<u64> {
+        match *self {}
+    }
+}
+
+impl Iterator for VideoReader {
+    type Item = Result<Canvas>;
+
+    fn next(&mut self) -> Option<Result<Canvas>> {
+        match *self {}
+    }
+}
