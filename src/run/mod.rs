@@ -7,3 +7,20 @@ pub mod project;
 pub mod render;
 pub mod report;
 mod sources;
+
+use std::path::{Path, PathBuf};
+
+/// The entry of a folder that is named most like `wanted`, among those that `fits` accepts.
+fn nearest_name(folder: &Path, wanted: &str, fits: impl Fn(&Path) -> bool) -> Option<String> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
+    entries.sort();
+    entries
+        .iter()
+        .filter(|path| fits(path))
+        .filter_map(|path| path.file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .map(|name| (strsim::damerau_levenshtein(&name, wanted), name))
+        .filter(|(distance, _)| *distance <= (wanted.len() / 3).max(2))
+        .min()
+        .map(|(_, name)| name)
+}

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
-use crate::diffusion::engine::{ControlMode, Engine, PaintControl, PaintJob};
-use crate::diffusion::sampler;
+use crate::diffusion::engine::{ControlSource, Engine, PaintControl, PaintJob};
+use crate::diffusion::guidance::ControlMode;
+use crate::diffusion::sampler::{self, Sampler};
+use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::render::seams::{PaintRequest, Painter};
@@ -106,17 +108,7 @@ fn find(name: &str, films: &Path) -> Result<ModelFolder> {
 /// The folder beside a path that is named most like it.
 fn nearest(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let mut best: Option<(usize, String)> = None;
-    let mut names: Vec<PathBuf> =
-        std::fs::read_dir(path.parent()?).ok()?.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect();
-    names.sort();
-    for name in names.iter().filter_map(|p| p.file_name()).map(|n| n.to_string_lossy().into_owned()) {
-        let distance = strsim::damerau_levenshtein(&name, &wanted);
-        if distance <= (wanted.len() / 3).max(2) && best.as_ref().is_none_or(|(d, _)| distance < *d) {
-            best = Some((distance, name));
-        }
-    }
-    best.map(|(_, name)| name)
+    crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir())
 }
 
 /// Paints with a diffusion model.
@@ -146,6 +138,11 @@ impl ModelPainter {
             Some((_, engine)) => Ok(engine),
             None => Err(Error::Bug("a model was loaded and is gone".to_owned())),
         }
+    }
+
+    /// The steps that suit the model.
+    pub(crate) fn usual_steps(&mut self, cast: &Cast) -> Result<u32> {
+        Ok(self.engine(cast)?.defaults().steps)
     }
 
     /// A hash of the networks' files.
@@ -180,7 +177,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
     let (sampler, spacing) = sampling(engine, &params.sampling)?;
     let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
         Some(PaintControl {
-            name: &control.name,
+            net: ControlSource::Named(&control.name),
             hint: hint.as_ref()?,
             weight: control.weight,
             start: control.start,
@@ -209,7 +206,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
 }
 
 /// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).
-fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(sampler::Sampler, crate::diffusion::sigmas::Spacing)> {
+fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
     let defaults = engine.defaults();
     let (sampler, implied) = match &params.sampler {
         None => (defaults.sampler, Some(defaults.spacing)),
@@ -220,7 +217,7 @@ fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(sampler::Sample
     };
     let spacing = match &params.spacing {
         None => implied.unwrap_or(defaults.spacing),
-        Some(name) => sampler::resolve_spacing(name).ok_or_else(|| Error::Usage {
+        Some(name) => Spacing::from_name(name).ok_or_else(|| Error::Usage {
             message: format!("there is no spacing called `{name}`"),
             hint: Some(format!("there are {}", sampler::spacing_names().join(", "))),
         })?,

@@ -59,7 +59,7 @@ pub fn render(
     if options.fresh {
         store.clear()?;
     }
-    let plan = plan(project, options, size, &painter, &store, &wanted)?;
+    let plan = plan(project, options, size, &mut painter, &store, &wanted)?;
     let found = plan.iter().filter(|p| p.done).count() as u32;
     let mut report = Report::new(&out, store.folder(), plan.len() as u32, found);
     if found < plan.len() as u32 {
@@ -148,35 +148,38 @@ fn plan(
     project: &Project,
     options: &RenderOptions,
     size: Size,
-    painter: &ModelPainter,
+    painter: &mut ModelPainter,
     store: &Store,
     wanted: &BTreeSet<u32>,
 ) -> Result<Vec<Planned>> {
+    let mut frames = (0..project.timeline.frames())
+        .map(|frame| project.timeline.at(frame))
+        .collect::<Result<Vec<FrameParams>>>()?;
+    if options.draft {
+        frames.iter_mut().try_for_each(|params| halve_steps(params, painter))?;
+    }
     let mut hashes = Hashes { painter, models: BTreeMap::new(), files: BTreeMap::new() };
-    let mut planned = Vec::with_capacity(project.timeline.frames() as usize);
-    for frame in 0..project.timeline.frames() {
-        let mut params = project.timeline.at(frame)?;
-        if options.draft {
-            params.sampling.steps = Some(drafted_steps(&params, painter)?);
-        }
-        let expected = hashes.expected(&params, size)?;
-        planned.push(Planned { params, expected, done: false });
-    }
-    let expected: Vec<Expected> = planned.iter().map(|p| p.expected.clone()).collect();
-    for (planned, valid) in planned.iter_mut().zip(store.valid(&expected)?) {
-        planned.done = valid;
-    }
+    let expected =
+        frames.iter().map(|params| hashes.expected(params, size)).collect::<Result<Vec<Expected>>>()?;
+    let valid = store.valid(&expected)?;
+    let planned: Vec<Planned> = frames
+        .into_iter()
+        .zip(expected)
+        .zip(valid)
+        .map(|((params, expected), done)| Planned { params, expected, done })
+        .collect();
     let needed = needed(&planned, wanted);
     Ok(planned.into_iter().zip(needed).filter_map(|(planned, needed)| needed.then_some(planned)).collect())
 }
 
 /// Half the steps of a frame, at least three: fewer give no picture at all.
-fn drafted_steps(params: &FrameParams, painter: &ModelPainter) -> Result<u32> {
+fn halve_steps(params: &mut FrameParams, painter: &mut ModelPainter) -> Result<()> {
     let steps = match params.sampling.steps {
         Some(steps) => steps,
-        None => painter.defaults_of(&Cast::of(params))?,
+        None => painter.usual_steps(&Cast::of(params))?,
     };
-    Ok(steps.div_ceil(2).max(3.min(steps)))
+    params.sampling.steps = Some(steps.div_ceil(2).max(3.min(steps)));
+    Ok(())
 }
 
 /// Which frames must be made for the wanted ones: each with those of its scene before it, unless it
