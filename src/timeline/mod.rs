@@ -1,3 +1,4 @@
 //! A checked film becomes plain numbers for any frame: no pixels, no tensors.
 
+pub mod eval;
 pub mod frame;
