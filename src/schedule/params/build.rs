@@ -7,7 +7,12 @@ const ANYWHERE: Places = Places::FILM.and(Places::SCENE);
 /// No limit.
 const ALL: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
-pub(super) const fn param(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Param {
+pub(super) const fn param(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    help: &'static str,
+) -> Param {
     Param {
         name,
         aliases: &[],
@@ -22,7 +27,12 @@ pub(super) const fn param(name: &'static str, kind: Kind, default: &'static str,
     }
 }
 
-pub(super) const fn number(name: &'static str, measure: Measure, default: &'static str, help: &'static str) -> Param {
+pub(super) const fn number(
+    name: &'static str,
+    measure: Measure,
+    default: &'static str,
+    help: &'static str,
+) -> Param {
     param(name, Kind::Number(measure), default, help)
 }
 

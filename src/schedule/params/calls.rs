@@ -26,7 +26,11 @@ pub(super) static SOURCE: &[CallSpec] = &[
         &[arg("file", Kind::File, None, ANY, "the picture")],
         "the first frame is painted over a picture, at `init_strength`",
     ),
-    call("still", &[arg("file", Kind::File, None, ANY, "the picture")], "every frame is painted over the same picture"),
+    call(
+        "still",
+        &[arg("file", Kind::File, None, ANY, "the picture")],
+        "every frame is painted over the same picture",
+    ),
 ];
 
 pub(super) static SEED: &[CallSpec] = &[call(
@@ -48,12 +52,24 @@ pub(super) static DEFLICKER: &[CallSpec] = &[
     call("none", &[], "frames stay as they are"),
     call(
         "gain_curve",
-        &[arg("sigma", Kind::Number(Measure::Time), Some("6"), (0.0, 10_000.0), "width of the smoothing over time, frames")],
+        &[arg(
+            "sigma",
+            Kind::Number(Measure::Time),
+            Some("6"),
+            (0.0, 10_000.0),
+            "width of the smoothing over time, frames",
+        )],
         "one gain per frame and channel",
     ),
     call(
         "gain_map",
-        &[arg("sigma", Kind::Number(Measure::Time), Some("6"), (0.0, 10_000.0), "width of the smoothing over time, frames")],
+        &[arg(
+            "sigma",
+            Kind::Number(Measure::Time),
+            Some("6"),
+            (0.0, 10_000.0),
+            "width of the smoothing over time, frames",
+        )],
         "a smooth map of gains per frame: also for flicker in parts of the picture",
     ),
 ];
@@ -73,17 +89,20 @@ static PRESETS: &[Choice] = &[
 pub(super) static ENCODE: &[CallSpec] = &[call(
     "h264",
     &[
-        arg("crf", Kind::Integer, Some("17"), (0.0, 51.0), "quality, lower is better; 17 is as good as no loss"),
+        arg(
+            "crf",
+            Kind::Integer,
+            Some("17"),
+            (0.0, 51.0),
+            "quality, lower is better; 17 is as good as no loss",
+        ),
         arg("preset", Kind::Choice(PRESETS), Some("medium"), ANY, "time spent against size"),
     ],
     "H.264 in yuv420p",
 )];
 
-pub(super) static MODES: &[Choice] = &[
-    choice("auto", &[]),
-    choice("flat", &["2D"]),
-    choice("depth", &["3D"]),
-];
+pub(super) static MODES: &[Choice] =
+    &[choice("auto", &[]), choice("flat", &["2D"]), choice("depth", &["3D"])];
 
 pub(super) static BORDERS: &[Choice] = &[
     choice("replicate", &["border"]),
@@ -99,7 +118,8 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("lab", &["Match Frame 0 LAB"]),
 ];
 
-pub(super) static SAMPLING: &[Choice] = &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
+pub(super) static SAMPLING: &[Choice] =
+    &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
 
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
 
@@ -137,5 +157,9 @@ pub(super) static SAMPLERS: &[Choice] = &[
     choice("lcm", &[]),
 ];
 
-pub(super) static SPACINGS: &[Choice] =
-    &[choice("uniform", &["automatic"]), choice("karras", &[]), choice("exponential", &[]), choice("trailing", &[])];
+pub(super) static SPACINGS: &[Choice] = &[
+    choice("uniform", &["automatic"]),
+    choice("karras", &[]),
+    choice("exponential", &[]),
+    choice("trailing", &[]),
+];

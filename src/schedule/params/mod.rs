@@ -5,6 +5,7 @@ mod calls;
 mod render;
 mod table;
 
+pub(crate) use render::range;
 pub use render::{markdown, text};
 pub use table::all;
 
@@ -201,7 +202,8 @@ pub fn find(written: &str) -> Option<&'static Param> {
 /// there are none, those with the nearest names.
 pub fn search(words: &str) -> Vec<&'static Param> {
     let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
-    let found: Vec<&Param> = all().iter().filter(|param| words.iter().all(|word| mentions(param, word))).collect();
+    let found: Vec<&Param> =
+        all().iter().filter(|param| words.iter().all(|word| mentions(param, word))).collect();
     if !found.is_empty() {
         return found;
     }
@@ -219,7 +221,9 @@ fn mentions(param: &Param, word: &str) -> bool {
 /// The choice of that name or alias; letter case, and `-` or blank for `_`, do not matter.
 pub fn find_choice(choices: &'static [Choice], written: &str) -> Option<&'static Choice> {
     let written = fold(written);
-    choices.iter().find(|choice| choice.aliases.iter().chain([&choice.name]).any(|name| fold(name) == written))
+    choices
+        .iter()
+        .find(|choice| choice.aliases.iter().chain([&choice.name]).any(|name| fold(name) == written))
 }
 
 fn fold(name: &str) -> String {

@@ -82,7 +82,10 @@ impl<'a> Parser<'a> {
         if height > MAX_HEIGHT {
             let message = format!("this expression has more than {MAX_HEIGHT} operators in a row");
             let here = self.token_span(blank(rest));
-            return Fault::told(rest, Diagnostic::error("E07", message, here).hint("name parts of it with `let`"));
+            return Fault::told(
+                rest,
+                Diagnostic::error("E07", message, here).hint("name parts of it with `let`"),
+            );
         }
         Ok((Expr { kind: ExprKind::Binary(op, Box::new(left.0), Box::new(right.0)), span }, height))
     }
@@ -94,17 +97,29 @@ impl<'a> Parser<'a> {
             return match found {
                 "and" => Ok(Some((after, BinaryOp::And, level::AND))),
                 "or" => Ok(Some((after, BinaryOp::Or, level::OR))),
-                "if" => self.refuse(rest, 2, "the form `a if c else b` is Python's", "write `where(c, a, b)`"),
+                "if" => {
+                    self.refuse(rest, 2, "the form `a if c else b` is Python's", "write `where(c, a, b)`")
+                }
                 _ => Ok(None),
             };
         }
         if rest.starts_with("&&") || rest.starts_with("||") {
             let own = if rest.starts_with('&') { "and" } else { "or" };
-            return self.refuse(rest, 2, format!("`{}` is not an operator", &rest[..2]), format!("write `{own}`"));
+            return self.refuse(
+                rest,
+                2,
+                format!("`{}` is not an operator", &rest[..2]),
+                format!("write `{own}`"),
+            );
         }
         if rest.starts_with('^') {
             let hint = "for a power write `**`";
-            return self.refuse(rest, 1, "`^` means a power in some programs and exclusive-or in others", hint);
+            return self.refuse(
+                rest,
+                1,
+                "`^` means a power in some programs and exclusive-or in others",
+                hint,
+            );
         }
         let found = OPERATORS.iter().find(|(text, ..)| rest.starts_with(text));
         Ok(found.map(|(text, op, strength)| (&rest[text.len()..], *op, *strength)))
@@ -156,7 +171,8 @@ impl<'a> Parser<'a> {
             let (end, mut args) = self.arguments(after)?;
             args.insert(0, Arg { name: None, value: expr });
             let span = self.span(start, end);
-            expr = Expr { kind: ExprKind::Call { name: name.to_owned(), name_span, args, method: true }, span };
+            expr =
+                Expr { kind: ExprKind::Call { name: name.to_owned(), name_span, args, method: true }, span };
             rest = end;
         }
         Ok((rest, expr))

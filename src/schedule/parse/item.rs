@@ -71,7 +71,10 @@ impl<'a> Parser<'a> {
     fn is_outer(&self, rest: &'a str, open: &[&Name]) -> bool {
         let first = word(rest).map_or("", |(_, first)| first);
         let at_line_start = self.text[..self.at(rest) as usize].chars().next_back().is_none_or(|c| c == '\n');
-        !open.is_empty() && at_line_start && TOP_BLOCKS.contains(&first) && super::recover::begins_statement(rest)
+        !open.is_empty()
+            && at_line_start
+            && TOP_BLOCKS.contains(&first)
+            && super::recover::begins_statement(rest)
             && !blank(&rest[first.len()..]).starts_with('=')
     }
 
@@ -81,15 +84,20 @@ impl<'a> Parser<'a> {
         if rest.is_empty() || rest.starts_with('}') || word(rest).is_ok() {
             return rest;
         }
-        let found = Diagnostic::error("E01", format!("the value ends before {}", describe(rest)), self.token_span(rest))
-            .hint("an operator, a comma or a bracket is missing");
+        let found = Diagnostic::error(
+            "E01",
+            format!("the value ends before {}", describe(rest)),
+            self.token_span(rest),
+        )
+        .hint("an operator, a comma or a bracket is missing");
         self.report(found);
         self.resume(rest, in_block)
     }
 
     fn item(&self, rest: &'a str, open: &[&Name]) -> Parsed<'a, Item> {
-        let (after, first) = word(rest)
-            .map_err(|_| nom::Err::Error(Fault::expected(rest, "a setting (`name = value`) or a block (`name { ... }`)")))?;
+        let (after, first) = word(rest).map_err(|_| {
+            nom::Err::Error(Fault::expected(rest, "a setting (`name = value`) or a block (`name { ... }`)"))
+        })?;
         let next = blank(after);
         match first {
             "use" if next.starts_with('"') => self.use_file(rest, next),
@@ -176,7 +184,11 @@ impl<'a> Parser<'a> {
 
     fn open_block(&self, kind: &Name, end: &'a str) -> Diagnostic {
         let found = Diagnostic::error("E03", format!("this `{}` block is not closed", kind.text), kind.span);
-        if end.is_empty() { found.hint("end it with `}`") } else { found.also(self.token_span(end), "expected `}` before this") }
+        if end.is_empty() {
+            found.hint("end it with `}`")
+        } else {
+            found.also(self.token_span(end), "expected `}` before this")
+        }
     }
 
     fn report(&self, diagnostic: Diagnostic) {

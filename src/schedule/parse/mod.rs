@@ -30,7 +30,7 @@ pub const MAX_BYTES: usize = 4 << 20;
 /// Brackets (of any kind, holes in strings included) open at once within one expression.
 const MAX_BRACKETS: usize = 64;
 /// Height of an expression's tree, which a long chain `1 + 1 + ...` also reaches.
-const MAX_HEIGHT: usize = 400;
+const MAX_HEIGHT: usize = 240;
 /// Statement errors after which the rest of a film is not looked at.
 const MAX_ERRORS: usize = 1000;
 
@@ -39,7 +39,8 @@ type Parsed<'a, T> = IResult<&'a str, T, Fault>;
 /// Reads `text`, which is file `source` of the film.
 pub fn parse(source: u32, text: &str) -> (File, Vec<Diagnostic>) {
     if text.len() > MAX_BYTES {
-        let message = format!("a film has at most {} MiB, this file has {}", MAX_BYTES >> 20, text.len() >> 20);
+        let message =
+            format!("a film has at most {} MiB, this file has {}", MAX_BYTES >> 20, text.len() >> 20);
         return (File::default(), vec![Diagnostic::error("E07", message, Span::new(source, 0, 0))]);
     }
     let parser = Parser { text, source, brackets: Cell::new(0), errors: RefCell::default() };

@@ -1,13 +1,13 @@
 //! Numbers with their units, and sizes.
 
+use nom::Parser as _;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::character::complete::{char, one_of};
 use nom::combinator::{opt, recognize};
-use nom::Parser as _;
 
-use super::{Parsed, Parser};
 use super::fault::Fault;
+use super::{Parsed, Parser};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BaseUnit, Expr, ExprKind, TimeUnit, Unit};
 use crate::schedule::names::did_you_mean;
@@ -32,8 +32,11 @@ pub(super) const PER: &[(&str, TimeUnit)] =
 
 /// Digits with underscores between them.
 fn digits(rest: &str) -> Parsed<'_, &str> {
-    recognize((take_while1(|c: char| c.is_ascii_digit()), take_while(|c: char| c.is_ascii_digit() || c == '_')))
-        .parse(rest)
+    recognize((
+        take_while1(|c: char| c.is_ascii_digit()),
+        take_while(|c: char| c.is_ascii_digit() || c == '_'),
+    ))
+    .parse(rest)
 }
 
 /// The number itself: `1`, `1.5`, `.5`, `5.`, `1e-3`.
@@ -73,7 +76,12 @@ impl<'a> Parser<'a> {
         self.finish(start, rest, clean.parse().map(ExprKind::Float).or(Err("a number")))
     }
 
-    fn finish(&self, start: &'a str, rest: &'a str, kind: Result<ExprKind, &'static str>) -> Parsed<'a, Expr> {
+    fn finish(
+        &self,
+        start: &'a str,
+        rest: &'a str,
+        kind: Result<ExprKind, &'static str>,
+    ) -> Parsed<'a, Expr> {
         let span = self.span(start, rest);
         match kind {
             Ok(kind) => Ok((rest, Expr { kind, span })),
@@ -87,12 +95,16 @@ impl<'a> Parser<'a> {
     fn size(&self, start: &'a str) -> Option<(&'a str, Expr)> {
         let whole = |rest: &'a str| -> Option<(&'a str, u32)> {
             let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            (end > 0 && !(end > 1 && rest.starts_with('0'))).then(|| rest[..end].parse().ok()).flatten().map(|n| (&rest[end..], n))
+            (end > 0 && !(end > 1 && rest.starts_with('0')))
+                .then(|| rest[..end].parse().ok())
+                .flatten()
+                .map(|n| (&rest[end..], n))
         };
         let (rest, width) = whole(start)?;
         let (rest, height) = whole(rest.strip_prefix('x')?)?;
         let ends = !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        (ends && width > 0).then(|| (rest, Expr { kind: ExprKind::Size(width, height), span: self.span(start, rest) }))
+        (ends && width > 0)
+            .then(|| (rest, Expr { kind: ExprKind::Size(width, height), span: self.span(start, rest) }))
     }
 
     /// The unit directly behind a number, when there is one.
@@ -117,9 +129,10 @@ impl<'a> Parser<'a> {
         let unit = &rest[..end];
         let digits = &number[..number.len() - rest.len()];
         let shown = &unit[..super::floor_boundary(unit, 40)];
-        let found = Diagnostic::error("E05", format!("unknown unit `{shown}`"), self.span(rest, &rest[end..]))
-            .label(did_you_mean(unit, UNITS.iter().map(|(name, _)| *name)))
-            .hint(format!("to multiply, write `{digits}*{shown}`"));
+        let found =
+            Diagnostic::error("E05", format!("unknown unit `{shown}`"), self.span(rest, &rest[end..]))
+                .label(did_you_mean(unit, UNITS.iter().map(|(name, _)| *name)))
+                .hint(format!("to multiply, write `{digits}*{shown}`"));
         Fault::told(rest, found)
     }
 }
@@ -136,5 +149,6 @@ fn rate(rest: &str) -> Option<(&str, TimeUnit)> {
 fn is_remainder(after: &str) -> bool {
     let operand = |c: char| c.is_ascii_digit() || matches!(c, '(' | '.');
     let line = after.trim_start_matches([' ', '\t']);
-    after.starts_with(|c: char| operand(c) || c.is_ascii_alphabetic() || c == '_') || line.starts_with(operand)
+    after.starts_with(|c: char| operand(c) || c.is_ascii_alphabetic() || c == '_')
+        || line.starts_with(operand)
 }

@@ -51,11 +51,14 @@ impl<'a> Parser<'a> {
     }
 
     fn open_string<T>(&self, start: &'a str, quote: &str) -> Result<T, nom::Err<Fault>> {
-        let found = Diagnostic::error("E02", "this string is not closed", self.span(start, &start[quote.len()..]));
+        let found =
+            Diagnostic::error("E02", "this string is not closed", self.span(start, &start[quote.len()..]));
         let found = if quote.len() == 3 {
             found.hint(format!("end it with {quote}"))
         } else {
-            found.hint(format!("end it with {quote} in the same line; text of several lines stands between \"\"\""))
+            found.hint(format!(
+                "end it with {quote} in the same line; text of several lines stands between \"\"\""
+            ))
         };
         Fault::told(start, found)
     }
@@ -67,9 +70,10 @@ impl<'a> Parser<'a> {
         match rest.strip_prefix('}') {
             Some(after) => Ok((after, expr)),
             None => {
-                let found = Diagnostic::error("E03", "this hole is not closed", self.span(start, &start[2..]))
-                    .also(self.token_span(rest), "expected `}` here")
-                    .hint("for a dollar sign followed by a bracket write `\\${`");
+                let found =
+                    Diagnostic::error("E03", "this hole is not closed", self.span(start, &start[2..]))
+                        .also(self.token_span(rest), "expected `}` here")
+                        .hint("for a dollar sign followed by a bracket write `\\${`");
                 Fault::told(rest, found)
             }
         }

@@ -107,7 +107,8 @@ impl<'a> Parser<'a> {
     /// `~name` or `~name(args)`; names have dashes in them.
     fn ease(&self, start: &'a str) -> Parsed<'a, Ease> {
         let named = &start[1..];
-        let end = named.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(named.len());
+        let end =
+            named.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(named.len());
         if word(named).is_err() {
             return Err(nom::Err::Error(Fault::expected(named, "the name of an ease")));
         }
