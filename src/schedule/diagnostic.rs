@@ -55,3 +55,61 @@ impl Diagnostics {
         format!("{errors} error{}", if errors == 1 { "" } else { "s" })
     }
 }
+
+impl Diagnostic {
+    /// An error with nothing but its message.
+    pub fn error(code: &'static str, message: impl Into<String>, span: Span) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            span,
+            label: None,
+            labels: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// A warning with nothing but its message.
+    pub fn warning(code: &'static str, message: impl Into<String>, span: Span) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message, span) }
+    }
+
+    /// The same with words under the caret; `None` changes nothing.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<Option<String>>) -> Self {
+        self.label = text.into().or(self.label);
+        self
+    }
+
+    /// The same with a second place.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// The same with one more thing to do.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hints.push(text.into());
+        self
+    }
+}
+
+impl Diagnostics {
+    /// Those with the given severity.
+    pub fn of(&self, severity: Severity) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter().filter(move |diagnostic| diagnostic.severity == severity)
+    }
+
+    /// Whether the film cannot be rendered.
+    pub fn has_errors(&self) -> bool {
+        self.of(Severity::Error).next().is_some()
+    }
+
+    /// Sorts by place; at one place errors come first.
+    pub fn sort(&mut self) {
+        self.list.sort_by(|a, b| (a.span, a.severity, a.code).cmp(&(b.span, b.severity, b.code)));
+    }
+}

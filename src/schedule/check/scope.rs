@@ -1,0 +1,314 @@
+//! Names bound by `let` and functions of the film. They are written out where they are used, so that
+//! everything after this works on plain expressions.
+
+use std::collections::BTreeMap;
+
+use super::later;
+use crate::schedule::diagnostic::Diagnostic;
+use crate::schedule::expr::{Arg, Expr, ExprKind, TextPart};
+use crate::schedule::functions::{FUNCTIONS, VARIABLES, find_function, find_variable};
+use crate::schedule::names::did_you_mean;
+use crate::schedule::span::Span;
+use crate::schedule::syntax::{Function, Let, Name};
+
+/// Largest expression after everything is written out, in nodes: `let b = a*a` doubles each time.
+const MAX_NODES: usize = 20_000;
+/// Deepest tree after everything is written out; the evaluator allows 256 levels.
+const MAX_DEPTH: usize = 250;
+
+/// What names mean.
+#[derive(Clone, Default)]
+pub(super) struct Scope {
+    values: BTreeMap<String, (Span, Expr)>,
+    functions: BTreeMap<String, Function>,
+}
+
+/// An expression being written out.
+struct Writer<'a> {
+    scope: &'a Scope,
+    /// Parameters of the function whose body this is.
+    params: BTreeMap<&'a str, &'a Expr>,
+    /// Words that are values here: choices.
+    words: &'a [&'static str],
+    list: &'a mut Vec<Diagnostic>,
+    nodes: usize,
+    depth: usize,
+}
+
+impl Scope {
+    /// Adds `let name = value`; later statements see it.
+    pub fn bind(&mut self, bound: &Let, list: &mut Vec<Diagnostic>) {
+        let first = self.place_of(&bound.name.text);
+        let value = self.write(&bound.value, &[], list);
+        if is_free(&bound.name, first, list)
+            && let Some(value) = value
+        {
+            self.values.insert(bound.name.text.clone(), (bound.name.span, value));
+        }
+    }
+
+    /// Adds `fn name(params) = body`; later statements see it.
+    pub fn define(&mut self, function: &Function, list: &mut Vec<Diagnostic>) {
+        let first = self.place_of(&function.name.text);
+        if !is_free(&function.name, first, list) {
+            return;
+        }
+        // Written out once with its parameters standing for themselves: mistakes are reported here.
+        let own: Vec<Expr> = function
+            .params
+            .iter()
+            .map(|param| Expr { kind: ExprKind::Name(param.text.clone()), span: param.span })
+            .collect();
+        let params = function.params.iter().map(|param| param.text.as_str()).zip(&own).collect();
+        let mut writer = Writer { scope: self, params, words: &[], list, nodes: 0, depth: 0 };
+        if let Some(body) = writer.expr(&function.body) {
+            let written = Function { body, ..function.clone() };
+            self.functions.insert(function.name.text.clone(), written);
+        }
+    }
+
+    fn place_of(&self, name: &str) -> Option<Span> {
+        let value = self.values.get(name).map(|(span, _)| *span);
+        value.or_else(|| self.functions.get(name).map(|function| function.name.span))
+    }
+
+    /// `expr` with everything written out; `None` when it is wrong, which was then reported.
+    pub fn write(&self, expr: &Expr, words: &[&'static str], list: &mut Vec<Diagnostic>) -> Option<Expr> {
+        Writer { scope: self, params: BTreeMap::new(), words, list, nodes: 0, depth: 0 }.expr(expr)
+    }
+}
+
+/// Whether `name` can be bound; reports it when not.
+fn is_free(name: &Name, first: Option<Span>, list: &mut Vec<Diagnostic>) -> bool {
+    if let Some(first) = first {
+        let found = Diagnostic::error("E23", format!("`{}` is bound twice", name.text), name.span);
+        list.push(found.also(first, "first bound here"));
+        return false;
+    }
+    let is_taken = find_function(&name.text).is_some() || find_variable(&name.text).is_some();
+    if is_taken {
+        let message = format!("`{}` already has a meaning in the language", name.text);
+        list.push(Diagnostic::error("E23", message, name.span).hint("take another name"));
+    }
+    !is_taken
+}
+
+impl<'a> Writer<'a> {
+    fn expr(&mut self, expr: &'a Expr) -> Option<Expr> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES || self.depth > MAX_DEPTH {
+            if self.nodes != usize::MAX {
+                let message = "this expression is too large once everything in it is written out";
+                self.list.push(Diagnostic::error("E07", message, expr.span));
+            }
+            self.nodes = usize::MAX - 1;
+            return None;
+        }
+        self.depth += 1;
+        let kind = self.kind(expr);
+        self.depth -= 1;
+        Some(Expr { kind: kind?, span: expr.span })
+    }
+
+    fn kind(&mut self, expr: &'a Expr) -> Option<ExprKind> {
+        Some(match &expr.kind {
+            ExprKind::Name(name) => return self.name(name, expr.span),
+            ExprKind::Unary(op, x) => ExprKind::Unary(*op, Box::new(self.expr(x)?)),
+            ExprKind::Binary(op, a, b) => {
+                // Both sides are looked at even when one is wrong.
+                let (a, b) = (self.expr(a), self.expr(b));
+                ExprKind::Binary(*op, Box::new(a?), Box::new(b?))
+            }
+            ExprKind::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| self.expr(item)).collect();
+                ExprKind::List(items.into_iter().collect::<Option<_>>()?)
+            }
+            ExprKind::Text(parts) => {
+                let parts: Vec<_> = parts.iter().map(|part| self.part(part)).collect();
+                ExprKind::Text(parts.into_iter().collect::<Option<_>>()?)
+            }
+            ExprKind::Call { name, name_span, args, method } => {
+                return self.call(name, *name_span, args, *method, expr.span);
+            }
+            other => other.clone(),
+        })
+    }
+
+    fn part(&mut self, part: &'a TextPart) -> Option<TextPart> {
+        Some(match part {
+            TextPart::Literal(text) => TextPart::Literal(text.clone()),
+            TextPart::Hole(expr) => TextPart::Hole(self.expr(expr)?),
+        })
+    }
+
+    fn name(&mut self, name: &str, span: Span) -> Option<ExprKind> {
+        if let Some(value) = self.params.get(name) {
+            return Some(value.kind.clone());
+        }
+        if let Some((_, value)) = self.scope.values.get(name) {
+            self.nodes = self.nodes.saturating_add(size(value));
+            return Some(value.kind.clone());
+        }
+        if let Some(word) = self.words.iter().find(|word| **word == name) {
+            return Some(Expr::text_at(span, word).kind);
+        }
+        if find_variable(name).is_some() {
+            return Some(ExprKind::Name(name.to_owned()));
+        }
+        let found = Diagnostic::error("E11", format!("unknown name `{name}`"), span);
+        let is_function = find_function(name).is_some() || self.scope.functions.contains_key(name);
+        let found = if is_function {
+            found.label(format!("this is a function: `{name}(...)`"))
+        } else {
+            found.label(did_you_mean(name, self.known_names()))
+        };
+        self.list.push(found);
+        None
+    }
+
+    fn known_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.scope.values.keys().map(String::as_str).chain(self.params.keys().copied());
+        own.chain(VARIABLES.iter().map(|variable| variable.name)).chain(self.words.iter().copied())
+    }
+
+    fn call(
+        &mut self,
+        name: &'a str,
+        name_span: Span,
+        args: &'a [Arg],
+        method: bool,
+        span: Span,
+    ) -> Option<ExprKind> {
+        let written: Vec<Option<Arg>> = args
+            .iter()
+            .map(|arg| self.expr(&arg.value).map(|value| Arg { name: arg.name.clone(), value }))
+            .collect();
+        if let Some(function) = self.scope.functions.get(name) {
+            let params: Vec<&str> = function.params.iter().map(|param| param.text.as_str()).collect();
+            let values =
+                self.place(name, name_span, &params, written.into_iter().collect::<Option<_>>()?, span)?;
+            let params = params.into_iter().zip(&values).collect();
+            let mut writer = Writer {
+                scope: self.scope,
+                params,
+                words: &[],
+                list: self.list,
+                nodes: self.nodes,
+                depth: self.depth,
+            };
+            let body = writer.expr(&function.body);
+            self.nodes = writer.nodes.saturating_add(values.iter().map(size).sum());
+            return Some(body?.kind);
+        }
+        let Some(function) = find_function(name) else {
+            self.unknown_function(name, name_span);
+            return None;
+        };
+        let args = written.into_iter().collect::<Option<Vec<Arg>>>()?;
+        if method {
+            let found = Diagnostic::error("E12", format!("`{name}` is a function, not a method"), name_span);
+            self.list.push(found.hint(format!("write `{}`", function.signature())));
+            return None;
+        }
+        if function.variadic
+            && args.len() > function.params.len()
+            && args.iter().all(|arg| arg.name.is_none())
+        {
+            return Some(ExprKind::Call { name: name.to_owned(), name_span, args, method });
+        }
+        let values = self.place(name, name_span, function.params, args, span)?;
+        let args = values.into_iter().map(|value| Arg { name: None, value }).collect();
+        Some(ExprKind::Call { name: name.to_owned(), name_span, args, method })
+    }
+
+    /// The arguments in the order of `params`.
+    fn place(
+        &mut self,
+        name: &str,
+        at: Span,
+        params: &[&str],
+        args: Vec<Arg>,
+        span: Span,
+    ) -> Option<Vec<Expr>> {
+        let signature = format!("write `{name}({})`", params.join(", "));
+        let (count, found) = (params.len(), args.len());
+        let plural = if count == 1 { "" } else { "s" };
+        let wrong =
+            Diagnostic::error("E13", format!("`{name}` takes {count} argument{plural}, found {found}"), at);
+        if count != found {
+            self.list.push(wrong.hint(signature));
+            return None;
+        }
+        let mut placed: Vec<Option<Expr>> = vec![None; count];
+        for (index, arg) in args.into_iter().enumerate() {
+            let slot = match &arg.name {
+                None => Some(index),
+                Some((given, _)) => params.iter().position(|param| param == given),
+            };
+            let place = arg.name.as_ref().map_or(span, |(_, span)| *span);
+            let Some(slot) = slot else {
+                let given = arg.name.map(|(given, _)| given).unwrap_or_default();
+                let found = Diagnostic::error("E13", format!("`{name}` has no argument `{given}`"), place)
+                    .label(did_you_mean(&given, params.iter().copied()))
+                    .hint(signature);
+                self.list.push(found);
+                return None;
+            };
+            if placed[slot].replace(arg.value).is_some() {
+                let message = format!("`{name}` got its argument `{}` twice", params[slot]);
+                self.list.push(Diagnostic::error("E13", message, place));
+                return None;
+            }
+        }
+        placed.into_iter().collect()
+    }
+
+    fn unknown_function(&mut self, name: &str, span: Span) {
+        if later::is_function(name) {
+            self.list.push(later::error(&format!("`{name}`"), span));
+            return;
+        }
+        let own = self.scope.functions.keys().map(String::as_str);
+        let near = did_you_mean(name, own.chain(FUNCTIONS.iter().map(|function| function.name)));
+        let found = Diagnostic::error("E12", format!("unknown function `{name}`"), span).label(near);
+        let is_name = find_variable(name).is_some() || self.scope.values.contains_key(name);
+        self.list.push(if is_name {
+            found.hint(format!("`{name}` is a name; to multiply, write `*`"))
+        } else {
+            found
+        });
+    }
+}
+
+/// Nodes of a tree.
+fn size(expr: &Expr) -> usize {
+    1 + match &expr.kind {
+        ExprKind::Unary(_, x) => size(x),
+        ExprKind::Binary(_, a, b) => size(a) + size(b),
+        ExprKind::List(items) => items.iter().map(size).sum(),
+        ExprKind::Call { args, .. } => args.iter().map(|arg| size(&arg.value)).sum(),
+        ExprKind::Text(parts) => parts
+            .iter()
+            .map(|part| match part {
+                TextPart::Literal(_) => 0,
+                TextPart::Hole(expr) => size(expr),
+            })
+            .sum(),
+        _ => 0,
+    }
+}
+
+/// Whether the value differs from frame to frame.
+pub(super) fn changes(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Name(name) => find_variable(name).is_some_and(|variable| variable.changes),
+        ExprKind::Unary(_, x) => changes(x),
+        ExprKind::Binary(_, a, b) => changes(a) || changes(b),
+        ExprKind::List(items) => items.iter().any(changes),
+        ExprKind::Call { args, .. } => args.iter().any(|arg| changes(&arg.value)),
+        ExprKind::Text(parts) => {
+            parts.iter().any(|part| matches!(part, TextPart::Hole(expr) if changes(expr)))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,206 @@
+//! The checked tree: every name is known, every unit fits, every literal is in range.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::expr::{Expr, ExprKind, TextPart};
+use super::params::{CallSpec, Kind, Param};
+use super::source::Sources;
+use super::span::Span;
+use super::syntax::Name;
+use super::units::{Rate, Tempo};
+
+/// The newest version of the language.
+pub const NEWEST: u32 = 1;
+/// Frames per second of a film that does not say.
+pub const DEFAULT_RATE: Rate = Rate { num: 12, den: 1 };
+
+/// Settings by the name of their parameter.
+pub type Settings = BTreeMap<&'static str, Setting>;
+
+/// A film as its author wrote it, checked.
+#[derive(Clone, Debug)]
+pub struct Film {
+    /// The folder that the film's paths are relative to.
+    pub folder: PathBuf,
+    /// The version of the language that the film is read with.
+    pub version: u32,
+    /// Names and texts of its files, for reports.
+    pub sources: Sources,
+    /// Frames per second and beats per minute.
+    pub tempo: Tempo,
+    /// What stands at the top, in `video` and in `post`.
+    pub settings: Settings,
+    /// Control blocks at the top, in order.
+    pub controls: Vec<Control>,
+    /// Scenes in order; a film without any is one scene of `frames` frames.
+    pub scenes: Vec<Scene>,
+}
+
+impl Film {
+    /// The setting of the parameter called `name` at the top of the film.
+    pub fn setting(&self, name: &str) -> Option<&Setting> {
+        self.settings.get(name)
+    }
+
+    /// Every file that the film names, with the place. Paths are relative to the film's folder
+    /// unless absolute; `out`, which is written, is not among them.
+    pub fn files(&self) -> Vec<FileRef> {
+        let mut files = Vec::new();
+        let scenes = self.scenes.iter();
+        let groups = scenes.clone().map(|scene| &scene.settings).chain([&self.settings]);
+        let controls = scenes.flat_map(|scene| &scene.controls).chain(&self.controls);
+        for settings in groups.chain(controls.map(|control| &control.settings)) {
+            settings.values().for_each(|setting| self.collect(setting, &mut files));
+        }
+        files.sort_by_key(|file: &FileRef| file.span);
+        files
+    }
+
+    fn collect(&self, setting: &Setting, files: &mut Vec<FileRef>) {
+        let mut push = |expr: &Expr| {
+            if let Some(path) =
+                expr.literal_text().filter(|path| !path.is_empty() && setting.param.name != "out")
+            {
+                files.push(FileRef {
+                    path: self.folder.join(path),
+                    param: setting.param.name,
+                    span: expr.span,
+                });
+            }
+        };
+        match &setting.value {
+            SettingValue::Track(keys) if setting.param.kind == Kind::File => {
+                keys.iter().for_each(|key| push(&key.value));
+            }
+            SettingValue::Track(_) => {}
+            SettingValue::Call(call) => {
+                let files = call.spec.args.iter().filter(|arg| arg.kind == Kind::File);
+                files.filter_map(|arg| call.args.get(arg.name)).for_each(push);
+            }
+        }
+    }
+
+    /// `path` relative to the film's folder.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        self.folder.join(Path::new(path))
+    }
+}
+
+/// A file that a film names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRef {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The parameter it was given to.
+    pub param: &'static str,
+    /// Where it is named.
+    pub span: Span,
+}
+
+/// A scene.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// Its name.
+    pub name: Name,
+    /// How long it is: a time.
+    pub length: Expr,
+    /// Its own settings.
+    pub settings: Settings,
+    /// Its own controls; one with the name of a film's control changes that one.
+    pub controls: Vec<Control>,
+}
+
+/// A control block.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// Its name.
+    pub name: Name,
+    /// Its settings.
+    pub settings: Settings,
+}
+
+/// A setting.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// What is set.
+    pub param: &'static Param,
+    /// The name as it was written.
+    pub name: Name,
+    /// To what.
+    pub value: SettingValue,
+}
+
+/// What a parameter is set to.
+#[derive(Clone, Debug)]
+pub enum SettingValue {
+    /// Keys in the order written; a value that is no key is one key without a time.
+    Track(Vec<Key>),
+    /// A call of the parameter's own.
+    Call(Call),
+}
+
+/// A value at a time.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// When; `None` is always.
+    pub time: Option<Expr>,
+    /// What; names bound by `let` and functions of the film are written out, choices are text.
+    pub value: Expr,
+    /// How it gets there from the key before.
+    pub ease: Ease,
+    /// The whole key.
+    pub span: Span,
+    /// Whether the value differs from frame to frame.
+    pub changes: bool,
+}
+
+/// How a value gets from one key to the next; the ease belongs to the key it leads to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ease {
+    /// Straight.
+    Linear,
+    /// It keeps the earlier value and jumps at the key.
+    Cut,
+    /// CSS's cubic Bézier through (0, 0), (x1, y1), (x2, y2), (1, 1).
+    Bezier([f64; 4]),
+    /// CSS's steps: how many, and whether the first and the last jump at the ends.
+    Steps {
+        /// Equal steps, at least 1.
+        count: u32,
+        /// Jumps at the start.
+        start: bool,
+        /// Jumps at the end.
+        end: bool,
+    },
+}
+
+/// A call such as `gain_map(sigma=6)`.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Which.
+    pub spec: &'static CallSpec,
+    /// The arguments that were given, by name.
+    pub args: BTreeMap<&'static str, Expr>,
+    /// Where.
+    pub span: Span,
+}
+
+impl Expr {
+    /// The text, when it is a string without holes.
+    pub fn literal_text(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::Text(parts) => match parts.as_slice() {
+                [] => Some(""),
+                [TextPart::Literal(text)] => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A string at the same place.
+    pub(crate) fn text_at(span: Span, text: &str) -> Self {
+        Self { kind: ExprKind::Text(vec![TextPart::Literal(text.to_owned())]), span }
+    }
+}

@@ -1,0 +1,165 @@
+//! Calls that parameters can be set to, and the words of choices.
+
+use super::build::{arg, call, choice};
+use super::{CallSpec, Choice, Kind, Measure};
+
+const ANY: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+pub(super) static DEPTH: &[CallSpec] = &[
+    call("flat", &[], "everything at the same distance"),
+    call(
+        "network",
+        &[arg("model", Kind::File, Some("\"\""), ANY, "model folder; the embedded network when left out")],
+        "a depth network looks at the picture that is being moved",
+    ),
+    call(
+        "picture",
+        &[arg("file", Kind::File, None, ANY, "picture whose brightness is nearness")],
+        "one picture is the depth of every frame",
+    ),
+];
+
+pub(super) static SOURCE: &[CallSpec] = &[
+    call("text", &[], "the first frame comes from the prompt alone"),
+    call(
+        "init",
+        &[arg("file", Kind::File, None, ANY, "the picture")],
+        "the first frame is painted over a picture, at `init_strength`",
+    ),
+    call(
+        "still",
+        &[arg("file", Kind::File, None, ANY, "the picture")],
+        "every frame is painted over the same picture",
+    ),
+];
+
+pub(super) static SEED: &[CallSpec] = &[call(
+    "each_frame",
+    &[arg("start", Kind::Integer, Some("0"), ANY, "the first frame's seed")],
+    "a new seed for every frame: start, start + 1, ...",
+)];
+
+pub(super) static INTERPOLATE: &[CallSpec] = &[
+    call("none", &[], "frames stay as they are"),
+    call(
+        "flow",
+        &[arg("fps", Kind::Number(Measure::Rate), None, (0.001, 1000.0), "frames per second afterwards")],
+        "pictures between the frames, along the motion between them",
+    ),
+];
+
+pub(super) static DEFLICKER: &[CallSpec] = &[
+    call("none", &[], "frames stay as they are"),
+    call(
+        "gain_curve",
+        &[arg(
+            "sigma",
+            Kind::Number(Measure::Time),
+            Some("6"),
+            (0.0, 10_000.0),
+            "width of the smoothing over time, frames",
+        )],
+        "one gain per frame and channel",
+    ),
+    call(
+        "gain_map",
+        &[arg(
+            "sigma",
+            Kind::Number(Measure::Time),
+            Some("6"),
+            (0.0, 10_000.0),
+            "width of the smoothing over time, frames",
+        )],
+        "a smooth map of gains per frame: also for flicker in parts of the picture",
+    ),
+];
+
+static PRESETS: &[Choice] = &[
+    choice("ultrafast", &[]),
+    choice("superfast", &[]),
+    choice("veryfast", &[]),
+    choice("faster", &[]),
+    choice("fast", &[]),
+    choice("medium", &[]),
+    choice("slow", &[]),
+    choice("slower", &[]),
+    choice("veryslow", &[]),
+];
+
+pub(super) static ENCODE: &[CallSpec] = &[call(
+    "h264",
+    &[
+        arg(
+            "crf",
+            Kind::Integer,
+            Some("17"),
+            (0.0, 51.0),
+            "quality, lower is better; 17 is as good as no loss",
+        ),
+        arg("preset", Kind::Choice(PRESETS), Some("medium"), ANY, "time spent against size"),
+    ],
+    "H.264 in yuv420p",
+)];
+
+pub(super) static MODES: &[Choice] =
+    &[choice("auto", &[]), choice("flat", &["2D"]), choice("depth", &["3D"])];
+
+pub(super) static BORDERS: &[Choice] = &[
+    choice("replicate", &["border"]),
+    choice("wrap", &[]),
+    choice("reflect", &["reflection"]),
+    choice("zeros", &[]),
+];
+
+pub(super) static COHERENCE: &[Choice] = &[
+    choice("none", &[]),
+    choice("rgb", &["Match Frame 0 RGB"]),
+    choice("hsv", &["Match Frame 0 HSV"]),
+    choice("lab", &["Match Frame 0 LAB"]),
+];
+
+pub(super) static SAMPLING: &[Choice] =
+    &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
+
+pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
+
+pub(super) static SEEDS: &[Choice] = &[
+    choice("iter", &[]),
+    choice("fixed", &[]),
+    choice("random", &[]),
+    choice("ladder", &[]),
+    choice("alternate", &[]),
+    choice("schedule", &[]),
+];
+
+pub(super) static CONTROL_MODES: &[Choice] = &[
+    choice("balanced", &[]),
+    choice("prompt", &["My prompt is more important"]),
+    choice("control", &["ControlNet is more important"]),
+];
+
+pub(super) static FROM: &[Choice] = &[choice("depth", &[]), choice("as_is", &["none"])];
+
+/// Samplers with the names of the web UI (and k-diffusion's, which differ in nothing but the dashes).
+pub(super) static SAMPLERS: &[Choice] = &[
+    choice("euler", &[]),
+    choice("euler_a", &["Euler a", "euler_ancestral"]),
+    choice("heun", &[]),
+    choice("lms", &[]),
+    choice("dpm_2", &["DPM2"]),
+    choice("dpm_2_a", &["DPM2 a", "dpm_2_ancestral"]),
+    choice("dpmpp_2s_a", &["DPM++ 2S a", "dpmpp_2s_ancestral"]),
+    choice("dpmpp_sde", &["DPM++ SDE"]),
+    choice("dpmpp_2m", &["DPM++ 2M"]),
+    choice("dpmpp_2m_sde", &["DPM++ 2M SDE"]),
+    choice("dpmpp_3m_sde", &["DPM++ 3M SDE"]),
+    choice("ddim", &[]),
+    choice("lcm", &[]),
+];
+
+pub(super) static SPACINGS: &[Choice] = &[
+    choice("uniform", &["automatic"]),
+    choice("karras", &[]),
+    choice("exponential", &[]),
+    choice("trailing", &[]),
+];

@@ -1,0 +1,89 @@
+//! The table itself. Names are Deforum's where Deforum has one without a suffix; ranges in the last
+//! calls of a line are «impossible outside», then «unusual outside».
+
+use super::build::{number, param};
+use super::calls;
+use super::{Kind, Measure, Param, Places};
+
+const INFINITE: f64 = f64::INFINITY;
+
+/// Every parameter, in the order of the manual.
+pub fn all() -> &'static [Param] {
+    TABLE
+}
+
+static TABLE: &[Param] = &[
+    // What is seen.
+    param("prompt", Kind::Text, "\"\"", "what is to be seen; `${expr}` puts a number into the text")
+        .alias(&["prompts", "animation_prompts", "positive"]),
+    param("negative", Kind::Text, "\"\"", "what is not to be seen")
+        .alias(&["negative_prompt", "animation_prompts_negative"]),
+    param("source", Kind::Call, "text", "what the first frame, or every frame, is painted over").with(calls::SOURCE).fixed(),
+    param("model", Kind::File, "", "model folder or file; without it the embedded model paints").fixed(),
+    // How the picture moves.
+    param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set").fixed(),
+    number("zoom", Measure::Factor, "1", "enlargement per frame; above 1 goes in").possible(0.001, 1000.0).usual(0.5, 1.5),
+    number("angle", Measure::Turn, "0", "turn per frame in degrees, counter-clockwise").usual(-90.0, 90.0),
+    number("translation_x", Measure::Shift, "0", "way per frame to the right in pixels; in 3D the camera's, in units of 1/200").usual(-512.0, 512.0),
+    number("translation_y", Measure::Shift, "0", "way per frame down in pixels; in 3D in units of 1/200").usual(-512.0, 512.0),
+    number("translation_z", Measure::Shift, "0", "way of the camera forward per frame, in units of 1/200").usual(-100.0, 100.0),
+    number("transform_center_x", Measure::Plain, "0.5", "centre of zoom and angle, share of the width").usual(-1.0, 2.0),
+    number("transform_center_y", Measure::Plain, "0.5", "centre of zoom and angle, share of the height").usual(-1.0, 2.0),
+    number("rotation_3d_x", Measure::Turn, "0", "turn of the camera about x per frame in degrees: up and down").usual(-45.0, 45.0),
+    number("rotation_3d_y", Measure::Turn, "0", "turn of the camera about y per frame in degrees: left and right").usual(-45.0, 45.0),
+    number("rotation_3d_z", Measure::Turn, "0", "roll of the camera per frame in degrees, counter-clockwise").usual(-45.0, 45.0),
+    number("fov", Measure::Angle, "70", "field of view of the 3D camera in degrees; below 0 mirrors all motion").alias(&["fov_schedule"]).possible(-179.9, 179.9).usual(10.0, 150.0),
+    number("aspect_ratio", Measure::Plain, "1", "divides the horizontal motion of the 3D camera").alias(&["aspect_ratio_schedule"]).possible(0.001, 1000.0).usual(0.25, 4.0),
+    param("enable_perspective_flip", Kind::Switch, "false", "switches the perspective flip on; setting one of its angles does too").fixed(),
+    number("perspective_flip_theta", Measure::Angle, "0", "perspective flip about z in degrees"),
+    number("perspective_flip_phi", Measure::Angle, "0", "perspective flip about x in degrees"),
+    number("perspective_flip_gamma", Measure::Angle, "0", "perspective flip about y in degrees"),
+    number("perspective_flip_fv", Measure::Angle, "53", "field of view of the perspective flip in degrees").possible(0.1, 179.9),
+    param("border", Kind::Choice(calls::BORDERS), "replicate", "what stands beyond the edge of a moved picture").alias(&["padding_mode"]),
+    param("sampling_mode", Kind::Choice(calls::SAMPLING), "bicubic", "how the 3D camera samples the picture").fixed(),
+    param("depth", Kind::Call, "network", "where the distance of each pixel comes from").with(calls::DEPTH).fixed(),
+    // How much of it is kept.
+    number("strength", Measure::Plain, "0.65", "share of the picture underneath that is kept, 0 to 1").alias(&["strength_schedule"]).possible(0.0, 1.0),
+    number("denoise", Measure::Plain, "0.35", "share of the picture underneath that is made new: 1 - strength").alias(&["denoising_strength"]).possible(0.0, 1.0),
+    number("init_strength", Measure::Plain, "0.8", "`strength` of the first frame, over the picture of `source = init(...)`").possible(0.0, 1.0),
+    number("noise", Measure::Plain, "0.02", "share of noise mixed into the picture before it is painted over").alias(&["noise_schedule"]).possible(0.0, 1.0).usual(0.0, 0.3),
+    param("noise_type", Kind::Choice(calls::NOISE), "perlin", "which noise is mixed in").fixed(),
+    param("perlin_octaves", Kind::Integer, "4", "layers of perlin noise, each twice as fine").fixed().possible(1.0, 8.0),
+    number("perlin_persistence", Measure::Plain, "0.5", "weight of each layer of perlin noise relative to the one before").fixed().possible(0.0, 10.0).usual(0.0, 1.0),
+    param("perlin_w", Kind::Integer, "8", "cells of perlin noise along the rows").fixed().possible(1.0, 256.0),
+    param("perlin_h", Kind::Integer, "8", "cells of perlin noise along the columns").fixed().possible(1.0, 256.0),
+    // Colour and sharpness.
+    number("contrast", Measure::Plain, "1", "multiplier of the moved picture's values").alias(&["contrast_schedule"]).possible(0.0, 100.0).usual(0.5, 1.5),
+    param("coherence", Kind::Choice(calls::COHERENCE), "lab", "colour space in which colours are held to the scene's first frame").alias(&["color_coherence"]).fixed(),
+    number("sharpen.amount", Measure::Plain, "0", "share of the difference to the blurred picture that is added, 0 is off").alias(&["amount", "amount_schedule"]).possible(0.0, 100.0).usual(0.0, 2.0),
+    param("sharpen.kernel", Kind::Integer, "5", "width of the blur in pixels, odd").alias(&["kernel", "kernel_schedule"]).possible(1.0, 255.0).usual(1.0, 31.0),
+    number("sharpen.sigma", Measure::Plain, "1", "strength of the blur in pixels; 0 derives it from the kernel").alias(&["sigma", "sigma_schedule"]).possible(0.0, 1000.0).usual(0.0, 20.0),
+    number("sharpen.threshold", Measure::Plain, "0", "grey levels below which a difference is left alone").alias(&["threshold", "threshold_schedule"]).possible(0.0, 255.0),
+    // The diffusion model.
+    param("steps", Kind::Integer, "", "steps from pure noise, of which a frame runs its share; what suits the model when left out").alias(&["steps_schedule"]).possible(1.0, 1000.0).usual(1.0, 150.0),
+    number("guidance", Measure::Plain, "", "classifier-free guidance scale; what suits the model when left out").alias(&["cfg_scale", "cfg_scale_schedule", "scale"]).possible(0.0, 1000.0).usual(0.0, 30.0),
+    param("sampler", Kind::Choice(calls::SAMPLERS), "", "the sampler; what suits the model when left out").alias(&["sampler_schedule"]),
+    param("spacing", Kind::Choice(calls::SPACINGS), "", "spacing of the noise levels; what suits the model when left out").alias(&["scheduler"]).fixed(),
+    param("seed", Kind::Integer, "0", "seed of the noise; with keys, or using the time, the seed of each frame").with(calls::SEED).possible(-1.0, INFINITE),
+    param("seed_schedule", Kind::Integer, "", "seeds by frame, for `seed_behavior = schedule`; -1 is a random one").possible(-1.0, INFINITE),
+    param("seed_behavior", Kind::Choice(calls::SEEDS), "iter", "how the seed goes on from frame to frame").fixed(),
+    param("clip_skip", Kind::Integer, "1", "layers of the text encoder left out, counted as the web UI does: 1 is none").alias(&["clipskip", "clipskip_schedule"]).possible(1.0, 24.0).usual(1.0, 4.0),
+    // Length, size and file.
+    number("frames", Measure::Time, "", "length of a film without scenes").alias(&["max_frames"]).at(Places::FILM.and(Places::VIDEO)).fixed().possible(1.0, 10_000_000.0),
+    number("fps", Measure::Rate, "12", "frames per second, exact: `12`, `23.976`, `24000/1001`").at(Places::FILM.and(Places::VIDEO)).fixed().possible(0.001, 1000.0).usual(1.0, 120.0),
+    number("bpm", Measure::Plain, "", "beats per minute, for times in `b` and `bar` (four beats)").at(Places::FILM.and(Places::VIDEO)).fixed().possible(0.001, 10_000.0).usual(20.0, 400.0),
+    param("size", Kind::Size, "", "width and height of the frames; what suits the model when left out").at(Places::FILM.and(Places::VIDEO)).fixed().possible(8.0, 16384.0),
+    param("out", Kind::File, "", "the finished film; its ending says which kind of file").at(Places::FILM.and(Places::VIDEO)).fixed(),
+    // Controls.
+    param("model", Kind::File, "", "ControlNet folder or file; without it the one that belongs to the film's model").at(Places::CONTROL).fixed(),
+    param("image", Kind::File, "", "a picture that the network is shown for every frame").alias(&["vid_path"]).at(Places::CONTROL).fixed(),
+    param("from", Kind::Choice(calls::FROM), "", "`depth`: the network is shown the frame's depth; `as_is`: the picture of `image`").alias(&["module"]).at(Places::CONTROL).fixed(),
+    number("weight", Measure::Plain, "1", "multiplier of the network's influence").at(Places::CONTROL).possible(-10.0, 10.0).usual(0.0, 2.0),
+    number("start", Measure::Plain, "0", "share of the steps after which it begins").alias(&["guidance_start"]).at(Places::CONTROL).possible(0.0, 1.0),
+    number("end", Measure::Plain, "1", "share of the steps after which it ends").alias(&["guidance_end"]).at(Places::CONTROL).possible(0.0, 1.0),
+    param("mode", Kind::Choice(calls::CONTROL_MODES), "balanced", "whose word counts more, the prompt's or the network's").alias(&["control_mode"]).at(Places::CONTROL).fixed(),
+    // After rendering.
+    param("interpolate", Kind::Call, "none", "pictures between the frames").with(calls::INTERPOLATE).at(Places::POST).fixed(),
+    param("deflicker", Kind::Call, "none", "evens out changes of brightness").with(calls::DEFLICKER).at(Places::POST).fixed(),
+    param("encode", Kind::Call, "h264", "how the film is compressed").with(calls::ENCODE).at(Places::POST).fixed(),
+];

@@ -1,0 +1,234 @@
+//! Statements: settings, blocks, `let`, `fn`, `use`.
+
+use super::fault::Fault;
+use super::{MAX_ERRORS, Parsed, Parser, blank, keyword, sign, word};
+use crate::schedule::diagnostic::Diagnostic;
+use crate::schedule::expr::{Expr, ExprKind, TextPart};
+use crate::schedule::span::Span;
+use crate::schedule::syntax::{Block, File, Function, Item, Let, Name, Setting};
+
+/// Words that begin a statement of their own or have a fixed meaning in expressions.
+pub const KEYWORDS: &[&str] = &["kinora", "use", "let", "fn", "and", "or", "not"];
+
+/// Blocks open at once.
+const MAX_BLOCKS: usize = 8;
+/// Blocks that only stand at the top: one of them inside another means a bracket is missing.
+const TOP_BLOCKS: &[&str] = &["scene", "video", "post", "variants"];
+
+impl<'a> Parser<'a> {
+    /// The whole text.
+    pub(super) fn file(&self) -> File {
+        let start = blank(self.text.strip_prefix('\u{feff}').unwrap_or(self.text));
+        let (mut rest, version) = self.version(start);
+        let mut items = Vec::new();
+        loop {
+            rest = self.items(rest, &[], &mut items);
+            let Some(after) = rest.strip_prefix('}') else { break };
+            self.report(Diagnostic::error("E03", "this `}` closes nothing", self.span(rest, after)));
+            rest = after;
+        }
+        File { version, items }
+    }
+
+    /// `kinora 1` at the very start.
+    fn version(&self, start: &'a str) -> (&'a str, Option<(u32, Span)>) {
+        let Ok((after, _)) = keyword(start, "kinora") else { return (start, None) };
+        let number = after.trim_start_matches([' ', '\t']);
+        let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+        let span = self.span(start, &number[end..]);
+        match number[..end].parse() {
+            Ok(version) => (&number[end..], Some((version, span))),
+            Err(_) => (start, None),
+        }
+    }
+
+    /// Items until the end or a `}`, which is left standing. `open` are the blocks around them.
+    fn items(&self, mut rest: &'a str, open: &[&Name], items: &mut Vec<Item>) -> &'a str {
+        loop {
+            rest = blank(rest);
+            if rest.is_empty() || rest.starts_with('}') || self.is_outer(rest, open) {
+                return rest;
+            }
+            match self.item(rest, open) {
+                Ok((after, item)) => {
+                    items.push(item);
+                    rest = self.separated(after, !open.is_empty());
+                }
+                Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => {
+                    let failed = &self.text[self.text.len().saturating_sub(fault.left)..];
+                    self.report(self.diagnose(fault));
+                    rest = self.resume(further(rest, failed), !open.is_empty());
+                }
+                Err(nom::Err::Incomplete(_)) => return "",
+            }
+            if self.errors.borrow().len() >= MAX_ERRORS {
+                return "";
+            }
+        }
+    }
+
+    /// Whether a block begins at `rest` that cannot stand in the open ones: a `}` was forgotten.
+    fn is_outer(&self, rest: &'a str, open: &[&Name]) -> bool {
+        let first = word(rest).map_or("", |(_, first)| first);
+        let at_line_start = self.text[..self.at(rest) as usize].chars().next_back().is_none_or(|c| c == '\n');
+        !open.is_empty()
+            && at_line_start
+            && TOP_BLOCKS.contains(&first)
+            && super::recover::begins_statement(rest)
+            && !blank(&rest[first.len()..]).starts_with('=')
+    }
+
+    /// After an item must come the next one, a bracket or the end; anything else is reported once.
+    fn separated(&self, after: &'a str, in_block: bool) -> &'a str {
+        let rest = blank(after);
+        if rest.is_empty() || rest.starts_with('}') || word(rest).is_ok() {
+            return rest;
+        }
+        let found = Diagnostic::error(
+            "E01",
+            format!("the value ends before {}", describe(rest)),
+            self.token_span(rest),
+        )
+        .hint("an operator, a comma or a bracket is missing");
+        self.report(found);
+        self.resume(rest, in_block)
+    }
+
+    fn item(&self, rest: &'a str, open: &[&Name]) -> Parsed<'a, Item> {
+        let (after, first) = word(rest).map_err(|_| {
+            nom::Err::Error(Fault::expected(rest, "a setting (`name = value`) or a block (`name { ... }`)"))
+        })?;
+        let next = blank(after);
+        match first {
+            "use" if next.starts_with('"') => self.use_file(rest, next),
+            "let" if word(next).is_ok() => self.binding(next),
+            "fn" if word(next).is_ok() => self.function(next),
+            _ => self.setting_or_block(rest, open),
+        }
+    }
+
+    fn use_file(&self, start: &'a str, rest: &'a str) -> Parsed<'a, Item> {
+        let (after, text) = self.string(rest)?;
+        let file = match &text.kind {
+            ExprKind::Text(parts) => literal(parts).unwrap_or_default(),
+            _ => String::new(),
+        };
+        Ok((after, Item::Use { span: self.span(start, after), file }))
+    }
+
+    fn binding(&self, rest: &'a str) -> Parsed<'a, Item> {
+        let (rest, name) = self.name(rest)?;
+        let (rest, _) = sign(rest, "=", "`=` and a value")?;
+        let (rest, value) = self.expr(rest)?;
+        Ok((rest, Item::Let(Let { name, value })))
+    }
+
+    fn function(&self, rest: &'a str) -> Parsed<'a, Item> {
+        let (rest, name) = self.name(rest)?;
+        let (mut rest, _) = sign(rest, "(", "`(` and the parameters")?;
+        let mut params = Vec::new();
+        while let Ok((after, param)) = self.name(rest) {
+            params.push(param);
+            rest = after;
+            let Ok((after, _)) = sign(rest, ",", "`,`") else { break };
+            rest = after;
+        }
+        let (rest, _) = sign(rest, ")", "`)`")?;
+        let (rest, _) = sign(rest, "=", "`=` and an expression")?;
+        let (rest, body) = self.expr(rest)?;
+        Ok((rest, Item::Function(Function { name, params, body })))
+    }
+
+    fn setting_or_block(&self, start: &'a str, open: &[&Name]) -> Parsed<'a, Item> {
+        let (mut rest, first) = word(start)?;
+        while let Some(dotted) = rest.strip_prefix('.') {
+            rest = word(dotted)?.0;
+        }
+        let is_dotted = rest.len() + first.len() < start.len();
+        let name = Name { text: start[..start.len() - rest.len()].to_owned(), span: self.span(start, rest) };
+        if let Ok((value_at, _)) = sign(rest, "=", "`=`")
+            && !value_at.starts_with('=')
+        {
+            let (rest, value) = self.value(value_at)?;
+            return Ok((rest, Item::Setting(Setting { name, value })));
+        }
+        if is_dotted {
+            return Err(nom::Err::Error(Fault::expected(blank(rest), "`=`")));
+        }
+        self.block(start, rest, name, open)
+    }
+
+    fn block(&self, start: &'a str, mut rest: &'a str, kind: Name, open: &[&Name]) -> Parsed<'a, Item> {
+        let mut labels: Vec<Expr> = Vec::new();
+        while let Ok((after, label)) = self.postfix(blank(rest)) {
+            labels.push(label);
+            rest = after;
+        }
+        let expected = if labels.is_empty() { "`=` or `{`" } else { "`{`" };
+        let (inside, _) = sign(rest, "{", expected)?;
+        if open.len() >= MAX_BLOCKS {
+            let message = format!("more than {MAX_BLOCKS} blocks are open here");
+            self.report(Diagnostic::error("E07", message, kind.span));
+            return Ok(("", Item::Block(Block { span: kind.span, kind, labels, items: Vec::new() })));
+        }
+        let mut items = Vec::new();
+        let around: Vec<&Name> = open.iter().copied().chain([&kind]).collect();
+        let end = self.items(inside, &around, &mut items);
+        let after = end.strip_prefix('}').unwrap_or_else(|| {
+            self.report(self.open_block(&kind, end));
+            end
+        });
+        let span = self.span(start, after);
+        Ok((after, Item::Block(Block { kind, labels, items, span })))
+    }
+
+    fn open_block(&self, kind: &Name, end: &'a str) -> Diagnostic {
+        let found = Diagnostic::error("E03", format!("this `{}` block is not closed", kind.text), kind.span);
+        if end.is_empty() {
+            found.hint("end it with `}`")
+        } else {
+            found.also(self.token_span(end), "expected `}` before this")
+        }
+    }
+
+    fn report(&self, diagnostic: Diagnostic) {
+        self.errors.borrow_mut().push(diagnostic);
+    }
+
+    /// A fault in words.
+    fn diagnose(&self, fault: Fault) -> Diagnostic {
+        if let Some(told) = fault.told {
+            return *told;
+        }
+        let rest = blank(&self.text[self.text.len().saturating_sub(fault.left)..]);
+        let mut expected = fault.expected;
+        expected.dedup();
+        let expected = if expected.is_empty() { "something else".to_owned() } else { expected.join(" or ") };
+        let message = format!("expected {expected}, found {}", describe(rest));
+        let found = Diagnostic::error("E01", message, self.token_span(rest));
+        if rest.starts_with(':') { found.hint("a setting is written `name = value`") } else { found }
+    }
+}
+
+/// The text of a string without holes.
+fn literal(parts: &[TextPart]) -> Option<String> {
+    match parts {
+        [] => Some(String::new()),
+        [TextPart::Literal(text)] => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The later of two places of one text, at least one character after the first.
+fn further<'a>(from: &'a str, failed: &'a str) -> &'a str {
+    let step = from.chars().next().map_or(0, char::len_utf8);
+    if failed.len() < from.len() { failed } else { &from[step..] }
+}
+
+/// What stands at the start of `rest`, for «found ...».
+fn describe(rest: &str) -> String {
+    match super::token_length(rest) {
+        0 => "the end of the film".to_owned(),
+        length => format!("`{}`", &rest[..length]),
+    }
+}

@@ -1,0 +1,65 @@
+//! Where reading goes on after a mistake.
+
+use super::{Parser, blank, word};
+
+impl<'a> Parser<'a> {
+    /// The next place after `rest` at which a statement can begin: a line that begins like one, or,
+    /// in a block, the bracket that closes it.
+    pub(super) fn resume(&self, rest: &'a str, in_block: bool) -> &'a str {
+        let mut rest = rest;
+        while let Some(c) = rest.chars().next() {
+            match c {
+                '}' if in_block => return rest,
+                '"' | '\'' => rest = skip_string(rest, c),
+                '#' => rest = rest.find('\n').map_or("", |at| &rest[at..]),
+                '\n' => {
+                    rest = &rest[1..];
+                    let line = rest.trim_start_matches([' ', '\t', '\r']);
+                    if begins_statement(line) || line.starts_with('}') {
+                        return line;
+                    }
+                }
+                _ => rest = &rest[c.len_utf8()..],
+            }
+        }
+        rest
+    }
+}
+
+/// Behind a string that begins at `rest`, or behind the quote when the line does not close it.
+fn skip_string(rest: &str, quote: char) -> &str {
+    let line = rest.lines().next().unwrap_or(rest);
+    match line[1..].find(quote) {
+        // An apostrophe in a word is no quote, and one that a `}` follows may close an earlier string.
+        Some(at) if quote == '"' || !line[1..=at].contains('}') => &rest[at + 2..],
+        _ => &rest[1..],
+    }
+}
+
+/// Whether `rest` begins like a statement: `NAME =`, `NAME.NAME =`, or `NAME labels {` in one line.
+pub(super) fn begins_statement(rest: &str) -> bool {
+    let Ok((mut after, first)) = word(rest) else { return false };
+    while let Some(dotted) = after.strip_prefix('.') {
+        let Ok((more, _)) = word(dotted) else { return false };
+        after = more;
+    }
+    let next = after.trim_start_matches([' ', '\t']);
+    if let Some(value) = next.strip_prefix('=') {
+        return !value.starts_with('=');
+    }
+    match first {
+        "use" => next.starts_with('"'),
+        "let" | "fn" => word(next).is_ok(),
+        _ => begins_block(next),
+    }
+}
+
+/// Whether the line goes on to a `{` with nothing but labels before it.
+fn begins_block(rest: &str) -> bool {
+    let line = rest.lines().next().unwrap_or(rest);
+    let label = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ' ' | '\t' | '"' | '-' | '/' | '%');
+    match line.find(|c: char| !label(c)) {
+        Some(at) => line[at..].starts_with('{'),
+        None => line.trim().is_empty() && blank(rest).starts_with('{'),
+    }
+}

@@ -1,0 +1,117 @@
+//! Time as a scene or the whole film sees it, and what names are worth at a moment of it.
+
+use super::eval::{Names, Value};
+use crate::schedule::expr::{Expr, ExprKind, TextPart, Unit};
+use crate::schedule::functions::find_function;
+use crate::schedule::params::{Kind, Measure};
+use crate::schedule::units::{Context, Tempo, amount, sides};
+
+/// A stretch of the film with a time of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Clock {
+    /// The film's frame at which it stands at 0.
+    pub start: u32,
+    /// Its length in frames, at least 1.
+    pub length: u32,
+    /// Frames per second, beats per minute.
+    pub tempo: Tempo,
+    /// The start seed, `s`.
+    pub seed: i64,
+}
+
+impl Clock {
+    /// Its own time at a frame of the film.
+    pub fn local(&self, frame: u32) -> f64 {
+        f64::from(frame) - f64::from(self.start)
+    }
+
+    /// The names at its own time `t`, in frames.
+    pub fn at(&self, t: f64) -> Moment<'_> {
+        Moment { clock: self, t }
+    }
+}
+
+/// A moment of a clock.
+pub(super) struct Moment<'a> {
+    clock: &'a Clock,
+    t: f64,
+}
+
+impl Names for Moment<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        let rate = self.clock.tempo.rate;
+        let seconds = || self.t * f64::from(rate.den) / f64::from(rate.num);
+        Some(match name {
+            // A whole frame is an integer, as in Deforum: `t/2` and `t%3` follow its rules.
+            "t" if self.t.fract() == 0.0 => Value::Int(self.t as i64),
+            "t" => Value::Float(self.t),
+            "max_f" => Value::Int(i64::from(self.clock.length) - 1),
+            "s" => Value::Int(self.clock.seed),
+            "sec" => Value::Float(seconds()),
+            "beat" => Value::Float(seconds() * self.clock.tempo.bpm? / 60.0),
+            "u" => Value::Float(self.t / f64::from(self.clock.length)),
+            "fps" => Value::Float(rate.as_f64()),
+            _ => return None,
+        })
+    }
+
+    fn call(&self, _: &str, _: &[(Option<&str>, Value)]) -> Option<Result<Value, String>> {
+        None
+    }
+
+    fn quantity(&self, value: f64, unit: Unit) -> Result<Value, String> {
+        amount(value, unit, Context::Inner, &self.clock.tempo, f64::from(self.clock.length)).map(Value::Float)
+    }
+}
+
+/// `expr` with every number that has a unit replaced by what it is worth there.
+///
+/// # Errors
+/// A unit without a meaning at its place, with the place.
+pub(super) fn lower(expr: &Expr, context: Context, clock: &Clock) -> Result<Expr, (Expr, String)> {
+    let inner = |expr: &Expr, context| lower(expr, context, clock);
+    let kind = match &expr.kind {
+        ExprKind::Quantity { value, unit } => {
+            amount(*value, *unit, context, &clock.tempo, f64::from(clock.length))
+                .map(ExprKind::Float)
+                .map_err(|message| (expr.clone(), message))?
+        }
+        ExprKind::Unary(op, x) => ExprKind::Unary(*op, Box::new(inner(x, context)?)),
+        ExprKind::Binary(op, a, b) => {
+            let (left, right) = sides(*op, context);
+            ExprKind::Binary(*op, Box::new(inner(a, left)?), Box::new(inner(b, right)?))
+        }
+        ExprKind::List(items) => {
+            ExprKind::List(items.iter().map(|item| inner(item, context)).collect::<Result<_, _>>()?)
+        }
+        ExprKind::Text(parts) => ExprKind::Text(
+            parts
+                .iter()
+                .map(|part| match part {
+                    TextPart::Literal(text) => Ok(TextPart::Literal(text.clone())),
+                    TextPart::Hole(hole) => inner(hole, Context::Inner).map(TextPart::Hole),
+                })
+                .collect::<Result<_, _>>()?,
+        ),
+        ExprKind::Call { name, name_span, args, method } => {
+            let function = find_function(name);
+            let mut lowered = args.clone();
+            for (index, arg) in lowered.iter_mut().enumerate() {
+                let keeps = function.is_some_and(|function| function.keeps_unit_of(index));
+                arg.value = inner(&arg.value, if keeps { context } else { Context::Inner })?;
+            }
+            ExprKind::Call { name: name.clone(), name_span: *name_span, args: lowered, method: *method }
+        }
+        other => other.clone(),
+    };
+    Ok(Expr { kind, span: expr.span })
+}
+
+/// Where numbers in a value of that kind stand.
+pub(super) fn context_of(kind: Kind) -> Context {
+    match kind {
+        Kind::Number(measure) => Context::Value(measure),
+        Kind::Integer => Context::Value(Measure::Plain),
+        _ => Context::Inner,
+    }
+}

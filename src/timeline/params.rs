@@ -1,0 +1,189 @@
+//! One frame's parameters, section by section. Defaults are those of the table in
+//! `schedule::params` (a test compares them).
+
+use super::frame::{
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, ControlInput, ControlMode, ControlParams,
+    DepthSource, FrameParams, FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, Sampling, SamplingParams,
+    SharpenParams,
+};
+use super::reader::Reader;
+use super::scene::{Stage, Values};
+use super::seed;
+
+/// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
+const DEEP: [&str; 6] =
+    ["translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z", "fov", "aspect_ratio"];
+
+/// The parameters of the frame that `reader` reads, in the scene `stage` with number `scene`.
+pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
+    let values = &stage.values;
+    let cut = reader.frame == stage.clock.start;
+    let source = source(reader, values);
+    FrameParams {
+        frame: reader.frame,
+        scene,
+        cut,
+        camera: camera(reader, values),
+        border: border(reader, values),
+        depth: depth(reader, values),
+        colour: colour(reader, values),
+        noise: noise(reader, values),
+        sampling: sampling(reader, stage, cut && matches!(source, FrameSource::Init(_))),
+        prompt: reader.maybe_text(values, "prompt").unwrap_or_default(),
+        negative: reader.maybe_text(values, "negative").unwrap_or_default(),
+        controls: stage.controls.iter().map(|(name, values)| control(reader, name, values)).collect(),
+        source,
+    }
+}
+
+fn source(reader: &Reader<'_>, values: &Values) -> FrameSource {
+    let Some((call, _)) = values.calls.get("source") else { return FrameSource::Previous };
+    match (call.spec.name, reader.call_path(call, "file")) {
+        ("init", Some(path)) => FrameSource::Init(path),
+        ("still", Some(path)) => FrameSource::Still(path),
+        _ => FrameSource::Previous,
+    }
+}
+
+fn camera(reader: &mut Reader<'_>, values: &Values) -> Camera {
+    let mode = reader.maybe_choice(values, "animation_mode");
+    let is_deep = match mode.as_deref() {
+        Some("flat") => false,
+        Some("depth") => true,
+        _ => DEEP.iter().any(|name| values.has(name)),
+    };
+    let flip = flip(reader, values);
+    let mut number = |name: &str, default: f64| reader.number(values, name, default);
+    if !is_deep {
+        return Camera::Flat(Camera2d {
+            zoom: number("zoom", 1.0),
+            angle: number("angle", 0.0),
+            translation_x: number("translation_x", 0.0),
+            translation_y: number("translation_y", 0.0),
+            center_x: number("transform_center_x", 0.5),
+            center_y: number("transform_center_y", 0.5),
+            flip,
+        });
+    }
+    Camera::Deep(Camera3d {
+        translation: ["translation_x", "translation_y", "translation_z"].map(|name| number(name, 0.0)),
+        rotation: ["rotation_3d_x", "rotation_3d_y", "rotation_3d_z"].map(|name| number(name, 0.0)),
+        fov: number("fov", 70.0),
+        aspect_ratio: number("aspect_ratio", 1.0),
+        sampling: match reader.maybe_choice(values, "sampling_mode").as_deref() {
+            Some("nearest") => Sampling::Nearest,
+            Some("bilinear") => Sampling::Bilinear,
+            _ => Sampling::Bicubic,
+        },
+        flip,
+    })
+}
+
+/// The perspective flip: when it is switched on, or when one of its angles is set and it is not switched off.
+fn flip(reader: &mut Reader<'_>, values: &Values) -> Option<PerspectiveFlip> {
+    const ANGLES: [&str; 4] =
+        ["perspective_flip_theta", "perspective_flip_phi", "perspective_flip_gamma", "perspective_flip_fv"];
+    let is_set = ANGLES.iter().any(|name| values.has(name));
+    if !reader.maybe_switch(values, "enable_perspective_flip").unwrap_or(is_set) {
+        return None;
+    }
+    let [theta, phi, gamma, fv] = ANGLES;
+    Some(PerspectiveFlip {
+        theta: reader.number(values, theta, 0.0),
+        phi: reader.number(values, phi, 0.0),
+        gamma: reader.number(values, gamma, 0.0),
+        fv: reader.number(values, fv, 53.0),
+    })
+}
+
+fn border(reader: &mut Reader<'_>, values: &Values) -> Border {
+    match reader.maybe_choice(values, "border").as_deref() {
+        Some("wrap") => Border::Wrap,
+        Some("reflect") => Border::Reflect,
+        Some("zeros") => Border::Zeros,
+        _ => Border::Replicate,
+    }
+}
+
+fn depth(reader: &Reader<'_>, values: &Values) -> DepthSource {
+    let Some((call, _)) = values.calls.get("depth") else { return DepthSource::Network(None) };
+    match (call.spec.name, reader.call_path(call, "file")) {
+        ("flat", _) => DepthSource::Flat,
+        ("picture", Some(path)) => DepthSource::Picture(path),
+        _ => DepthSource::Network(reader.call_path(call, "model")),
+    }
+}
+
+fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
+    let coherence = match reader.maybe_choice(values, "coherence").as_deref() {
+        Some("none") => Coherence::None,
+        Some("rgb") => Coherence::Rgb,
+        Some("hsv") => Coherence::Hsv,
+        _ => Coherence::Lab,
+    };
+    let kernel = reader.number(values, "sharpen.kernel", 5.0) as u32;
+    ColourParams {
+        coherence,
+        contrast: reader.number(values, "contrast", 1.0),
+        sharpen: SharpenParams {
+            amount: reader.number(values, "sharpen.amount", 0.0),
+            // A kernel has a middle pixel; what was computed even becomes the next odd width.
+            kernel: kernel | 1,
+            sigma: reader.number(values, "sharpen.sigma", 1.0),
+            threshold: reader.number(values, "sharpen.threshold", 0.0),
+        },
+    }
+}
+
+fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
+    let kind = match reader.maybe_choice(values, "noise_type").as_deref() {
+        Some("uniform") => NoiseKind::Uniform,
+        _ => NoiseKind::Perlin {
+            width: reader.maybe_count(values, "perlin_w").unwrap_or(8),
+            height: reader.maybe_count(values, "perlin_h").unwrap_or(8),
+            octaves: reader.maybe_count(values, "perlin_octaves").unwrap_or(4),
+            persistence: reader.number(values, "perlin_persistence", 0.5),
+        },
+    };
+    NoiseParams { amount: reader.number(values, "noise", 0.02), kind }
+}
+
+fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> SamplingParams {
+    let values = &stage.values;
+    let sampler = reader.maybe_choice(values, "sampler");
+    let (sampler, spelled) = match sampler.as_deref().and_then(|text| text.split_once(' ')) {
+        Some((sampler, spacing)) => (Some(sampler.to_owned()), Some(spacing.to_owned())),
+        None => (sampler, None),
+    };
+    let kept = match reader.maybe_number(values, "denoise") {
+        Some(denoise) => 1.0 - denoise,
+        None => reader.number(values, "strength", 0.65),
+    };
+    SamplingParams {
+        model: reader.maybe_text(values, "model"),
+        sampler,
+        spacing: reader.maybe_choice(values, "spacing").or(spelled),
+        steps: reader.maybe_count(values, "steps"),
+        guidance: reader.maybe_number(values, "guidance"),
+        strength: if over_init { reader.number(values, "init_strength", 0.8) } else { kept },
+        seed: seed::at(reader, stage),
+        clip_skip: reader.maybe_count(values, "clip_skip").unwrap_or(1),
+    }
+}
+
+fn control(reader: &mut Reader<'_>, name: &str, values: &Values) -> ControlParams {
+    let image = reader.maybe_text(values, "image").filter(|image| !image.is_empty());
+    ControlParams {
+        name: name.to_owned(),
+        model: reader.maybe_text(values, "model"),
+        input: image.map_or(ControlInput::Depth, |image| ControlInput::Picture(reader.path(&image))),
+        weight: reader.number(values, "weight", 1.0),
+        start: reader.number(values, "start", 0.0),
+        end: reader.number(values, "end", 1.0),
+        mode: match reader.maybe_choice(values, "mode").as_deref() {
+            Some("prompt") => ControlMode::Prompt,
+            Some("control") => ControlMode::Control,
+            _ => ControlMode::Balanced,
+        },
+    }
+}

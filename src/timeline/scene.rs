@@ -1,0 +1,165 @@
+//! A scene ready to be read: its stretch of the film, and a line for every setting in force.
+
+use std::collections::BTreeMap;
+
+use super::clock::{Clock, lower};
+use super::eval::evaluate;
+use super::line::{Line, unit_error};
+use crate::schedule::diagnostic::Diagnostic;
+use crate::schedule::expr::Expr;
+use crate::schedule::film::{Call, Control, Film, Setting, SettingValue, Settings};
+use crate::schedule::params::Measure;
+use crate::schedule::units::{Context, Tempo};
+
+/// Longest film in frames.
+const MAX_FRAMES: f64 = 100_000_000.0;
+
+/// A scene of the film.
+#[derive(Clone, Debug)]
+pub(super) struct Stage {
+    pub name: String,
+    pub clock: Clock,
+    pub values: Values,
+    pub controls: Vec<(String, Values)>,
+}
+
+/// Settings in force, by the name of the parameter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    pub lines: BTreeMap<&'static str, Line>,
+    pub calls: BTreeMap<&'static str, (Call, Clock)>,
+}
+
+impl Values {
+    /// Forgets start seeds, so that the clock's own counts; keys and values that use the time stay.
+    fn drop_start_seed(&mut self) {
+        self.calls.remove("seed");
+        if self.lines.get("seed").is_some_and(Line::is_constant) {
+            self.lines.remove("seed");
+        }
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.lines.contains_key(name) || self.calls.contains_key(name)
+    }
+
+    /// Adds settings on their clock; what is there already of the same name gives way.
+    fn add(&mut self, settings: &Settings, clock: Clock, found: &mut Found) {
+        for setting in settings.values() {
+            self.add_one(setting, clock, found);
+        }
+    }
+
+    fn add_one(&mut self, setting: &Setting, clock: Clock, found: &mut Found) {
+        let name = setting.param.name;
+        // `denoise` in a scene replaces the film's `strength`, and the other way round.
+        let twin = match name {
+            "denoise" => "strength",
+            "strength" => "denoise",
+            other => other,
+        };
+        for name in [name, twin] {
+            self.lines.remove(name);
+            self.calls.remove(name);
+        }
+        match &setting.value {
+            SettingValue::Call(call) => {
+                self.calls.insert(name, (call.clone(), clock));
+            }
+            SettingValue::Track(keys) => match Line::new(setting.param, keys, clock, &mut found.warnings) {
+                Ok(line) => {
+                    self.lines.insert(name, line);
+                }
+                Err(error) => found.errors.push(error),
+            },
+        }
+    }
+}
+
+/// What is wrong or odd, collected while stages are built.
+#[derive(Default)]
+pub(super) struct Found {
+    pub errors: Vec<Diagnostic>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The stages of `film` and its length in frames. `seed` replaces every start seed of the film.
+pub(super) fn stages(film: &Film, tempo: Tempo, seed: Option<i64>, found: &mut Found) -> (Vec<Stage>, Clock) {
+    let lengths: Vec<&Expr> = match film.scenes.as_slice() {
+        [] => frames(film).into_iter().collect(),
+        scenes => scenes.iter().map(|scene| &scene.length).collect(),
+    };
+    let mut exact = 0.0;
+    let mut bounds = vec![0];
+    let start = Clock { start: 0, length: 1, tempo, seed: seed.unwrap_or_else(|| super::seed::start(film)) };
+    for length in lengths {
+        exact += frame_count(length, &start, exact, found);
+        // Ends are rounded, not lengths, so that the scenes of a film do not drift from its seconds.
+        bounds.push(exact.round() as u32);
+        if bounds[bounds.len() - 2] == bounds[bounds.len() - 1] {
+            found.errors.push(Diagnostic::error("E33", "this is less than one frame", length.span));
+        }
+    }
+    let end = bounds.last().copied().unwrap_or(0).max(1);
+    let whole = Clock { length: end, ..start };
+    let clocks =
+        bounds.windows(2).map(|pair| Clock { start: pair[0], length: (pair[1] - pair[0]).max(1), ..start });
+    let mut stages: Vec<Stage> =
+        clocks.enumerate().map(|(index, clock)| stage(film, index, clock, whole, found)).collect();
+    if seed.is_some() {
+        stages.iter_mut().for_each(|stage| stage.values.drop_start_seed());
+    }
+    (stages, whole)
+}
+
+/// `frames`
+fn frames(film: &Film) -> Option<&Expr> {
+    match &film.setting("frames")?.value {
+        SettingValue::Track(keys) => keys.first().map(|key| &key.value),
+        SettingValue::Call(_) => None,
+    }
+}
+
+/// A length in frames, with its fraction; 1 when it is wrong.
+fn frame_count(length: &Expr, clock: &Clock, before: f64, found: &mut Found) -> f64 {
+    let value = lower(length, Context::Value(Measure::Time), clock).map_err(unit_error).and_then(|lowered| {
+        evaluate(&lowered, &clock.at(0.0))
+            .map_err(|error| Diagnostic::error("E36", error.message, error.span))
+    });
+    let wrong = |message: String| Diagnostic::error("E33", message, length.span);
+    let frames = value.and_then(|value| match value.as_f64() {
+        Some(frames) if frames > 0.0 && frames + before <= MAX_FRAMES => Ok(frames),
+        Some(frames) if frames > 0.0 => Err(wrong(format!("the film is longer than {MAX_FRAMES} frames"))),
+        _ => Err(wrong(format!("expected a length above 0, found {value}"))),
+    });
+    frames.unwrap_or_else(|error| {
+        found.errors.push(error);
+        1.0
+    })
+}
+
+fn stage(film: &Film, index: usize, clock: Clock, whole: Clock, found: &mut Found) -> Stage {
+    // What the film says is read again for each scene; what is odd about it is said once.
+    let mut again = Found::default();
+    let once = if index == 0 { &mut *found } else { &mut again };
+    let mut values = Values::default();
+    values.add(&film.settings, whole, once);
+    let mut controls: Vec<(String, Values)> = Vec::new();
+    add_controls(&mut controls, &film.controls, whole, once);
+    let Some(scene) = film.scenes.get(index) else {
+        return Stage { name: String::new(), clock, values, controls };
+    };
+    values.add(&scene.settings, clock, found);
+    add_controls(&mut controls, &scene.controls, clock, found);
+    Stage { name: scene.name.text.clone(), clock, values, controls }
+}
+
+fn add_controls(into: &mut Vec<(String, Values)>, controls: &[Control], clock: Clock, found: &mut Found) {
+    for control in controls {
+        let at = into.iter().position(|(name, _)| *name == control.name.text).unwrap_or(into.len());
+        if at == into.len() {
+            into.push((control.name.text.clone(), Values::default()));
+        }
+        into[at].1.add(&control.settings, clock, found);
+    }
+}
