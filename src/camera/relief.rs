@@ -1,0 +1,150 @@
+//! Distances out of depth maps.
+
+use rayon::prelude::*;
+
+use crate::canvas::{DepthMap, Plane};
+
+/// Bins of the histogram by which depth is equalised.
+const BINS: usize = 1024;
+
+/// What Deforum adds to pictures (grey levels) before it samples them over an old blended map.
+const OLD_LIFT: f32 = 1.0 / 512.0 - 0.0001;
+
+/// What the values of a depth map mean (Deforum's `depth_algorithm`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DepthMeaning {
+    /// Large is near: MiDaS, Depth Anything. Equalised to e in 0..1, distance 2 - e.
+    Inverse,
+    /// Large is far: Zoe, AdaBins, LeReS. Equalised to e in 0..1, distance 1 + e.
+    Metric,
+    /// The values are distances: Deforum's old MiDaS+AdaBins and Zoe+AdaBins blends, which also lift the
+    /// picture by 1/512 - 0.0001 grey levels before it is sampled.
+    Blended,
+}
+
+/// A distance for each pixel, or distance 1 everywhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relief {
+    distance: Option<Plane>,
+    lift: f32,
+}
+
+impl Relief {
+    /// Distances from a depth map. No map, a constant one and one with values that are not finite give distance 1
+    /// everywhere.
+    pub fn new(depth: Option<&DepthMap>, meaning: DepthMeaning) -> Self {
+        let distance = match meaning {
+            DepthMeaning::Inverse => depth.and_then(equalise).map(|e| map(e, |e| 2.0 - e)),
+            DepthMeaning::Metric => depth.and_then(equalise).map(|e| map(e, |e| 1.0 + e)),
+            DepthMeaning::Blended => depth.filter(|d| range(d).is_some()).cloned(),
+        };
+        Self { distance, lift: if meaning == DepthMeaning::Blended { OLD_LIFT } else { 0.0 } }
+    }
+
+    /// Everything at distance 1.
+    pub fn flat() -> Self {
+        Self { distance: None, lift: 0.0 }
+    }
+
+    /// Distance of each pixel; `None` is 1 everywhere.
+    pub fn distance(&self) -> Option<&Plane> {
+        self.distance.as_ref()
+    }
+
+    /// Grey levels added to the picture before it is sampled.
+    pub(super) fn lift(&self) -> f32 {
+        self.lift
+    }
+}
+
+/// Histogram equalisation of a depth map, values above 0 up to 1: each value becomes the share of the picture at or below
+/// it, interpolated between 1024 bins (at their left edges, as Deforum does). `None` when the map is constant
+/// or has values that are not finite.
+pub fn equalise(depth: &DepthMap) -> Option<Plane> {
+    let (low, high) = range(depth)?;
+    let scaled = |v: f32| (v - low) / (high - low);
+    let mut counts = [0_u32; BINS];
+    for v in depth.values() {
+        counts[bin(scaled(*v))] += 1;
+    }
+    let steps = cumulate(&counts, depth.values().len());
+    let values = depth.values().par_iter().with_min_len(4096).map(|v| {
+        let v = scaled(*v);
+        let i = bin(v);
+        let (base, step) = steps[i];
+        let within = f64::from(v) * BINS as f64 - i as f64;
+        (base + within * step) as f32
+    });
+    Some(Plane::from_values(depth.size(), values.collect()))
+}
+
+/// The bin of a value in 0..=1; 1 itself belongs to the last.
+#[inline(always)]
+fn bin(v: f32) -> usize {
+    ((v * BINS as f32) as usize).min(BINS - 1)
+}
+
+/// For each bin the share of pixels up to it, and the step to the next bin's (none after the last).
+fn cumulate(counts: &[u32; BINS], total: usize) -> [(f64, f64); BINS] {
+    let mut steps = [(0.0, 0.0); BINS];
+    let mut sum = 0_u64;
+    for (i, count) in counts.iter().enumerate() {
+        sum += u64::from(*count);
+        steps[i].0 = sum as f64 / total as f64;
+        if i > 0 {
+            steps[i - 1].1 = steps[i].0 - steps[i - 1].0;
+        }
+    }
+    steps
+}
+
+/// Smallest and largest value, when all are finite and they differ.
+fn range(depth: &DepthMap) -> Option<(f32, f32)> {
+    let start = (f32::INFINITY, f32::NEG_INFINITY, true);
+    let (low, high, finite) = depth
+        .values()
+        .iter()
+        .fold(start, |(low, high, finite), v| (low.min(*v), high.max(*v), finite & v.is_finite()));
+    (finite && low < high && (high - low).is_finite()).then_some((low, high))
+}
+
+fn map(plane: Plane, f: impl Fn(f32) -> f32) -> Plane {
+    let size = plane.size();
+    Plane::from_values(size, plane.values().iter().map(|v| f(*v)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canvas::Size;
+
+    #[test]
+    fn maps_without_information_are_flat() {
+        let size = Size::new(2, 1);
+        for values in [[3.0, 3.0], [f32::NAN, 1.0], [1.0, f32::INFINITY], [f32::MIN, f32::MAX]] {
+            let map = Plane::from_values(size, values.to_vec());
+            for meaning in [DepthMeaning::Inverse, DepthMeaning::Metric, DepthMeaning::Blended] {
+                assert_eq!(Relief::new(Some(&map), meaning).distance(), None, "{values:?}");
+            }
+        }
+        assert_eq!(Relief::new(None, DepthMeaning::Inverse), Relief::flat());
+    }
+
+    #[test]
+    fn the_nearest_pixel_is_at_distance_one() {
+        let map = Plane::from_values(Size::new(4, 1), vec![0.0, 5.0, 7.0, 100.0]);
+        let relief = Relief::new(Some(&map), DepthMeaning::Inverse);
+        let z = relief.distance().unwrap().values();
+        assert_eq!(z[3], 1.0);
+        assert!(z[0] > z[1] && z[1] > z[2] && z[2] > z[3] && z[0] < 2.0, "{z:?}");
+    }
+
+    #[test]
+    fn a_ramp_is_equalised_to_itself() {
+        let n = 1024;
+        let ramp = Plane::from_values(Size::new(n, 1), (0..n).map(|i| i as f32 / (n - 1) as f32).collect());
+        let flat = equalise(&ramp).unwrap();
+        // A bin holds one pixel, so a value is off by at most one bin.
+        assert!(flat.values().iter().zip(ramp.values()).all(|(a, b)| (a - b).abs() <= 1.01 / n as f32));
+    }
+}

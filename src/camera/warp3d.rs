@@ -1,0 +1,237 @@
+//! The 3D warp: each pixel has a distance, the camera moves, and the picture is sampled where the moved scene is seen.
+//!
+//! The offset of a pixel is the difference between the projections of its point before and after the
+//! move. It is computed as one fraction, so that a camera at rest moves nothing, not even by rounding.
+
+use rayon::prelude::*;
+
+use super::edge::Edge;
+use super::matrix::{Pose, pose};
+use super::places::Place;
+use super::relief::Relief;
+use super::sample::{Texel, Texture};
+use super::warp2d::{cover_row, warp_flat};
+use super::{Warped, flip_matrix};
+use crate::canvas::{Canvas, Plane, Size};
+use crate::timeline::frame::{Border, Camera3d, Sampling};
+
+/// Added before truncating to 8 bit, so that the rounding of weights does not darken a flat area by one level
+/// a frame. Far below what truncation itself does.
+const SLACK: f32 = 1.0 / 1024.0;
+
+/// Moves a picture over its relief. `border` fills what comes in from outside; `flip_border` does so for the
+/// perspective flip, which comes first as a warp of its own. Values are truncated to 8 bit, as in Deforum.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn warp_deep(
+    canvas: &Canvas,
+    camera: &Camera3d,
+    border: Border,
+    flip_border: Border,
+    relief: &Relief,
+) -> Warped {
+    if let Some(flip) = camera.flip {
+        let flipped = warp_flat(canvas, &flip_matrix(&flip, canvas.size()), flip_border);
+        let camera = Camera3d { flip: None, ..*camera };
+        let warped = warp_deep(&flipped.canvas, &camera, border, flip_border, relief);
+        return cover_twice(&flipped.coverage, warped, &camera, relief);
+    }
+    let size = canvas.size();
+    let mut moved = Canvas::filled(size, [0; 3]);
+    let mut coverage = Plane::filled(size, 0.0);
+    let deep = Deep::new(canvas, camera, border, relief);
+    let rows = moved.as_rgb8_mut().par_chunks_mut((size.width * 3).max(1));
+    let covers = coverage.values_mut().par_chunks_mut(size.width.max(1));
+    rows.zip(covers).enumerate().for_each_init(
+        || deep.buffers(),
+        |(places, texels), (y, (out, cover))| {
+            deep.row(y, places, texels);
+            truncate_row(texels, out);
+            cover_row(places, size, cover);
+        },
+    );
+    Warped { canvas: moved, coverage }
+}
+
+/// [`warp_deep`] before truncation and without the flip: R, G, B interleaved, clamped to 0..255.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn warp_deep_float(canvas: &Canvas, camera: &Camera3d, border: Border, relief: &Relief) -> Vec<f32> {
+    let size = canvas.size();
+    let deep = Deep::new(canvas, camera, border, relief);
+    let mut values = vec![0.0; size.area() * 3];
+    values.par_chunks_mut((size.width * 3).max(1)).enumerate().for_each_init(
+        || deep.buffers(),
+        |(places, texels), (y, out)| {
+            deep.row(y, places, texels);
+            for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
+                *pixel = [texel[0], texel[1], texel[2]].map(|v| v.clamp(0.0, 255.0));
+            }
+        },
+    );
+    values
+}
+
+/// Where each pixel of the moved picture is sampled: (x, y) in pixels of the source, row by row. The flip is
+/// not part of it.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn deep_positions(size: Size, camera: &Camera3d, relief: &Relief) -> Vec<[f64; 2]> {
+    let view = View::new(size, camera, relief);
+    let mut positions = vec![[0.0; 2]; size.area()];
+    positions.par_chunks_mut(size.width.max(1)).enumerate().for_each(|(y, row)| {
+        view.row(y, |x, position| row[x] = position);
+    });
+    positions
+}
+
+/// Coverage after a flip: covered by the warp, and the flipped pixel that is nearest to the sampled place was covered.
+fn cover_twice(flipped: &Plane, warped: Warped, camera: &Camera3d, relief: &Relief) -> Warped {
+    let size = flipped.size();
+    let edge = |v: f64, n: usize| (v.round().max(0.0) as usize).min(n - 1);
+    let positions = deep_positions(size, camera, relief);
+    let values = positions.iter().zip(warped.coverage.values()).map(|([x, y], covered)| {
+        covered * flipped.values()[edge(*y, size.height) * size.width + edge(*x, size.width)]
+    });
+    let coverage = Plane::from_values(size, values.collect());
+    Warped { coverage, ..warped }
+}
+
+/// Everything that a row of the warp needs.
+struct Deep<'a> {
+    texture: Texture,
+    view: View<'a>,
+    sampling: Sampling,
+    edge: Edge,
+}
+
+impl<'a> Deep<'a> {
+    fn new(canvas: &Canvas, camera: &Camera3d, border: Border, relief: &'a Relief) -> Self {
+        Self {
+            texture: Texture::new(canvas, relief.lift()),
+            view: View::new(canvas.size(), camera, relief),
+            sampling: camera.sampling,
+            edge: border.into(),
+        }
+    }
+
+    /// Room for one row.
+    fn buffers(&self) -> (Vec<Place>, Vec<Texel>) {
+        let width = self.view.size.width;
+        (vec![Place::default(); width], vec![[0.0; 4]; width])
+    }
+
+    fn row(&self, y: usize, places: &mut [Place], texels: &mut [Texel]) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            unsafe { self.row_avx2(y, places, texels) };
+            return;
+        }
+        self.row_anywhere(y, places, texels);
+    }
+
+    /// The same operations in the same order, compiled for wider registers.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn row_avx2(&self, y: usize, places: &mut [Place], texels: &mut [Texel]) {
+        self.row_anywhere(y, places, texels);
+    }
+
+    #[inline(always)]
+    fn row_anywhere(&self, y: usize, places: &mut [Place], texels: &mut [Texel]) {
+        match self.sampling {
+            Sampling::Nearest => self.view.row(y, |x, [px, py]| places[x] = Place::nearest(px, py)),
+            _ => self.view.row(y, |x, [px, py]| places[x] = Place::between(px, py)),
+        }
+        self.texture.sample_row(places, self.sampling, self.edge, texels);
+    }
+}
+
+/// The geometry of a warp.
+struct View<'a> {
+    size: Size,
+    pose: Pose,
+    aspect: f64,
+    distance: Option<&'a [f32]>,
+}
+
+impl<'a> View<'a> {
+    fn new(size: Size, camera: &Camera3d, relief: &'a Relief) -> Self {
+        let fits = relief.distance().is_none_or(|plane| plane.size() == size);
+        assert!(fits, "a relief has a distance for each of the {size} pixels");
+        Self {
+            size,
+            pose: pose(camera),
+            aspect: camera.aspect_ratio,
+            distance: relief.distance().map(Plane::values),
+        }
+    }
+
+    /// Calls `put` with column and source position of each pixel of row `y`.
+    #[inline(always)]
+    fn row(&self, y: usize, mut put: impl FnMut(usize, [f64; 2])) {
+        let Size { width, height } = self.size;
+        let ray = Ray::new(self, y);
+        if let Some(distance) = self.distance {
+            for (x, z) in distance[y * width..][..width].iter().enumerate() {
+                put(x, ray.source(x, y, f64::from(*z)));
+            }
+        } else {
+            (0..width).for_each(|x| put(x, ray.source(x, y, 1.0)));
+        }
+        debug_assert!(y < height, "row {y} of {height}");
+    }
+}
+
+/// What is the same for all pixels of a row.
+struct Ray {
+    rotation: [[f64; 3]; 3],
+    /// Translation plus the row's share of the rotated point.
+    start: [f64; 3],
+    /// Place of the row and step of the columns in the plane from -1 to 1.
+    y: f64,
+    step: f64,
+    /// Pixels that an offset of 1 in the projection means.
+    scale: [f64; 2],
+}
+
+impl Ray {
+    #[inline(always)]
+    fn new(view: &View<'_>, row: usize) -> Self {
+        let step = |n: usize| if n > 1 { 2.0 / (n - 1) as f64 } else { 0.0 };
+        let y = row as f64 * step(view.size.height) - 1.0;
+        let r = &view.pose.rotation;
+        let rotation: [[f64; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| r[(i, j)]));
+        let start = std::array::from_fn(|j| y * rotation[1][j] + view.pose.translation[j]);
+        let focal = view.pose.focal;
+        let scale =
+            [focal / view.aspect * view.size.width as f64 / 2.0, focal * view.size.height as f64 / 2.0];
+        Self { rotation, start, y, step: step(view.size.width), scale }
+    }
+
+    /// Where the pixel at `column` of the row with the point at distance `z` is sampled.
+    #[inline(always)]
+    fn source(&self, column: usize, row: usize, z: f64) -> [f64; 2] {
+        let column = column as f64;
+        let x = column * self.step - 1.0;
+        let [vx, vy, vz]: [f64; 3] =
+            std::array::from_fn(|j| x * self.rotation[0][j] + z * self.rotation[2][j] + self.start[j]);
+        let share = 1.0 / (vz * z);
+        [
+            column - (vx * z - x * vz) * share * self.scale[0],
+            row as f64 - (vy * z - self.y * vz) * share * self.scale[1],
+        ]
+    }
+}
+
+fn truncate_row(texels: &[Texel], out: &mut [u8]) {
+    for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
+        for c in 0..3 {
+            pixel[c] = (texel[c] + SLACK) as u8;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Colour coherence: giving a frame the colour histogram of an anchor picture.
+
+use rayon::prelude::*;
+
+use super::space;
+use crate::canvas::Canvas;
+use crate::timeline::frame::Coherence;
+
+/// Pixels that a thread converts at a time.
+const CHUNK: usize = 4096;
+
+/// Which way round the channels stand when a conversion calls the first one red.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelOrder {
+    /// Red is red.
+    Rgb,
+    /// Red and blue are exchanged inside HSV and LAB: what Deforum does, which hands BGR pictures to conversions
+    /// from RGB. RGB matching is the same both ways.
+    Bgr,
+}
+
+/// The picture whose colours others are given, reduced to what that needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anchor {
+    coherence: Coherence,
+    order: ChannelOrder,
+    channels: [Quantiles; 3],
+}
+
+/// The values of one channel that occur, and the share of the picture at or below each.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Quantiles {
+    values: Vec<f64>,
+    shares: Vec<f64>,
+}
+
+type Histogram = [[u32; 256]; 3];
+
+impl Anchor {
+    /// Remembers the colours of `picture` in the colour space of `coherence`.
+    pub fn new(picture: &Canvas, coherence: Coherence, order: ChannelOrder) -> Self {
+        let mut pixels = picture.clone().into_rgb8();
+        let histogram = enter(&mut pixels, coherence, order);
+        let channels = histogram.map(|counts| Quantiles::new(&counts, picture.size().area()));
+        Self { coherence, order, channels }
+    }
+
+    /// `picture` with each channel's histogram matched to the anchor's (scikit-image's `match_histograms`, values
+    /// truncated to 8 bit). Sizes may differ. With [`Coherence::None`], and for empty pictures, it is given
+    /// back unchanged.
+    pub fn matched(&self, picture: &Canvas) -> Canvas {
+        let size = picture.size();
+        let empty = self.channels.iter().any(|channel| channel.values.is_empty());
+        if self.coherence == Coherence::None || empty || size.area() == 0 {
+            return picture.clone();
+        }
+        let mut pixels = picture.clone().into_rgb8();
+        let histogram = enter(&mut pixels, self.coherence, self.order);
+        let tables: [[u8; 256]; 3] =
+            std::array::from_fn(|c| self.channels[c].table(&histogram[c], size.area()));
+        leave(&mut pixels, self.coherence, self.order, &tables);
+        Canvas::from_rgb8(size, pixels)
+    }
+}
+
+impl Quantiles {
+    fn new(counts: &[u32; 256], total: usize) -> Self {
+        let shares = shares(counts, total);
+        let occurring = (0..256).filter(|v| counts[*v] > 0);
+        occurring.fold(Self::default(), |mut all, v| {
+            all.values.push(v as f64);
+            all.shares.push(shares[v]);
+            all
+        })
+    }
+
+    /// New value of each value of a channel with these counts.
+    fn table(&self, counts: &[u32; 256], total: usize) -> [u8; 256] {
+        shares(counts, total).map(|share| self.value_at(share) as u8)
+    }
+
+    /// Value below which a share of the anchor lies, linear in between (NumPy's `interp`, same order of operations).
+    fn value_at(&self, share: f64) -> f64 {
+        let (x, y) = (&self.shares, &self.values);
+        let above = x.partition_point(|s| *s <= share);
+        if above == 0 {
+            return y[0];
+        }
+        let i = above - 1;
+        if above == x.len() || x[i] == share {
+            return y[i];
+        }
+        (y[above] - y[i]) / (x[above] - x[i]) * (share - x[i]) + y[i]
+    }
+}
+
+/// Share of the pixels at or below each value.
+fn shares(counts: &[u32; 256], total: usize) -> [f64; 256] {
+    let mut sum = 0_u64;
+    counts.map(|count| {
+        sum += u64::from(count);
+        sum as f64 / total as f64
+    })
+}
+
+/// Converts RGB pixels to the space in place and counts what is there.
+fn enter(pixels: &mut [u8], coherence: Coherence, order: ChannelOrder) -> Histogram {
+    let pieces = pixels.as_chunks_mut::<3>().0.par_chunks_mut(CHUNK);
+    let counts = pieces.fold(empty, |mut counts, piece| {
+        swap(piece, coherence, order);
+        match coherence {
+            Coherence::Hsv => space::to_hsv(piece),
+            Coherence::Lab => space::to_lab(piece),
+            Coherence::Rgb | Coherence::None => {}
+        }
+        for pixel in piece {
+            for c in 0..3 {
+                counts[c][usize::from(pixel[c])] += 1;
+            }
+        }
+        counts
+    });
+    // Sums of integers: the order in which threads finish cannot show.
+    *counts.reduce(empty, |mut a, b| {
+        a.iter_mut().flatten().zip(b.iter().flatten()).for_each(|(a, b)| *a += b);
+        a
+    })
+}
+
+/// Applies a table to each channel and converts back to RGB, in place.
+fn leave(pixels: &mut [u8], coherence: Coherence, order: ChannelOrder, tables: &[[u8; 256]; 3]) {
+    pixels.as_chunks_mut::<3>().0.par_chunks_mut(CHUNK).for_each(|piece| {
+        for pixel in piece.iter_mut() {
+            *pixel = std::array::from_fn(|c| tables[c][usize::from(pixel[c])]);
+        }
+        match coherence {
+            Coherence::Hsv => space::from_hsv(piece),
+            Coherence::Lab => space::from_lab(piece),
+            Coherence::Rgb | Coherence::None => {}
+        }
+        swap(piece, coherence, order);
+    });
+}
+
+/// Exchanges red and blue where the space is to see them exchanged.
+fn swap(pixels: &mut [[u8; 3]], coherence: Coherence, order: ChannelOrder) {
+    if order == ChannelOrder::Bgr && matches!(coherence, Coherence::Hsv | Coherence::Lab) {
+        pixels.iter_mut().for_each(|pixel| pixel.swap(0, 2));
+    }
+}
+
+fn empty() -> Box<Histogram> {
+    Box::new([[0; 256]; 3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canvas::Size;
+    use proptest::prelude::*;
+
+    const ALL: [Coherence; 3] = [Coherence::Rgb, Coherence::Hsv, Coherence::Lab];
+
+    fn picture(bytes: &[u8]) -> Canvas {
+        Canvas::from_rgb8(Size::new(bytes.len() / 3, 1), bytes[..bytes.len() / 3 * 3].to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn a_picture_matched_to_itself_is_itself(bytes in prop::collection::vec(any::<u8>(), 3..300)) {
+            let canvas = picture(&bytes);
+            let anchor = Anchor::new(&canvas, Coherence::Rgb, ChannelOrder::Bgr);
+            prop_assert_eq!(anchor.matched(&canvas), canvas.clone());
+            // In the other spaces it is the picture after the round trip through the space, which loses levels
+            // but maps equal colours to equal colours.
+            for coherence in [Coherence::Hsv, Coherence::Lab] {
+                let mut bytes = canvas.clone().into_rgb8();
+                enter(&mut bytes, coherence, ChannelOrder::Rgb);
+                let identity = [std::array::from_fn(|v| v as u8); 3];
+                leave(&mut bytes, coherence, ChannelOrder::Rgb, &identity);
+                let anchor = Anchor::new(&canvas, coherence, ChannelOrder::Rgb);
+                prop_assert_eq!(anchor.matched(&canvas).into_rgb8(), bytes);
+            }
+        }
+
+        #[test]
+        fn the_order_of_channels_mirrors_the_result(
+            a in prop::collection::vec(any::<u8>(), 3..200),
+            b in prop::collection::vec(any::<u8>(), 3..200),
+        ) {
+            let swapped = |canvas: &Canvas| {
+                let mut bytes = canvas.clone().into_rgb8();
+                bytes.as_chunks_mut::<3>().0.iter_mut().for_each(|p| p.swap(0, 2));
+                Canvas::from_rgb8(canvas.size(), bytes)
+            };
+            let (a, b) = (picture(&a), picture(&b));
+            for coherence in ALL {
+                let bgr = Anchor::new(&a, coherence, ChannelOrder::Bgr).matched(&b);
+                let rgb = Anchor::new(&swapped(&a), coherence, ChannelOrder::Rgb).matched(&swapped(&b));
+                prop_assert_eq!(bgr, swapped(&rgb));
+            }
+        }
+
+        #[test]
+        fn matching_in_rgb_stays_within_the_anchor(
+            a in prop::collection::vec(any::<u8>(), 3..200),
+            b in prop::collection::vec(any::<u8>(), 3..200),
+        ) {
+            let (a, b) = (picture(&a), picture(&b));
+            let matched = Anchor::new(&a, Coherence::Rgb, ChannelOrder::Rgb).matched(&b);
+            for c in 0..3 {
+                let channel = |canvas: &Canvas| -> Vec<u8> {
+                    canvas.as_rgb8().iter().skip(c).step_by(3).copied().collect()
+                };
+                let (low, high) = (channel(&a).into_iter().min(), channel(&a).into_iter().max());
+                prop_assert!(channel(&matched).into_iter().min() >= low);
+                prop_assert_eq!(channel(&matched).into_iter().max(), high);
+            }
+        }
+    }
+
+    #[test]
+    fn none_and_empty_pictures_change_nothing() {
+        let canvas = picture(&[1, 2, 3, 4, 5, 6]);
+        let nothing = Canvas::from_rgb8(Size::new(0, 0), Vec::new());
+        assert_eq!(Anchor::new(&nothing, Coherence::None, ChannelOrder::Rgb).matched(&canvas), canvas);
+        assert_eq!(Anchor::new(&nothing, Coherence::Lab, ChannelOrder::Rgb).matched(&canvas), canvas);
+        assert_eq!(Anchor::new(&canvas, Coherence::Lab, ChannelOrder::Rgb).matched(&nothing), nothing);
+    }
+}

@@ -1,0 +1,289 @@
+//! Unsharp mask over a Gaussian blur that equals OpenCV's 8-bit `GaussianBlur`.
+
+use rayon::prelude::*;
+
+use crate::canvas::{Canvas, Plane, Size};
+use crate::timeline::frame::SharpenParams;
+
+/// Largest kernel. Wider ones are cut to this; OpenCV's own weights of 1/256 fade out long before.
+const WIDEST: u32 = 511;
+
+/// Adds `amount` times the difference to the blurred picture: `(1 + amount) * v - amount * blurred`, clamped, rounded half
+/// to even. An amount of 0 or below changes nothing. Even kernels become the next odd one.
+///
+/// `threshold`: values that are brighter than the blur by less than this (or equal to it) stay; darker ones are sharpened
+/// whatever the difference. That one-sidedness is Deforum's (an unsigned subtraction) and is kept.
+/// `mask`: sharpened where it is 0.5 or more, original elsewhere.
+///
+/// # Panics
+/// When the mask has another size than the picture: a bug of the caller.
+pub fn sharpen(canvas: &Canvas, params: &SharpenParams, mask: Option<&Plane>) -> Canvas {
+    let size = canvas.size();
+    assert!(mask.is_none_or(|mask| mask.size() == size), "a mask has a value for each of the {size} pixels");
+    if params.amount.is_nan() || params.amount <= 0.0 || size.area() == 0 {
+        return canvas.clone();
+    }
+    let kernel = fixed_kernel((params.kernel | 1).min(WIDEST) as usize, params.sigma);
+    let curve = Curve::new(params);
+    let mut sharp = Canvas::filled(size, [0; 3]);
+    let stride = size.width * 3;
+    sharp.as_rgb8_mut().par_chunks_mut(stride * BAND).enumerate().for_each(|(band, out)| {
+        let mut blur = Blur::new(canvas, &kernel);
+        for (i, out) in out.chunks_mut(stride).enumerate() {
+            let y = band * BAND + i;
+            let row = &canvas.as_rgb8()[y * stride..][..stride];
+            blur.row(y, out);
+            curve.apply(row, out);
+            if let Some(mask) = mask {
+                restore(row, &mask.values()[y * size.width..], out);
+            }
+        }
+    });
+    sharp
+}
+
+/// Rows that share a running blur. A band repeats the rows above and below it that its kernel needs.
+const BAND: usize = 64;
+
+/// Puts the original back where the mask is off.
+fn restore(row: &[u8], mask: &[f32], out: &mut [u8]) {
+    let pixels = row.as_chunks::<3>().0.iter().zip(out.as_chunks_mut::<3>().0);
+    for ((from, to), mask) in pixels.zip(mask) {
+        if *mask < 0.5 {
+            *to = *from;
+        }
+    }
+}
+
+/// The sharpening of one value.
+struct Curve {
+    gain: f64,
+    amount: f64,
+    threshold: f64,
+}
+
+impl Curve {
+    fn new(params: &SharpenParams) -> Self {
+        Self { gain: 1.0 + params.amount, amount: params.amount, threshold: params.threshold }
+    }
+
+    /// `out` holds the blurred row and becomes the sharpened one.
+    fn apply(&self, row: &[u8], out: &mut [u8]) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            unsafe { self.apply_avx2(row, out) };
+            return;
+        }
+        self.apply_anywhere(row, out);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn apply_avx2(&self, row: &[u8], out: &mut [u8]) {
+        self.apply_anywhere(row, out);
+    }
+
+    #[inline(always)]
+    fn apply_anywhere(&self, row: &[u8], out: &mut [u8]) {
+        /// Adding it to 0..=255 rounds half to even and leaves the integer in the low bits.
+        const ROUND: f64 = 6_755_399_441_055_744.0;
+        for (v, out) in row.iter().zip(out.iter_mut()) {
+            let sharp = self.gain * f64::from(*v) - self.amount * f64::from(*out);
+            let rounded = (sharp.max(0.0).min(255.0) + ROUND).to_bits() as u8;
+            let keep = f64::from(v.wrapping_sub(*out)) < self.threshold;
+            *out = if keep { *v } else { rounded };
+        }
+    }
+}
+
+/// Separable blur that gives one row after the other.
+struct Blur<'a> {
+    source: &'a [u8],
+    size: Size,
+    kernel: &'a [u16],
+    /// Rows blurred sideways, 8 bits of fraction, in a ring: row `r` of the picture lies at `r % kernel.len()`.
+    ring: Vec<Vec<u16>>,
+    /// Which row each slot holds.
+    held: Vec<usize>,
+    padded: Vec<u8>,
+    sums: Vec<u32>,
+}
+
+impl<'a> Blur<'a> {
+    fn new(canvas: &'a Canvas, kernel: &'a [u16]) -> Self {
+        let stride = canvas.width() * 3;
+        Self {
+            source: canvas.as_rgb8(),
+            size: canvas.size(),
+            kernel,
+            ring: vec![vec![0; stride]; kernel.len()],
+            held: vec![usize::MAX; kernel.len()],
+            padded: vec![0; stride + 3 * kernel.len()],
+            sums: vec![0; stride],
+        }
+    }
+
+    /// Writes the blurred row `y`.
+    fn row(&mut self, y: usize, out: &mut [u8]) {
+        let n = self.kernel.len();
+        self.sums.fill(1 << 15);
+        for i in 0..n {
+            let source = mirror(y as i64 + i as i64 - (n / 2) as i64, self.size.height);
+            self.hold(source);
+            add_weighted(&self.ring[source % n], u32::from(self.kernel[i]), &mut self.sums);
+        }
+        for (out, sum) in out.iter_mut().zip(&self.sums) {
+            *out = (sum >> 16) as u8;
+        }
+    }
+
+    /// Makes sure that row `y`, blurred sideways, is in the ring.
+    fn hold(&mut self, y: usize) {
+        let (n, stride) = (self.kernel.len(), self.size.width * 3);
+        let slot = y % n;
+        if self.held[slot] == y {
+            return;
+        }
+        self.held[slot] = y;
+        let row = &self.source[y * stride..][..stride];
+        let radius = n / 2;
+        self.padded[radius * 3..][..stride].copy_from_slice(row);
+        for i in (0..radius).chain(radius + self.size.width..2 * radius + self.size.width) {
+            let x = mirror(i as i64 - radius as i64, self.size.width);
+            self.padded[i * 3..][..3].copy_from_slice(&row[x * 3..][..3]);
+        }
+        let out = &mut self.ring[slot];
+        out.fill(0);
+        for (i, weight) in self.kernel.iter().enumerate() {
+            // Weights sum to 256, so that a sum never leaves 16 bits.
+            for (out, v) in out.iter_mut().zip(&self.padded[i * 3..]) {
+                *out += u16::from(*v) * weight;
+            }
+        }
+    }
+}
+
+fn add_weighted(row: &[u16], weight: u32, sums: &mut [u32]) {
+    for (sum, v) in sums.iter_mut().zip(row) {
+        *sum += u32::from(*v) * weight;
+    }
+}
+
+/// Index mirrored about the outermost values (OpenCV's reflect-101), as far as it takes.
+fn mirror(i: i64, n: usize) -> usize {
+    let period = (2 * (n as i64 - 1)).max(1);
+    let folded = i.rem_euclid(period);
+    folded.min(period - folded).min(n as i64 - 1) as usize
+}
+
+/// Gaussian weights in 1/256, summing to 256. The rounding error of each weight is carried to the next one inwards, as in
+/// OpenCV's bit-exact blur.
+fn fixed_kernel(n: usize, sigma: f64) -> Vec<u16> {
+    let weights = gaussian(n, sigma);
+    let mut fixed = vec![0; n];
+    let (mut carry, mut sum) = (0.0, 0);
+    for i in 0..n / 2 {
+        let exact = weights[i] * 256.0 + carry;
+        let rounded = exact.round_ties_even();
+        carry = exact - rounded;
+        fixed[i] = rounded as u16;
+        fixed[n - 1 - i] = rounded as u16;
+        sum += 2 * rounded as u16;
+    }
+    fixed[n / 2] = 256 - sum;
+    fixed
+}
+
+/// Gaussian weights that sum to 1. Without a sigma, OpenCV's fixed ones up to 7, then a sigma from the size.
+fn gaussian(n: usize, sigma: f64) -> Vec<f64> {
+    let given = sigma > 0.0;
+    match n {
+        1 => return vec![1.0],
+        3 if !given => return vec![0.25, 0.5, 0.25],
+        5 if !given => return [1.0, 4.0, 6.0, 4.0, 1.0].map(|w| w / 16.0).to_vec(),
+        7 if !given => return [2.0, 7.0, 14.0, 18.0, 14.0, 7.0, 2.0].map(|w| w / 64.0).to_vec(),
+        _ => {}
+    }
+    let middle = (n - 1) as f64 / 2.0;
+    let sigma = if given { sigma } else { 0.3 * (middle - 1.0) + 0.8 };
+    let weights: Vec<f64> =
+        (0..n).map(|i| libm::exp(-(i as f64 - middle).powi(2) / (2.0 * sigma * sigma))).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|w| w / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PARAMS: SharpenParams = SharpenParams { amount: 0.5, kernel: 5, sigma: 1.0, threshold: 0.0 };
+
+    fn picture(w: usize, h: usize) -> Canvas {
+        let size = Size::new(w, h);
+        Canvas::from_rgb8(size, (0..size.area() * 3).map(|i| (i * 7919 % 253) as u8).collect())
+    }
+
+    #[test]
+    fn kernels_are_opencv_s() {
+        // OpenCV 5.0's bit-exact kernels, recovered by blurring a single white pixel.
+        assert_eq!(fixed_kernel(5, 1.0), [14, 62, 104, 62, 14]);
+        assert_eq!(fixed_kernel(7, 0.0), [8, 28, 56, 72, 56, 28, 8]);
+        assert_eq!(fixed_kernel(9, 2.5), [12, 22, 31, 41, 44, 41, 31, 22, 12]);
+        assert_eq!(fixed_kernel(3, 0.2), [0, 256, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn constants_stay(v in any::<u8>(), kernel in 1_u32..40, sigma in 0.0_f64..20.0, amount in 0.0_f64..8.0) {
+            let canvas = Canvas::filled(Size::new(5, 70), [v, 0, 255]);
+            let params = SharpenParams { amount, kernel, sigma, threshold: 0.0 };
+            prop_assert_eq!(sharpen(&canvas, &params, None), canvas);
+        }
+
+        #[test]
+        fn any_parameters_give_a_picture(
+            w in 1_usize..9, h in 1_usize..9, kernel in any::<u32>(),
+            sigma in prop::num::f64::ANY, amount in prop::num::f64::ANY, threshold in prop::num::f64::ANY,
+        ) {
+            let canvas = picture(w, h);
+            let params = SharpenParams { amount, kernel, sigma, threshold };
+            prop_assert_eq!(sharpen(&canvas, &params, None).size(), canvas.size());
+        }
+
+        #[test]
+        fn bands_do_not_show(h in 60_usize..140, kernel in 1_u32..20) {
+            // Blurring row by row with a fresh state gives what the running state gives.
+            let canvas = picture(6, h);
+            let kernel = fixed_kernel((kernel | 1) as usize, 0.0);
+            let mut running = Blur::new(&canvas, &kernel);
+            for y in 0..h {
+                let (mut a, mut b) = (vec![0; 18], vec![0; 18]);
+                running.row(y, &mut a);
+                Blur::new(&canvas, &kernel).row(y, &mut b);
+                prop_assert_eq!(a, b);
+            }
+        }
+    }
+
+    #[test]
+    fn off_means_unchanged_and_masks_limit() {
+        let canvas = picture(12, 9);
+        assert_eq!(sharpen(&canvas, &SharpenParams { amount: 0.0, ..PARAMS }, None), canvas);
+        let everywhere = sharpen(&canvas, &PARAMS, None);
+        assert_ne!(everywhere, canvas);
+        let size = canvas.size();
+        assert_eq!(sharpen(&canvas, &PARAMS, Some(&Plane::filled(size, 0.0))), canvas);
+        assert_eq!(sharpen(&canvas, &PARAMS, Some(&Plane::filled(size, 1.0))), everywhere);
+    }
+
+    #[test]
+    fn a_high_threshold_keeps_what_is_brighter_than_the_blur() {
+        let canvas = picture(12, 9);
+        let sharp = sharpen(&canvas, &SharpenParams { threshold: 128.0, ..PARAMS }, None);
+        let pairs = || canvas.as_rgb8().iter().zip(sharp.as_rgb8());
+        assert!(pairs().all(|(before, after)| after <= before));
+        assert!(pairs().any(|(before, after)| after < before));
+    }
+}
