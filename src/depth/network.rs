@@ -1,0 +1,406 @@
+//! Depth Anything V2 (Yang et al. 2024): a DINOv2 backbone under the dense prediction head of
+//! Ranftl et al. 2021, as transformers 5.23 runs it.
+//!
+//! ```text
+//! pixels ─backbone→ 4 feature maps ─reassemble→ 4 sizes ─fusion, coarse to fine→ ─head→ depth
+//! ```
+
+use candle_core::{Device, Module, Result as CandleResult, Tensor};
+use candle_nn::{Conv2d, Conv2dConfig, Linear, VarBuilder, conv2d, conv2d_no_bias};
+
+use super::backbone::Backbone;
+use super::config::{DepthConfig, DepthKind};
+use super::resample;
+use crate::canvas::Size;
+use crate::error::Result;
+use crate::models::{ModelFolder, model_error};
+
+/// A 3x3 convolution that keeps the size.
+const SAME: Conv2dConfig =
+    Conv2dConfig { padding: 1, stride: 1, dilation: 1, groups: 1, cudnn_fwd_algo: None };
+
+/// The network, of any size that its config describes.
+#[derive(Clone, Debug)]
+pub struct DepthNetwork {
+    backbone: Backbone,
+    reassemble: Vec<Reassemble>,
+    convs: Vec<Conv2d>,
+    fusion: Vec<Fusion>,
+    head: Head,
+    head_in: usize,
+    kind: DepthKind,
+    patch_size: usize,
+}
+
+impl DepthNetwork {
+    /// Loads the weights of `folder` by its `config.json`, under transformers' names or those of the
+    /// original repository (`pretrained.*`, `depth_head.*`).
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Model`] that names the weight which is missing or has another shape.
+    pub fn load(folder: &ModelFolder, device: &Device) -> Result<Self> {
+        let config: DepthConfig = folder.json("config.json")?;
+        let weights = folder.weights(device)?;
+        Self::new(&config, weights).map_err(|e| model_error(&folder.label(), &e))
+    }
+
+    /// Takes the weights from a tree of names of either kind.
+    ///
+    /// # Errors
+    /// A candle error that names the weight which is missing or has another shape.
+    pub fn new(config: &DepthConfig, weights: VarBuilder) -> CandleResult<Self> {
+        let stages = config.neck_hidden_sizes.len();
+        let taps = config.backbone_config.taps()?.len();
+        if stages == 0 || taps != stages || config.reassemble_factors.len() != stages {
+            let factors = config.reassemble_factors.len();
+            candle_core::bail!(
+                "config: expected as many neck_hidden_sizes ({stages}) as reassemble_factors ({factors}) and \
+                 tapped layers ({taps})"
+            )
+        }
+        let weights = if weights.contains_tensor("pretrained.cls_token") {
+            weights.rename_f(move |name| original_name(name, stages))
+        } else {
+            weights
+        };
+        Self::with_stages(config, stages, &weights)
+    }
+
+    fn with_stages(config: &DepthConfig, stages: usize, weights: &VarBuilder) -> CandleResult<Self> {
+        let (neck, width) = (weights.pp("neck"), config.fusion_hidden_size);
+        let hidden = config.backbone_config.hidden_size;
+        let reassemble = (0..stages).map(|i| {
+            let (channels, factor) = (config.neck_hidden_sizes[i], config.reassemble_factors[i]);
+            Reassemble::new(hidden, channels, factor, neck.pp("reassemble_stage.layers").pp(i))
+        });
+        let convs = (0..stages)
+            .map(|i| conv2d_no_bias(config.neck_hidden_sizes[i], width, 3, SAME, neck.pp("convs").pp(i)));
+        let fusion = (0..stages).map(|i| Fusion::new(width, i > 0, neck.pp("fusion_stage.layers").pp(i)));
+        Ok(Self {
+            backbone: Backbone::new(&config.backbone_config, weights.pp("backbone"))?,
+            reassemble: reassemble.collect::<CandleResult<_>>()?,
+            convs: convs.collect::<CandleResult<_>>()?,
+            fusion: fusion.collect::<CandleResult<_>>()?,
+            head: Head::new(config, weights.pp("head"))?,
+            head_in: head_index(config.head_in_index, stages)?,
+            kind: config.depth_estimation_type,
+            patch_size: config.backbone_config.patch_size,
+        })
+    }
+
+    /// What the numbers of [`DepthNetwork::forward`] mean.
+    pub fn kind(&self) -> DepthKind {
+        self.kind
+    }
+
+    /// Side of a patch in pixels: pictures' sides should be multiples of it.
+    pub fn patch_size(&self) -> usize {
+        self.patch_size
+    }
+
+    /// Patches, class token and positions, before the first layer: `[B, 1 + patches, hidden]`.
+    ///
+    /// # Errors
+    /// When the picture is smaller than a patch.
+    pub fn embeddings(&self, pixels: &Tensor) -> CandleResult<Tensor> {
+        self.backbone.embed(pixels)
+    }
+
+    /// The backbone's feature maps, the class token first: `[B, 1 + patches, hidden]` each.
+    ///
+    /// # Errors
+    /// When the picture is smaller than a patch.
+    pub fn features(&self, pixels: &Tensor) -> CandleResult<Vec<Tensor>> {
+        self.backbone.forward(pixels)
+    }
+
+    /// Normalised pixels `[B, 3, H, W]` → depth `[B, H, W]`, sides rounded down to whole patches.
+    ///
+    /// # Errors
+    /// When the picture is smaller than a patch.
+    pub fn forward(&self, pixels: &Tensor) -> CandleResult<Tensor> {
+        let grid = self.backbone.grid(pixels)?;
+        let maps = self.backbone.forward(pixels)?;
+        let mut levels = Vec::with_capacity(maps.len());
+        for ((map, reassemble), conv) in maps.iter().zip(&self.reassemble).zip(&self.convs) {
+            levels.push(conv.forward(&reassemble.forward(map, grid)?)?);
+        }
+        let fused = self.fuse(&levels)?;
+        let size = Size::new(grid.width * self.patch_size, grid.height * self.patch_size);
+        self.head.forward(&fused, size)
+    }
+
+    /// Fuses the levels from the coarsest (last) to the finest, as far as the head reads.
+    fn fuse(&self, levels: &[Tensor]) -> CandleResult<Tensor> {
+        let coarse_first: Vec<&Tensor> = levels.iter().rev().collect();
+        let mut fused = coarse_first[0].clone();
+        for (i, (level, layer)) in coarse_first.iter().zip(&self.fusion).enumerate().take(self.head_in + 1) {
+            let skip = (i > 0).then_some(*level);
+            let size = coarse_first.get(i + 1).map(|next| plane_size(next)).transpose()?;
+            fused = layer.forward(&fused, skip, size)?;
+        }
+        Ok(fused)
+    }
+}
+
+/// The fused map that `head_in_index` names.
+fn head_index(index: isize, stages: usize) -> CandleResult<usize> {
+    let from_start = if index < 0 { index + stages as isize } else { index };
+    match usize::try_from(from_start) {
+        Ok(found) if found < stages => Ok(found),
+        _ => candle_core::bail!("head_in_index: expected 0 to {}, found {index}", stages - 1),
+    }
+}
+
+/// Size of the planes of `[B, C, H, W]`.
+fn plane_size(x: &Tensor) -> CandleResult<Size> {
+    let (_, _, height, width) = x.dims4()?;
+    Ok(Size::new(width, height))
+}
+
+/// Bilinear with aligned corners, `[B, C, H, W]` to the planes' size `to`.
+fn bilinear(x: &Tensor, to: Size) -> CandleResult<Tensor> {
+    let (batch, channels, _, _) = x.dims4()?;
+    let from = plane_size(x)?;
+    if from == to {
+        return Ok(x.clone());
+    }
+    if !x.device().is_cpu() {
+        return x.upsample_bilinear2d(to.height, to.width, true);
+    }
+    // candle's own is one thread in f64.
+    let values = resample::bilinear_corners(&x.flatten_all()?.to_vec1()?, from, to);
+    Tensor::from_vec(values, (batch, channels, to.height, to.width), x.device())
+}
+
+/// Where the original repository keeps what transformers calls `name` (its conversion script).
+fn original_name(name: &str, stages: usize) -> String {
+    if let Some(rest) = name.strip_prefix("backbone.") {
+        let names = [
+            ("embeddings.position_embeddings", "pos_embed"),
+            ("embeddings.patch_embeddings.projection", "patch_embed.proj"),
+            ("embeddings.", ""),
+            ("encoder.layer.", "blocks."),
+            ("attention.output.dense", "attn.proj"),
+            ("attention.qkv", "attn.qkv"),
+            ("layer_scale1.lambda1", "ls1.gamma"),
+            ("layer_scale2.lambda1", "ls2.gamma"),
+            ("mlp.weights_in", "mlp.w12"),
+            ("mlp.weights_out", "mlp.w3"),
+            ("layernorm.", "norm."),
+        ];
+        let renamed = names.iter().fold(rest.to_owned(), |name, (hub, original)| name.replace(hub, original));
+        return format!("pretrained.{renamed}");
+    }
+    let parts: Vec<&str> = name.split('.').collect();
+    let number = |text: &str| text.parse::<usize>().unwrap_or(0);
+    let renamed = match parts[..] {
+        ["neck", "reassemble_stage", "layers", i, "projection", leaf] => format!("projects.{i}.{leaf}"),
+        ["neck", "reassemble_stage", "layers", i, "resize", leaf] => format!("resize_layers.{i}.{leaf}"),
+        ["neck", "convs", i, leaf] => format!("scratch.layer{}_rn.{leaf}", number(i) + 1),
+        ["neck", "fusion_stage", "layers", i, ref rest @ ..] => {
+            let rest = rest.join(".");
+            let rest = rest.replace("residual_layer", "resConfUnit").replace("convolution", "conv");
+            let level = stages.saturating_sub(number(i));
+            format!("scratch.refinenet{level}.{}", rest.replace("projection", "out_conv"))
+        }
+        ["head", "conv1", leaf] => format!("scratch.output_conv1.{leaf}"),
+        ["head", "conv2", leaf] => format!("scratch.output_conv2.0.{leaf}"),
+        ["head", "conv3", leaf] => format!("scratch.output_conv2.2.{leaf}"),
+        _ => name.to_owned(),
+    };
+    format!("depth_head.{renamed}")
+}
+
+/// Tokens of one layer as a picture of its level's size.
+#[derive(Clone, Debug)]
+struct Reassemble {
+    projection: Linear,
+    resize: Resize,
+}
+
+#[derive(Clone, Debug)]
+enum Resize {
+    /// A transposed convolution whose stride is its kernel: a product, then pixels put side by side.
+    Grow {
+        product: Linear,
+        factor: usize,
+    },
+    Keep,
+    Shrink(Conv2d),
+}
+
+impl Reassemble {
+    fn new(hidden: usize, channels: usize, factor: f64, weights: VarBuilder) -> CandleResult<Self> {
+        let projection = weights.pp("projection");
+        let kernel = projection.get((channels, hidden, 1, 1), "weight")?.flatten_from(1)?;
+        let projection = Linear::new(kernel, Some(projection.get(channels, "bias")?));
+        let resize = weights.pp("resize");
+        let resize = if factor > 1.0 {
+            grow(channels, factor as usize, resize)?
+        } else if factor == 1.0 {
+            Resize::Keep
+        } else if factor > 0.0 {
+            let stride = Conv2dConfig { stride: (1.0 / factor) as usize, ..SAME };
+            Resize::Shrink(conv2d(channels, channels, 3, stride, resize)?)
+        } else {
+            candle_core::bail!("reassemble_factors: expected numbers above 0, found {factor}")
+        };
+        Ok(Self { projection, resize })
+    }
+
+    /// `[B, 1 + patches, hidden]` → `[B, channels, H, W]`; the class token is dropped.
+    fn forward(&self, map: &Tensor, grid: Size) -> CandleResult<Tensor> {
+        let tokens = self.projection.forward(&map.narrow(1, 1, grid.area())?.contiguous()?)?;
+        let (batch, _, channels) = tokens.dims3()?;
+        let picture = |tokens: &Tensor| {
+            tokens.transpose(1, 2)?.contiguous()?.reshape((batch, channels, grid.height, grid.width))
+        };
+        match &self.resize {
+            Resize::Keep => picture(&tokens),
+            Resize::Shrink(conv) => conv.forward(&picture(&tokens)?),
+            Resize::Grow { product, factor } => product
+                .forward(&tokens)?
+                .reshape(&[batch, grid.height, grid.width, channels, *factor, *factor][..])?
+                .permute(vec![0, 3, 1, 4, 2, 5])?
+                .contiguous()?
+                .reshape((batch, channels, grid.height * factor, grid.width * factor)),
+        }
+    }
+}
+
+/// The transposed convolution `[C, C, k, k]` with stride k as a linear layer C → C · k · k.
+fn grow(channels: usize, factor: usize, weights: VarBuilder) -> CandleResult<Resize> {
+    let kernel = weights.get((channels, channels, factor, factor), "weight")?;
+    let bias = weights.get(channels, "bias")?;
+    let bias = bias.unsqueeze(1)?.repeat((1, factor * factor))?.flatten_all()?;
+    let product = Linear::new(kernel.flatten_from(1)?.t()?.contiguous()?, Some(bias));
+    Ok(Resize::Grow { product, factor })
+}
+
+/// One step from a coarser to a finer level.
+#[derive(Clone, Debug)]
+struct Fusion {
+    /// Prepares the finer level; the first step has none to prepare.
+    skip: Option<Residual>,
+    mixed: Residual,
+    projection: Conv2d,
+}
+
+impl Fusion {
+    fn new(width: usize, has_skip: bool, weights: VarBuilder) -> CandleResult<Self> {
+        let skip = has_skip.then(|| Residual::new(width, weights.pp("residual_layer1")));
+        Ok(Self {
+            skip: skip.transpose()?,
+            mixed: Residual::new(width, weights.pp("residual_layer2"))?,
+            projection: conv2d(width, width, 1, Conv2dConfig::default(), weights.pp("projection"))?,
+        })
+    }
+
+    /// Adds `level` to `x`, and enlarges to `size`, or by 2 where there is no finer level.
+    fn forward(&self, x: &Tensor, level: Option<&Tensor>, size: Option<Size>) -> CandleResult<Tensor> {
+        let x = match (level, &self.skip) {
+            (Some(level), Some(skip)) => (x + skip.forward(level)?)?,
+            _ => x.clone(),
+        };
+        let x = self.mixed.forward(&x)?;
+        let own = plane_size(&x)?;
+        let size = size.unwrap_or(Size::new(own.width * 2, own.height * 2));
+        // The peer enlarges first. The projection mixes channels and the enlargement pixels, with weights
+        // that sum to 1, so they commute, and this way it has a quarter of the pixels to work on.
+        bilinear(&self.projection.forward(&x)?, size)
+    }
+}
+
+/// x + conv(relu(conv(relu(x)))).
+#[derive(Clone, Debug)]
+struct Residual {
+    first: Conv2d,
+    second: Conv2d,
+}
+
+impl Residual {
+    fn new(width: usize, weights: VarBuilder) -> CandleResult<Self> {
+        Ok(Self {
+            first: conv2d(width, width, 3, SAME, weights.pp("convolution1"))?,
+            second: conv2d(width, width, 3, SAME, weights.pp("convolution2"))?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> CandleResult<Tensor> {
+        let inner = self.first.forward(&x.relu()?)?;
+        x + self.second.forward(&inner.relu()?)?
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Head {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    conv3: Conv2d,
+    kind: DepthKind,
+    max_depth: f64,
+}
+
+impl Head {
+    fn new(config: &DepthConfig, weights: VarBuilder) -> CandleResult<Self> {
+        let (width, inner) = (config.fusion_hidden_size, config.head_hidden_size);
+        Ok(Self {
+            conv1: conv2d(width, width / 2, 3, SAME, weights.pp("conv1"))?,
+            conv2: conv2d(width / 2, inner, 3, SAME, weights.pp("conv2"))?,
+            conv3: conv2d(inner, 1, 1, Conv2dConfig::default(), weights.pp("conv3"))?,
+            kind: config.depth_estimation_type,
+            max_depth: config.max_depth.unwrap_or(1.0),
+        })
+    }
+
+    /// `[B, C, h, w]` → `[B, H, W]` at `size`.
+    fn forward(&self, fused: &Tensor, size: Size) -> CandleResult<Tensor> {
+        let x = bilinear(&self.conv1.forward(fused)?, size)?;
+        let x = self.conv3.forward(&self.conv2.forward(&x)?.relu()?)?;
+        let x = match self.kind {
+            DepthKind::Relative => x.relu()?,
+            DepthKind::Metric => candle_nn::ops::sigmoid(&x)?,
+        };
+        (x * self.max_depth)?.squeeze(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn original_names_are_those_of_the_conversion_script() {
+        for (hub, original) in [
+            ("backbone.embeddings.cls_token", "pretrained.cls_token"),
+            ("backbone.embeddings.position_embeddings", "pretrained.pos_embed"),
+            ("backbone.encoder.layer.3.attention.qkv.bias", "pretrained.blocks.3.attn.qkv.bias"),
+            ("backbone.encoder.layer.3.layer_scale2.lambda1", "pretrained.blocks.3.ls2.gamma"),
+            ("backbone.layernorm.weight", "pretrained.norm.weight"),
+            ("neck.convs.0.weight", "depth_head.scratch.layer1_rn.weight"),
+            ("neck.fusion_stage.layers.0.projection.bias", "depth_head.scratch.refinenet4.out_conv.bias"),
+            (
+                "neck.fusion_stage.layers.3.residual_layer2.convolution1.weight",
+                "depth_head.scratch.refinenet1.resConfUnit2.conv1.weight",
+            ),
+            ("head.conv3.bias", "depth_head.scratch.output_conv2.2.bias"),
+        ] {
+            assert_eq!(original_name(hub, 4), original);
+        }
+    }
+
+    #[test]
+    fn a_config_of_another_model_names_the_weight() {
+        let folder = ModelFolder::embedded("kinora-depth").unwrap();
+        let mut config: DepthConfig = folder.json("config.json").unwrap();
+        config.neck_hidden_sizes[1] = 97;
+        let weights = folder.weights(&Device::Cpu).unwrap();
+        let error = DepthNetwork::new(&config, weights).unwrap_err();
+        let error = model_error(&folder.label(), &error).to_string();
+        assert!(
+            error.contains("reassemble_stage.layers.1.projection.weight") && error.contains("97"),
+            "{error}"
+        );
+    }
+}
