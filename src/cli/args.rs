@@ -115,6 +115,9 @@ pub(crate) struct PreviewArgs {
 pub(crate) struct ParamsArgs {
     /// Only parameters whose name, alias or help contains this
     pub(crate) search: Option<String>,
+    /// As a Markdown table
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -15,7 +15,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
             Err(Error::Schedule(diagnostics)) => diagnostics,
             Err(_) => return checked.map(drop),
         };
-        print(&report::to_json(diagnostics))?;
+        print(&report::json(diagnostics))?;
         return match checked {
             // The data says it all: no second report on stderr, only the exit code.
             Err(error) => Err(error),

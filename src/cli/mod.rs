@@ -72,7 +72,6 @@ pub(crate) fn complain(error: &Error) {
     match error {
         Error::Schedule(diagnostics) => {
             show(diagnostics);
-            eprintln!("{}; nothing was loaded", diagnostics.summary());
         }
         error => {
             eprintln!("error: {error}");
@@ -85,8 +84,19 @@ pub(crate) fn complain(error: &Error) {
 
 /// Prints diagnostics with carets to stderr.
 pub(crate) fn show(diagnostics: &Diagnostics) {
-    let text = report::render(diagnostics, std::io::stderr().is_terminal());
+    // Without a terminal nobody cuts lines at its edge.
+    let style = match terminal_width() {
+        Some(width) => report::Style { colour: true, width },
+        None => report::Style::default(),
+    };
+    let text = report::render(diagnostics, style);
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Columns of the terminal that stderr is, if it is one.
+fn terminal_width() -> Option<usize> {
+    let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    terminal.then(|| terminal_size::terminal_size_of(std::io::stderr()).map_or(100, |(width, _)| width.0.into()))
 }
 
 /// Writes to stdout; a reader that has gone away (`| head`) is no error.

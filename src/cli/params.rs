@@ -18,5 +18,9 @@ pub(crate) fn run(args: &ParamsArgs) -> Result<()> {
             hint: Some("`kinora params` alone prints them all".to_owned()),
         });
     }
-    print(&params::describe(&found))
+    if args.markdown {
+        return print(&params::markdown(found));
+    }
+    let table: Vec<String> = found.into_iter().map(params::text).collect();
+    print(&table.join("\n"))
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::camera;
 use crate::canvas::{Canvas, DepthMap, Size};
-use crate::colour;
+use crate::colour::{self, Anchor, ChannelOrder, Overflow};
 use crate::error::{Error, Result};
 use crate::noise;
 use crate::progress::{Progress, Stop, StopFlag};
@@ -48,6 +48,40 @@ pub struct LoopState {
     pub previous: Option<Canvas>,
     /// The picture whose colours the scene is held to: its first painted frame.
     pub anchor: Option<Canvas>,
+    /// What matching needs of the anchor, and in which colour space. Derived from `anchor`.
+    quantiles: Option<(Coherence, Anchor)>,
+}
+
+impl LoopState {
+    /// The state behind a frame `previous` of a scene whose first frame is `anchor`.
+    pub fn new(previous: Canvas, anchor: Canvas) -> Self {
+        Self { previous: Some(previous), anchor: Some(anchor), quantiles: None }
+    }
+
+    /// The anchor's colours in a colour space; `None` when there is nothing to hold to.
+    fn quantiles(&mut self, coherence: Coherence, order: ChannelOrder) -> Option<&Anchor> {
+        let anchor = self.anchor.as_ref().filter(|_| coherence != Coherence::None)?;
+        if self.quantiles.as_ref().is_none_or(|(of, _)| *of != coherence) {
+            self.quantiles = Some((coherence, Anchor::new(anchor, coherence, order)));
+        }
+        self.quantiles.as_ref().map(|(_, anchor)| anchor)
+    }
+}
+
+/// Where the loop can do as Deforum does although that is a defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Order of the channels that HSV and LAB matching believes in.
+    pub order: ChannelOrder,
+    /// What becomes of values that contrast drives beyond 255.
+    pub overflow: Overflow,
+}
+
+impl Rules {
+    /// Right colours, clamped highlights.
+    pub const NATIVE: Self = Self { order: ChannelOrder::Rgb, overflow: Overflow::Clamp };
+    /// As sd-webui-deforum 32242685.
+    pub const DEFORUM: Self = Self { order: ChannelOrder::Bgr, overflow: Overflow::Wrap };
 }
 
 /// What a frame needs beside its numbers.
@@ -58,6 +92,8 @@ pub struct Studio<'a> {
     pub sources: &'a mut dyn Sources,
     /// Size of the film.
     pub size: Size,
+    /// Whose rules count.
+    pub rules: Rules,
     /// What it took.
     pub times: StageTimes,
 }
@@ -85,7 +121,7 @@ impl Studio<'_> {
             *state = LoopState::default();
         }
         let (init, depth) = self.underneath(params, state)?;
-        let hints = self.hints(params, depth.as_ref(), init.as_ref())?;
+        let hints = self.hints(params, depth.as_ref(), init.is_some())?;
         let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
         let painter = &mut *self.painter;
         let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
@@ -100,33 +136,30 @@ impl Studio<'_> {
         Ok(Some(painted))
     }
 
-    /// The picture that is painted over, and the depth of what it shows.
+    /// The picture that is painted over, and its depth as a control is shown it.
     fn underneath(
         &mut self,
         params: &FrameParams,
-        state: &LoopState,
-    ) -> Result<(Option<Canvas>, Option<DepthMap>)> {
+        state: &mut LoopState,
+    ) -> Result<(Option<Canvas>, Option<Canvas>)> {
+        let hinted = wants_depth_hint(params);
         let given = match (&params.source, &state.previous) {
             (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => Some(path),
             _ => None,
         };
         if let Some(path) = given {
             let picture = self.sources.picture(path, self.size)?;
-            let depth = if wants_depth_hint(params) { Some(self.depth(params, &picture)?) } else { None };
-            return Ok((Some(picture), depth));
+            let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
+            return Ok((Some(picture), depth.map(|depth| self.sources.hint(&depth))));
         }
-        let Some(previous) = &state.previous else {
-            // Nothing is there yet: only a reference picture knows the depth of what will be painted.
-            let known = matches!(params.depth, DepthSource::Picture(_) | DepthSource::Flat);
-            let depth = if known && wants_depth_hint(params) {
-                let blank = Canvas::filled(self.size, [0; 3]);
-                Some(self.depth(params, &blank)?)
-            } else {
-                None
-            };
-            return Ok((None, depth));
-        };
-        self.moved(params, previous, state)
+        if let Some(previous) = state.previous.take() {
+            return self.moved(params, &previous, state);
+        }
+        // Nothing is there yet: only a reference picture knows the depth of what will be painted.
+        let known = !matches!(params.depth, DepthSource::Network(_));
+        let blank = Canvas::filled(self.size, [0; 3]);
+        let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
+        Ok((None, depth.map(|depth| self.sources.hint(&depth))))
     }
 
     /// The previous frame, moved and prepared, and its depth moved with it.
@@ -134,47 +167,48 @@ impl Studio<'_> {
         &mut self,
         params: &FrameParams,
         previous: &Canvas,
-        state: &LoopState,
-    ) -> Result<(Option<Canvas>, Option<DepthMap>)> {
+        state: &mut LoopState,
+    ) -> Result<(Option<Canvas>, Option<Canvas>)> {
+        let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
-        let depth = if deep || wants_depth_hint(params) { Some(self.depth(params, previous)?) } else { None };
-        let warped = timed(&mut self.times.warp, || {
-            camera::warp(previous, &params.camera, params.border, depth.as_ref().filter(|_| deep))
-        });
+        let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
+        let relief = depth.as_ref().filter(|_| deep);
+        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief).canvas;
+        let warped = timed(&mut self.times.warp, || warp(previous));
+        let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
         // A reference picture is the depth of every frame; an estimate belongs to the picture it was
         // made of, and moves with it.
-        let depth = match (&params.depth, depth) {
-            (DepthSource::Network(_), Some(depth)) if wants_depth_hint(params) => {
-                let relief = deep.then_some(&depth);
-                Some(timed(&mut self.times.warp, || {
-                    camera::warp_plane(&depth, &params.camera, params.border, relief)
-                }))
-            }
-            (_, depth) => depth,
+        let hint = match (&params.depth, hint) {
+            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
+            (_, hint) => hint,
         };
-        Ok((Some(self.prepared(params, warped.canvas, state)), depth))
+        Ok((Some(self.prepared(params, warped, state)), hint))
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture.
-    fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &LoopState) -> Canvas {
-        let matched = self.matched(params, picture, state);
-        let sharpened = timed(&mut self.times.colour, || {
-            let contrasted = colour::contrast(matched, params.colour.contrast);
-            colour::sharpen(contrasted, &params.colour.sharpen)
+    fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Canvas {
+        let mut picture = self.matched(params, picture, state);
+        let overflow = self.rules.overflow;
+        let look = &params.colour;
+        timed(&mut self.times.colour, || {
+            if look.contrast != 1.0 {
+                picture = colour::contrast(&picture, look.contrast, overflow);
+            }
+            if look.sharpen.amount > 0.0 {
+                picture = colour::sharpen(&picture, &look.sharpen, None);
+            }
         });
-        timed(&mut self.times.noise, || {
-            noise::add(sharpened, &params.noise, params.sampling.seed.cast_unsigned())
-        })
+        let seed = params.sampling.seed.cast_unsigned();
+        timed(&mut self.times.noise, || noise::add(&picture, &params.noise, seed))
     }
 
     /// The picture with the colours of the scene's anchor.
-    fn matched(&mut self, params: &FrameParams, picture: Canvas, state: &LoopState) -> Canvas {
-        match (&state.anchor, params.colour.coherence) {
-            (None, _) | (_, Coherence::None) => picture,
-            (Some(anchor), coherence) => {
-                timed(&mut self.times.colour, || colour::match_to(picture, anchor, coherence))
-            }
-        }
+    fn matched(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Canvas {
+        let order = self.rules.order;
+        timed(&mut self.times.colour, || match state.quantiles(params.colour.coherence, order) {
+            Some(anchor) => anchor.matched(&picture),
+            None => picture,
+        })
     }
 
     fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
@@ -186,19 +220,20 @@ impl Studio<'_> {
     fn hints(
         &mut self,
         params: &FrameParams,
-        depth: Option<&DepthMap>,
-        init: Option<&Canvas>,
+        depth: Option<&Canvas>,
+        painted_over: bool,
     ) -> Result<Vec<Option<Canvas>>> {
-        let shown = |control: &ControlInput| match control {
-            ControlInput::Depth => Ok(depth.map(|depth| self.sources.hint(depth))),
-            ControlInput::Picture(path) => self.sources.picture(path, self.size).map(Some),
-        };
-        let hints = params.controls.iter().map(|c| &c.input).map(shown).collect::<Result<Vec<_>>>()?;
-        for (control, hint) in params.controls.iter().zip(&hints) {
+        let mut hints = Vec::with_capacity(params.controls.len());
+        for control in &params.controls {
+            let hint = match &control.input {
+                ControlInput::Depth => depth.cloned(),
+                ControlInput::Picture(path) => Some(self.sources.picture(path, self.size)?),
+            };
             // Only a first frame from text may go without: there is no picture to see depth in.
-            if hint.is_none() && init.is_some() {
+            if hint.is_none() && painted_over {
                 return Err(Error::Bug(format!("control `{}` has nothing to show", control.name)));
             }
+            hints.push(hint);
         }
         Ok(hints)
     }
@@ -276,9 +311,7 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
     if independent(params) {
         return Ok(LoopState::default());
     }
-    let previous = Some(store.read(params.frame - 1)?);
-    let anchor = Some(store.read(scene_start)?);
-    Ok(LoopState { previous, anchor })
+    Ok(LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?))
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.

@@ -7,10 +7,10 @@ use crate::canvas::Size;
 use crate::encode;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, StopFlag};
-use crate::render::frame_loop::{self, Planned, StageTimes, Studio, independent};
+use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
-use crate::run::finish::{self, Finish};
+use crate::run::finish::Finish;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
@@ -88,7 +88,7 @@ fn paint(
         painter.engine(&Cast::of(&first.params))?;
     }
     let mut sources = Files::new(device);
-    let mut studio = Studio { painter, sources: &mut sources, size, times: StageTimes::default() };
+    let mut studio = Studio { painter, sources: &mut sources, size, rules: Rules::NATIVE, times: StageTimes::default() };
     progress.begin("diffusion", plan.len() as u64, done as u64);
     let result =
         store.while_storing(|shelf| frame_loop::run(plan, store, shelf, &mut studio, progress, stop));

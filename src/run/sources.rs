@@ -1,34 +1,29 @@
 //! The pictures and depth maps that a film names, read once and kept.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
 use crate::canvas::{Canvas, DepthMap, Size};
-use crate::depth::{self, DepthEstimator, Estimator};
+use crate::depth::{self, DepthEstimator as _, Estimator};
 use crate::error::Result;
 use crate::models::ModelFolder;
 use crate::render::seams::Sources;
 use crate::timeline::frame::DepthSource;
 
-/// Reads files and runs depth networks when they are first asked for.
+/// Reads files and loads depth networks when they are first asked for.
 pub(crate) struct Files {
     device: Device,
     pictures: BTreeMap<PathBuf, Canvas>,
-    references: BTreeMap<PathBuf, DepthMap>,
-    estimators: BTreeMap<Option<PathBuf>, Estimator>,
+    estimators: BTreeMap<DepthSource, Estimator>,
 }
 
 impl Files {
     /// Nothing is read yet.
     pub(crate) fn new(device: Device) -> Self {
-        Self {
-            device,
-            pictures: BTreeMap::new(),
-            references: BTreeMap::new(),
-            estimators: BTreeMap::new(),
-        }
+        Self { device, pictures: BTreeMap::new(), estimators: BTreeMap::new() }
     }
 }
 
@@ -43,32 +38,27 @@ impl Sources for Files {
     }
 
     fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap> {
-        match source {
-            DepthSource::Flat => Ok(DepthMap::filled(picture.size(), 1.0)),
-            DepthSource::Picture(path) => {
-                if let Some(map) = self.references.get(path).filter(|map| map.size() == picture.size()) {
-                    return Ok(map.clone());
-                }
-                let map = depth::reference(path, picture.size())?;
-                self.references.insert(path.clone(), map.clone());
-                Ok(map)
-            }
-            DepthSource::Network(folder) => {
-                if !self.estimators.contains_key(folder) {
-                    let model = folder.as_deref().map(ModelFolder::open).transpose()?;
-                    let estimator = Estimator::load(model.as_ref(), &self.device)?;
-                    self.estimators.insert(folder.clone(), estimator);
-                }
-                match self.estimators.get_mut(folder) {
-                    Some(estimator) => estimator.estimate(picture),
-                    None => Ok(DepthMap::filled(picture.size(), 1.0)),
-                }
-            }
-        }
+        let estimator = match self.estimators.entry(source.clone()) {
+            Entry::Occupied(loaded) => loaded.into_mut(),
+            Entry::Vacant(place) => place.insert(open(source, &self.device)?),
+        };
+        estimator.estimate(picture)
     }
 
     fn hint(&self, depth: &DepthMap) -> Canvas {
         depth::to_canvas(depth)
+    }
+}
+
+/// What knows the depth that a film asks for.
+fn open(source: &DepthSource, device: &Device) -> Result<Estimator> {
+    match source {
+        DepthSource::Flat => Ok(Estimator::flat()),
+        DepthSource::Picture(path) => Estimator::reference(path),
+        DepthSource::Network(folder) => {
+            let folder = folder.as_deref().map(ModelFolder::open).transpose()?;
+            Estimator::load_on(folder.as_ref(), device)
+        }
     }
 }
 

@@ -127,7 +127,7 @@ pub enum Border {
 }
 
 /// Where depth comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DepthSource {
     /// Everything at distance 1.
     Flat,

@@ -1,0 +1,147 @@
+//! Everything behind the store: deflicker, in-between frames, the video. A pure function of the stored
+//! frames and the film's `post` block.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::canvas::Size;
+use crate::encode::{Fps, FrameSink as _, VideoSettings, VideoWriter};
+use crate::error::{Error, Result};
+use crate::progress::{Progress, Stop, StopFlag};
+use crate::render::store::{self, Store};
+use crate::run::project::Project;
+use crate::run::report::Report;
+use crate::timeline::{Encode, Interpolate, Post};
+
+/// File in the frames' folder that says which video was made of them.
+const FINISHED: &str = "finished.json";
+
+/// How a film is finished.
+pub(crate) struct Finish {
+    out: PathBuf,
+    size: Size,
+    fps: Fps,
+    post: Post,
+    /// How it is encoded.
+    pub(crate) settings: VideoSettings,
+}
+
+/// What [`FINISHED`] holds.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Finished {
+    /// Hash of everything that the video was made of.
+    made_of: String,
+    /// The video's length in bytes.
+    bytes: u64,
+    /// Frames in it.
+    frames: u32,
+}
+
+impl Finish {
+    /// What the film's `post` block asks for; a draft leaves out in-between frames.
+    pub(crate) fn new(project: &Project, out: &Path, size: Size, draft: bool) -> Result<Self> {
+        let mut post = project.timeline.post().clone();
+        if draft {
+            post.interpolate = Interpolate::None;
+        }
+        let fps = project.fps().checked()?;
+        Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)? })
+    }
+
+    /// The video's frame rate.
+    pub(crate) fn fps_out(&self) -> Fps {
+        match self.post.interpolate {
+            Interpolate::None => self.fps,
+            Interpolate::Flow { rate } => Fps::new(rate.num, rate.den),
+        }
+    }
+
+    /// The folder that the video goes to.
+    pub(crate) fn folder(&self) -> &Path {
+        self.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// Makes the video of `frames`, unless it is there already.
+    pub(crate) fn run(
+        &self,
+        store: &Store,
+        frames: &[u32],
+        cuts: &BTreeSet<u32>,
+        report: &mut Report,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<()> {
+        let start = Instant::now();
+        let made_of = self.made_of(store, frames, cuts)?;
+        let marker = store.folder().join(FINISHED);
+        report.fps = self.fps_out().as_f64();
+        if let Some(finished) = self.already(&marker, &made_of) {
+            report.written = finished.frames;
+            report.up_to_date = true;
+            return Ok(());
+        }
+        report.written = self.make(store, frames, cuts, progress, stop)?;
+        let bytes = std::fs::metadata(&self.out)
+            .map_err(|e| Error::output(&self.out, format!("the video is gone: {e}")))?
+            .len();
+        let finished = Finished { made_of, bytes, frames: report.written };
+        let text = serde_json::to_string(&finished).map_err(|e| Error::Bug(e.to_string()))?;
+        std::fs::write(&marker, text).map_err(|e| Error::output(&marker, format!("cannot write: {e}")))?;
+        report.finishing = start.elapsed();
+        Ok(())
+    }
+
+    /// The record of a video that is still there and made of the same things.
+    fn already(&self, marker: &Path, made_of: &str) -> Option<Finished> {
+        let finished: Finished = serde_json::from_slice(&std::fs::read(marker).ok()?).ok()?;
+        let length = std::fs::metadata(&self.out).ok()?.len();
+        (finished.made_of == made_of && finished.bytes == length).then_some(finished)
+    }
+
+    /// Reads, steadies, encodes.
+    fn make(
+        &self,
+        store: &Store,
+        frames: &[u32],
+        cuts: &BTreeSet<u32>,
+        progress: &dyn Progress,
+        stop: &StopFlag,
+    ) -> Result<u32> {
+        let _ = cuts;
+        let mut writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
+        progress.begin("video", frames.len() as u64, 0);
+        for frame in frames {
+            if stop.get() != Stop::No {
+                return Err(Error::Interrupted);
+            }
+            writer.push(&store.read(*frame)?)?;
+            progress.frame();
+        }
+        Box::new(writer).finish()?;
+        progress.end();
+        Ok(frames.len() as u32)
+    }
+
+    fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
+        let outputs = store.outputs()?;
+        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
+        let text = format!(
+            "{} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
+            self.size,
+            self.fps,
+            self.post,
+            self.settings,
+            self.out.file_name().unwrap_or_default().to_string_lossy()
+        );
+        Ok(store::hash(text.as_bytes()))
+    }
+}
+
+/// How the film's video is encoded.
+pub(crate) fn encoding(project: &Project) -> Result<VideoSettings> {
+    let Encode::H264 { crf, preset } = &project.timeline.post().encode;
+    Ok(VideoSettings { crf: *crf as f32, preset: preset.parse()?, ..VideoSettings::default() })
+}
