@@ -5,7 +5,9 @@
 
 mod backbone;
 mod config;
+mod conv;
 mod network;
+mod pillow;
 mod preprocess;
 mod reference;
 mod resample;

@@ -6,25 +6,22 @@
 //! ```
 
 use candle_core::{Device, Module, Result as CandleResult, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Linear, VarBuilder, conv2d, conv2d_no_bias};
+use candle_nn::{Linear, VarBuilder};
 
 use super::backbone::Backbone;
 use super::config::{DepthConfig, DepthKind};
+use super::conv::Conv;
 use super::resample;
 use crate::canvas::Size;
 use crate::error::Result;
 use crate::models::{ModelFolder, model_error};
-
-/// A 3x3 convolution that keeps the size.
-const SAME: Conv2dConfig =
-    Conv2dConfig { padding: 1, stride: 1, dilation: 1, groups: 1, cudnn_fwd_algo: None };
 
 /// The network, of any size that its config describes.
 #[derive(Clone, Debug)]
 pub struct DepthNetwork {
     backbone: Backbone,
     reassemble: Vec<Reassemble>,
-    convs: Vec<Conv2d>,
+    convs: Vec<Conv>,
     fusion: Vec<Fusion>,
     head: Head,
     head_in: usize,
@@ -74,7 +71,7 @@ impl DepthNetwork {
             Reassemble::new(hidden, channels, factor, neck.pp("reassemble_stage.layers").pp(i))
         });
         let convs = (0..stages)
-            .map(|i| conv2d_no_bias(config.neck_hidden_sizes[i], width, 3, SAME, neck.pp("convs").pp(i)));
+            .map(|i| Conv::three((config.neck_hidden_sizes[i], width), 1, false, neck.pp("convs").pp(i)));
         let fusion = (0..stages).map(|i| Fusion::new(width, i > 0, neck.pp("fusion_stage.layers").pp(i)));
         Ok(Self {
             backbone: Backbone::new(&config.backbone_config, weights.pp("backbone"))?,
@@ -227,7 +224,7 @@ enum Resize {
         factor: usize,
     },
     Keep,
-    Shrink(Conv2d),
+    Shrink(Conv),
 }
 
 impl Reassemble {
@@ -241,8 +238,8 @@ impl Reassemble {
         } else if factor == 1.0 {
             Resize::Keep
         } else if factor > 0.0 {
-            let stride = Conv2dConfig { stride: (1.0 / factor) as usize, ..SAME };
-            Resize::Shrink(conv2d(channels, channels, 3, stride, resize)?)
+            let stride = (1.0 / factor).round() as usize;
+            Resize::Shrink(Conv::three((channels, channels), stride, true, resize)?)
         } else {
             candle_core::bail!("reassemble_factors: expected numbers above 0, found {factor}")
         };
@@ -284,7 +281,7 @@ struct Fusion {
     /// Prepares the finer level; the first step has none to prepare.
     skip: Option<Residual>,
     mixed: Residual,
-    projection: Conv2d,
+    projection: Conv,
 }
 
 impl Fusion {
@@ -293,7 +290,7 @@ impl Fusion {
         Ok(Self {
             skip: skip.transpose()?,
             mixed: Residual::new(width, weights.pp("residual_layer2"))?,
-            projection: conv2d(width, width, 1, Conv2dConfig::default(), weights.pp("projection"))?,
+            projection: Conv::one((width, width), weights.pp("projection"))?,
         })
     }
 
@@ -315,15 +312,15 @@ impl Fusion {
 /// x + conv(relu(conv(relu(x)))).
 #[derive(Clone, Debug)]
 struct Residual {
-    first: Conv2d,
-    second: Conv2d,
+    first: Conv,
+    second: Conv,
 }
 
 impl Residual {
     fn new(width: usize, weights: VarBuilder) -> CandleResult<Self> {
         Ok(Self {
-            first: conv2d(width, width, 3, SAME, weights.pp("convolution1"))?,
-            second: conv2d(width, width, 3, SAME, weights.pp("convolution2"))?,
+            first: Conv::three((width, width), 1, true, weights.pp("convolution1"))?,
+            second: Conv::three((width, width), 1, true, weights.pp("convolution2"))?,
         })
     }
 
@@ -335,9 +332,9 @@ impl Residual {
 
 #[derive(Clone, Debug)]
 struct Head {
-    conv1: Conv2d,
-    conv2: Conv2d,
-    conv3: Conv2d,
+    conv1: Conv,
+    conv2: Conv,
+    conv3: Conv,
     kind: DepthKind,
     max_depth: f64,
 }
@@ -346,9 +343,9 @@ impl Head {
     fn new(config: &DepthConfig, weights: VarBuilder) -> CandleResult<Self> {
         let (width, inner) = (config.fusion_hidden_size, config.head_hidden_size);
         Ok(Self {
-            conv1: conv2d(width, width / 2, 3, SAME, weights.pp("conv1"))?,
-            conv2: conv2d(width / 2, inner, 3, SAME, weights.pp("conv2"))?,
-            conv3: conv2d(inner, 1, 1, Conv2dConfig::default(), weights.pp("conv3"))?,
+            conv1: Conv::three((width, width / 2), 1, true, weights.pp("conv1"))?,
+            conv2: Conv::three((width / 2, inner), 1, true, weights.pp("conv2"))?,
+            conv3: Conv::one((inner, 1), weights.pp("conv3"))?,
             kind: config.depth_estimation_type,
             max_depth: config.max_depth.unwrap_or(1.0),
         })
