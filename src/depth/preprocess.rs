@@ -182,7 +182,7 @@ mod tests {
         fn any_picture_gets_a_size_of_whole_patches(w in 1_usize..5000, h in 1_usize..5000, patch in 1_usize..20) {
             let size = preset(252).network_size(Size::new(w, h), patch);
             prop_assert!(size.width > 0 && size.height > 0);
-            prop_assert!(size.width % patch == 0 && size.height % patch == 0);
+            prop_assert!(size.width.is_multiple_of(patch) && size.height.is_multiple_of(patch));
         }
     }
 }
