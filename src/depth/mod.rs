@@ -6,6 +6,7 @@
 mod backbone;
 mod config;
 mod conv;
+mod names;
 mod network;
 mod pillow;
 mod preprocess;

@@ -11,6 +11,7 @@ use candle_nn::{Linear, VarBuilder};
 use super::backbone::Backbone;
 use super::config::{DepthConfig, DepthKind};
 use super::conv::Conv;
+use super::names::original_name;
 use super::resample;
 use crate::canvas::Size;
 use crate::error::Result;
@@ -170,45 +171,6 @@ fn bilinear(x: &Tensor, to: Size) -> CandleResult<Tensor> {
     Tensor::from_vec(values, (batch, channels, to.height, to.width), x.device())
 }
 
-/// Where the original repository keeps what transformers calls `name` (its conversion script).
-fn original_name(name: &str, stages: usize) -> String {
-    if let Some(rest) = name.strip_prefix("backbone.") {
-        let names = [
-            ("embeddings.position_embeddings", "pos_embed"),
-            ("embeddings.patch_embeddings.projection", "patch_embed.proj"),
-            ("embeddings.", ""),
-            ("encoder.layer.", "blocks."),
-            ("attention.output.dense", "attn.proj"),
-            ("attention.qkv", "attn.qkv"),
-            ("layer_scale1.lambda1", "ls1.gamma"),
-            ("layer_scale2.lambda1", "ls2.gamma"),
-            ("mlp.weights_in", "mlp.w12"),
-            ("mlp.weights_out", "mlp.w3"),
-            ("layernorm.", "norm."),
-        ];
-        let renamed = names.iter().fold(rest.to_owned(), |name, (hub, original)| name.replace(hub, original));
-        return format!("pretrained.{renamed}");
-    }
-    let parts: Vec<&str> = name.split('.').collect();
-    let number = |text: &str| text.parse::<usize>().unwrap_or(0);
-    let renamed = match parts[..] {
-        ["neck", "reassemble_stage", "layers", i, "projection", leaf] => format!("projects.{i}.{leaf}"),
-        ["neck", "reassemble_stage", "layers", i, "resize", leaf] => format!("resize_layers.{i}.{leaf}"),
-        ["neck", "convs", i, leaf] => format!("scratch.layer{}_rn.{leaf}", number(i) + 1),
-        ["neck", "fusion_stage", "layers", i, ref rest @ ..] => {
-            let rest = rest.join(".");
-            let rest = rest.replace("residual_layer", "resConfUnit").replace("convolution", "conv");
-            let level = stages.saturating_sub(number(i));
-            format!("scratch.refinenet{level}.{}", rest.replace("projection", "out_conv"))
-        }
-        ["head", "conv1", leaf] => format!("scratch.output_conv1.{leaf}"),
-        ["head", "conv2", leaf] => format!("scratch.output_conv2.0.{leaf}"),
-        ["head", "conv3", leaf] => format!("scratch.output_conv2.2.{leaf}"),
-        _ => name.to_owned(),
-    };
-    format!("depth_head.{renamed}")
-}
-
 /// Tokens of one layer as a picture of its level's size.
 #[derive(Clone, Debug)]
 struct Reassemble {
@@ -366,26 +328,6 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn original_names_are_those_of_the_conversion_script() {
-        for (hub, original) in [
-            ("backbone.embeddings.cls_token", "pretrained.cls_token"),
-            ("backbone.embeddings.position_embeddings", "pretrained.pos_embed"),
-            ("backbone.encoder.layer.3.attention.qkv.bias", "pretrained.blocks.3.attn.qkv.bias"),
-            ("backbone.encoder.layer.3.layer_scale2.lambda1", "pretrained.blocks.3.ls2.gamma"),
-            ("backbone.layernorm.weight", "pretrained.norm.weight"),
-            ("neck.convs.0.weight", "depth_head.scratch.layer1_rn.weight"),
-            ("neck.fusion_stage.layers.0.projection.bias", "depth_head.scratch.refinenet4.out_conv.bias"),
-            (
-                "neck.fusion_stage.layers.3.residual_layer2.convolution1.weight",
-                "depth_head.scratch.refinenet1.resConfUnit2.conv1.weight",
-            ),
-            ("head.conv3.bias", "depth_head.scratch.output_conv2.2.bias"),
-        ] {
-            assert_eq!(original_name(hub, 4), original);
-        }
-    }
 
     #[test]
     fn a_config_of_another_model_names_the_weight() {
