@@ -106,15 +106,31 @@ fn any_size_comes_back_at_its_own_size() {
     }
 }
 
-/// The same bits from one thread, two and three.
+/// Prints the bits of a depth map. On its own it says nothing: the test below runs it in processes with
+/// different numbers of threads.
+#[test]
+fn print_bits() {
+    let depth = Estimator::load(None).unwrap().estimate(&odd_picture()).unwrap();
+    let bytes: Vec<u8> = depth.values().iter().flat_map(|v| v.to_le_bytes()).collect();
+    println!("\nbits {}", blake3::hash(&bytes));
+}
+
+/// The same bits from one thread, two, three and seven.
+///
+/// candle reads the number from the environment, so each takes a process.
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let picture = odd_picture();
-    let with_threads = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| Estimator::load(None).unwrap().estimate(&picture).unwrap())
+    let bits = |threads: &str| {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "print_bits", "--nocapture"])
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().find(|line| line.starts_with("bits ")).expect("the child prints its bits").to_owned()
     };
-    let one = with_threads(1);
-    assert_eq!(one, with_threads(2));
-    assert_eq!(one, with_threads(3));
+    let one = bits("1");
+    for threads in ["2", "3", "7"] {
+        assert_eq!(bits(threads), one, "{threads} threads");
+    }
 }

@@ -25,6 +25,9 @@ pub(super) struct Backbone {
 impl Backbone {
     pub(super) fn new(config: &BackboneConfig, weights: VarBuilder) -> Result<Self> {
         let width = config.hidden_size;
+        if config.patch_size == 0 {
+            candle_core::bail!("expected a patch_size above 0")
+        }
         if config.num_attention_heads == 0 || !width.is_multiple_of(config.num_attention_heads) {
             candle_core::bail!("expected hidden_size {width} to be a multiple of num_attention_heads")
         }
@@ -79,15 +82,16 @@ impl Backbone {
     /// (transformers: `Dinov2Embeddings.interpolate_pos_encoding`).
     fn positions_for(&self, grid: Size) -> Result<Tensor> {
         let (_, count, width) = self.positions.dims3()?;
-        let side = (count - 1).isqrt();
-        if side * side != count - 1 {
-            candle_core::bail!("position_embeddings: expected a square grid, found {} places", count - 1)
+        let places = count.saturating_sub(1);
+        let side = places.isqrt();
+        if side == 0 || side * side != places {
+            candle_core::bail!("position_embeddings: expected a square grid, found {places} places")
         }
         if grid == Size::new(side, side) {
             return Ok(self.positions.clone());
         }
         let class = self.positions.narrow(1, 0, 1)?;
-        let planes = self.positions.narrow(1, 1, count - 1)?.get(0)?.t()?.contiguous()?;
+        let planes = self.positions.narrow(1, 1, places)?.get(0)?.t()?.contiguous()?;
         let planes = planes.flatten_all()?.to_vec1::<f32>()?;
         let resized = resample::bicubic(&planes, Size::new(side, side), grid);
         let resized = Tensor::from_vec(resized, (width, grid.area()), self.positions.device())?;

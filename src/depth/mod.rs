@@ -5,7 +5,10 @@
 
 mod backbone;
 mod config;
+mod conv;
+mod names;
 mod network;
+mod pillow;
 mod preprocess;
 mod reference;
 mod resample;

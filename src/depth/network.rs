@@ -6,25 +6,23 @@
 //! ```
 
 use candle_core::{Device, Module, Result as CandleResult, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Linear, VarBuilder, conv2d, conv2d_no_bias};
+use candle_nn::{Linear, VarBuilder};
 
 use super::backbone::Backbone;
 use super::config::{DepthConfig, DepthKind};
+use super::conv::Conv;
+use super::names::original_name;
 use super::resample;
 use crate::canvas::Size;
 use crate::error::Result;
 use crate::models::{ModelFolder, model_error};
-
-/// A 3x3 convolution that keeps the size.
-const SAME: Conv2dConfig =
-    Conv2dConfig { padding: 1, stride: 1, dilation: 1, groups: 1, cudnn_fwd_algo: None };
 
 /// The network, of any size that its config describes.
 #[derive(Clone, Debug)]
 pub struct DepthNetwork {
     backbone: Backbone,
     reassemble: Vec<Reassemble>,
-    convs: Vec<Conv2d>,
+    convs: Vec<Conv>,
     fusion: Vec<Fusion>,
     head: Head,
     head_in: usize,
@@ -74,7 +72,7 @@ impl DepthNetwork {
             Reassemble::new(hidden, channels, factor, neck.pp("reassemble_stage.layers").pp(i))
         });
         let convs = (0..stages)
-            .map(|i| conv2d_no_bias(config.neck_hidden_sizes[i], width, 3, SAME, neck.pp("convs").pp(i)));
+            .map(|i| Conv::three((config.neck_hidden_sizes[i], width), 1, false, neck.pp("convs").pp(i)));
         let fusion = (0..stages).map(|i| Fusion::new(width, i > 0, neck.pp("fusion_stage.layers").pp(i)));
         Ok(Self {
             backbone: Backbone::new(&config.backbone_config, weights.pp("backbone"))?,
@@ -173,45 +171,6 @@ fn bilinear(x: &Tensor, to: Size) -> CandleResult<Tensor> {
     Tensor::from_vec(values, (batch, channels, to.height, to.width), x.device())
 }
 
-/// Where the original repository keeps what transformers calls `name` (its conversion script).
-fn original_name(name: &str, stages: usize) -> String {
-    if let Some(rest) = name.strip_prefix("backbone.") {
-        let names = [
-            ("embeddings.position_embeddings", "pos_embed"),
-            ("embeddings.patch_embeddings.projection", "patch_embed.proj"),
-            ("embeddings.", ""),
-            ("encoder.layer.", "blocks."),
-            ("attention.output.dense", "attn.proj"),
-            ("attention.qkv", "attn.qkv"),
-            ("layer_scale1.lambda1", "ls1.gamma"),
-            ("layer_scale2.lambda1", "ls2.gamma"),
-            ("mlp.weights_in", "mlp.w12"),
-            ("mlp.weights_out", "mlp.w3"),
-            ("layernorm.", "norm."),
-        ];
-        let renamed = names.iter().fold(rest.to_owned(), |name, (hub, original)| name.replace(hub, original));
-        return format!("pretrained.{renamed}");
-    }
-    let parts: Vec<&str> = name.split('.').collect();
-    let number = |text: &str| text.parse::<usize>().unwrap_or(0);
-    let renamed = match parts[..] {
-        ["neck", "reassemble_stage", "layers", i, "projection", leaf] => format!("projects.{i}.{leaf}"),
-        ["neck", "reassemble_stage", "layers", i, "resize", leaf] => format!("resize_layers.{i}.{leaf}"),
-        ["neck", "convs", i, leaf] => format!("scratch.layer{}_rn.{leaf}", number(i) + 1),
-        ["neck", "fusion_stage", "layers", i, ref rest @ ..] => {
-            let rest = rest.join(".");
-            let rest = rest.replace("residual_layer", "resConfUnit").replace("convolution", "conv");
-            let level = stages.saturating_sub(number(i));
-            format!("scratch.refinenet{level}.{}", rest.replace("projection", "out_conv"))
-        }
-        ["head", "conv1", leaf] => format!("scratch.output_conv1.{leaf}"),
-        ["head", "conv2", leaf] => format!("scratch.output_conv2.0.{leaf}"),
-        ["head", "conv3", leaf] => format!("scratch.output_conv2.2.{leaf}"),
-        _ => name.to_owned(),
-    };
-    format!("depth_head.{renamed}")
-}
-
 /// Tokens of one layer as a picture of its level's size.
 #[derive(Clone, Debug)]
 struct Reassemble {
@@ -227,7 +186,7 @@ enum Resize {
         factor: usize,
     },
     Keep,
-    Shrink(Conv2d),
+    Shrink(Conv),
 }
 
 impl Reassemble {
@@ -241,8 +200,8 @@ impl Reassemble {
         } else if factor == 1.0 {
             Resize::Keep
         } else if factor > 0.0 {
-            let stride = Conv2dConfig { stride: (1.0 / factor) as usize, ..SAME };
-            Resize::Shrink(conv2d(channels, channels, 3, stride, resize)?)
+            let stride = (1.0 / factor).round() as usize;
+            Resize::Shrink(Conv::three((channels, channels), stride, true, resize)?)
         } else {
             candle_core::bail!("reassemble_factors: expected numbers above 0, found {factor}")
         };
@@ -284,7 +243,7 @@ struct Fusion {
     /// Prepares the finer level; the first step has none to prepare.
     skip: Option<Residual>,
     mixed: Residual,
-    projection: Conv2d,
+    projection: Conv,
 }
 
 impl Fusion {
@@ -293,7 +252,7 @@ impl Fusion {
         Ok(Self {
             skip: skip.transpose()?,
             mixed: Residual::new(width, weights.pp("residual_layer2"))?,
-            projection: conv2d(width, width, 1, Conv2dConfig::default(), weights.pp("projection"))?,
+            projection: Conv::one((width, width), weights.pp("projection"))?,
         })
     }
 
@@ -315,15 +274,15 @@ impl Fusion {
 /// x + conv(relu(conv(relu(x)))).
 #[derive(Clone, Debug)]
 struct Residual {
-    first: Conv2d,
-    second: Conv2d,
+    first: Conv,
+    second: Conv,
 }
 
 impl Residual {
     fn new(width: usize, weights: VarBuilder) -> CandleResult<Self> {
         Ok(Self {
-            first: conv2d(width, width, 3, SAME, weights.pp("convolution1"))?,
-            second: conv2d(width, width, 3, SAME, weights.pp("convolution2"))?,
+            first: Conv::three((width, width), 1, true, weights.pp("convolution1"))?,
+            second: Conv::three((width, width), 1, true, weights.pp("convolution2"))?,
         })
     }
 
@@ -335,9 +294,9 @@ impl Residual {
 
 #[derive(Clone, Debug)]
 struct Head {
-    conv1: Conv2d,
-    conv2: Conv2d,
-    conv3: Conv2d,
+    conv1: Conv,
+    conv2: Conv,
+    conv3: Conv,
     kind: DepthKind,
     max_depth: f64,
 }
@@ -346,9 +305,9 @@ impl Head {
     fn new(config: &DepthConfig, weights: VarBuilder) -> CandleResult<Self> {
         let (width, inner) = (config.fusion_hidden_size, config.head_hidden_size);
         Ok(Self {
-            conv1: conv2d(width, width / 2, 3, SAME, weights.pp("conv1"))?,
-            conv2: conv2d(width / 2, inner, 3, SAME, weights.pp("conv2"))?,
-            conv3: conv2d(inner, 1, 1, Conv2dConfig::default(), weights.pp("conv3"))?,
+            conv1: Conv::three((width, width / 2), 1, true, weights.pp("conv1"))?,
+            conv2: Conv::three((width / 2, inner), 1, true, weights.pp("conv2"))?,
+            conv3: Conv::one((inner, 1), weights.pp("conv3"))?,
             kind: config.depth_estimation_type,
             max_depth: config.max_depth.unwrap_or(1.0),
         })
@@ -369,26 +328,6 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn original_names_are_those_of_the_conversion_script() {
-        for (hub, original) in [
-            ("backbone.embeddings.cls_token", "pretrained.cls_token"),
-            ("backbone.embeddings.position_embeddings", "pretrained.pos_embed"),
-            ("backbone.encoder.layer.3.attention.qkv.bias", "pretrained.blocks.3.attn.qkv.bias"),
-            ("backbone.encoder.layer.3.layer_scale2.lambda1", "pretrained.blocks.3.ls2.gamma"),
-            ("backbone.layernorm.weight", "pretrained.norm.weight"),
-            ("neck.convs.0.weight", "depth_head.scratch.layer1_rn.weight"),
-            ("neck.fusion_stage.layers.0.projection.bias", "depth_head.scratch.refinenet4.out_conv.bias"),
-            (
-                "neck.fusion_stage.layers.3.residual_layer2.convolution1.weight",
-                "depth_head.scratch.refinenet1.resConfUnit2.conv1.weight",
-            ),
-            ("head.conv3.bias", "depth_head.scratch.output_conv2.2.bias"),
-        ] {
-            assert_eq!(original_name(hub, 4), original);
-        }
-    }
 
     #[test]
     fn a_config_of_another_model_names_the_weight() {

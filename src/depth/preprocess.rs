@@ -1,9 +1,9 @@
 //! A picture as a depth network wants it: size, range, mean and deviation.
 
 use candle_core::{Device, Tensor};
-use fast_image_resize as fir;
 use serde::Deserialize;
 
+use super::pillow::{Filter, resized};
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
@@ -56,7 +56,11 @@ impl Preprocess {
         const FILE: &str = "preprocessor_config.json";
         let found = if folder.has(FILE) { folder.json(FILE)? } else { Self::default() };
         let (height, width) = found.sides();
-        if height == 0 || width == 0 || found.image_std.contains(&0.0) || filter(found.resample).is_none() {
+        if height == 0
+            || width == 0
+            || found.image_std.contains(&0.0)
+            || Filter::from_number(found.resample).is_none()
+        {
             let message = format!(
                 "expected sides and deviations above 0 and a PIL filter of 0 to 5, found {width}x{height}, {:?}, {}",
                 found.image_std, found.resample
@@ -64,6 +68,11 @@ impl Preprocess {
             return Err(Error::model(&folder.label().join(FILE), message));
         }
         Ok(found)
+    }
+
+    /// The named filter; `load` has seen that there is one.
+    fn filter(&self) -> Filter {
+        Filter::from_number(self.resample).unwrap_or(Filter::Bicubic)
     }
 
     fn sides(&self) -> (usize, usize) {
@@ -97,10 +106,10 @@ impl Preprocess {
     /// Resizes the picture and brings it to the network's range: `[1, 3, H, W]`, R, G, B.
     ///
     /// # Errors
-    /// [`Error::Bug`] when the resizer refuses sizes that we made.
+    /// [`Error::Bug`] when the device refuses.
     pub fn pixels(&self, picture: &Canvas, patch: usize, device: &Device) -> Result<Tensor> {
         let size = self.network_size(picture.size(), patch);
-        let resized = resized(picture, size, self.resample)?;
+        let resized = resized(picture, size, self.filter());
         self.normalised(&resized, device).map_err(|e| Error::Bug(format!("pixels of a depth network: {e}")))
     }
 
@@ -127,38 +136,6 @@ fn least_common_multiple(a: usize, b: usize) -> usize {
     a / x * b
 }
 
-/// The filter that PIL numbers so.
-fn filter(number: u8) -> Option<fir::ResizeAlg> {
-    let filter = match number {
-        0 => return Some(fir::ResizeAlg::Nearest),
-        1 => fir::FilterType::Lanczos3,
-        2 => fir::FilterType::Bilinear,
-        // PIL's bicubic has a = -0.5, which is Catmull and Rom's.
-        3 => fir::FilterType::CatmullRom,
-        4 => fir::FilterType::Box,
-        5 => fir::FilterType::Hamming,
-        _ => return None,
-    };
-    Some(fir::ResizeAlg::Convolution(filter))
-}
-
-/// Resizes with PIL's filter, which widens when it shrinks, on the encoded 8-bit values.
-fn resized(picture: &Canvas, size: Size, number: u8) -> Result<Canvas> {
-    if picture.size() == size {
-        return Ok(picture.clone());
-    }
-    let bug = |e: String| Error::Bug(format!("resizing {} to {size}: {e}", picture.size()));
-    let (from, bytes) = (picture.size(), picture.as_rgb8());
-    let source =
-        fir::images::ImageRef::new(from.width as u32, from.height as u32, bytes, fir::PixelType::U8x3)
-            .map_err(|e| bug(e.to_string()))?;
-    let mut target = fir::images::Image::new(size.width as u32, size.height as u32, fir::PixelType::U8x3);
-    let algorithm = filter(number).ok_or_else(|| bug(format!("filter {number}")))?;
-    let options = fir::ResizeOptions::new().resize_alg(algorithm).use_alpha(false);
-    fir::Resizer::new().resize(&source, &mut target, &options).map_err(|e| bug(e.to_string()))?;
-    Ok(Canvas::from_rgb8(size, target.into_vec()))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -176,7 +153,7 @@ mod tests {
         assert_eq!(size(512, 288), Size::new(448, 252));
         assert_eq!(size(128, 64), Size::new(252, 126));
         assert_eq!(size(252, 252), Size::new(252, 252));
-        // 7 / 14 lies between two multiples: Python rounds to the even one, which is 0; we keep a patch.
+        // 2.52 rounds to no patch at all, and the peer would fail: we keep one.
         assert_eq!(size(1000, 10), Size::new(252, 14));
     }
 
@@ -205,7 +182,7 @@ mod tests {
         fn any_picture_gets_a_size_of_whole_patches(w in 1_usize..5000, h in 1_usize..5000, patch in 1_usize..20) {
             let size = preset(252).network_size(Size::new(w, h), patch);
             prop_assert!(size.width > 0 && size.height > 0);
-            prop_assert!(size.width % patch == 0 && size.height % patch == 0);
+            prop_assert!(size.width.is_multiple_of(patch) && size.height.is_multiple_of(patch));
         }
     }
 }
