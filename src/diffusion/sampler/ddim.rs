@@ -52,9 +52,9 @@ impl Predictor for VpDenoiser<'_> {
 }
 
 /// A run over a predictor on the VP scale.
-pub type VpRun<'a> = Run<'a, dyn Predictor + 'a>;
+pub type VpRun<'a, 'm> = Run<'a, dyn Predictor + 'm>;
 
-impl VpRun<'_> {
+impl VpRun<'_, '_> {
     pub(super) fn first(
         &mut self,
         index: usize,

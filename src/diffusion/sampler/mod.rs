@@ -108,7 +108,7 @@ impl<M: ?Sized> Run<'_, M> {
 }
 
 /// A run over a denoiser on the VE scale.
-pub type VeRun<'a> = Run<'a, dyn Denoiser + 'a>;
+pub type VeRun<'a, 'm> = Run<'a, dyn Denoiser + 'm>;
 
 /// The split of a step down from `from` to `to` into a deterministic part down to `.0` and noise of
 /// strength `.1` on top (k-diffusion `get_ancestral_step`). `eta` 1 is fully ancestral, 0 adds no noise.
