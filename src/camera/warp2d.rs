@@ -49,7 +49,8 @@ pub(super) fn render(texture: &Texture, size: Size, edge: Edge, positions: &impl
                 unsafe { job.row_avx2(y, places, texels, out, cover) };
                 return;
             }
-            job.row(y, places, texels, out, cover);
+            // SAFETY: nothing is promised.
+            unsafe { job.row::<false>(y, places, texels, out, cover) };
         },
     );
     Warped { canvas, coverage }
@@ -75,13 +76,24 @@ impl<P: Positions> Job<'_, P> {
         out: &mut [u8],
         cover: &mut [f32],
     ) {
-        self.row(y, places, texels, out, cover);
+        // SAFETY: the processor has AVX2.
+        unsafe { self.row::<true>(y, places, texels, out, cover) };
     }
 
+    /// # Safety
+    /// With `AVX2` the processor must have AVX2.
     #[inline(always)]
-    fn row(&self, y: usize, places: &mut Places, texels: &mut [Texel], out: &mut [u8], cover: &mut [f32]) {
+    unsafe fn row<const AVX2: bool>(
+        &self,
+        y: usize,
+        places: &mut Places,
+        texels: &mut [Texel],
+        out: &mut [u8],
+        cover: &mut [f32],
+    ) {
         self.positions.row(y, places);
-        self.texture.sample_row(places, Sampling::Bilinear, self.edge, texels);
+        // SAFETY: the caller's promise.
+        unsafe { self.texture.sample_row::<AVX2>(places, Sampling::Bilinear, self.edge, texels) };
         round_row(texels, out);
         cover_row(places, self.size, cover);
     }

@@ -140,7 +140,8 @@ impl<'a> Deep<'a> {
             unsafe { self.row_avx2(y, places, texels, finish) };
             return;
         }
-        self.row_anywhere(y, places, texels, finish);
+        // SAFETY: nothing is promised.
+        unsafe { self.row_anywhere::<false, _>(y, places, texels, finish) };
     }
 
     /// The same operations in the same order, compiled for wider registers.
@@ -153,22 +154,26 @@ impl<'a> Deep<'a> {
         texels: &mut [Texel],
         finish: impl FnOnce(&Places, &[Texel]),
     ) {
-        self.row_anywhere(y, places, texels, finish);
+        // SAFETY: the processor has AVX2.
+        unsafe { self.row_anywhere::<true, _>(y, places, texels, finish) };
     }
 
+    /// # Safety
+    /// With `AVX2` the processor must have AVX2.
     #[inline(always)]
-    fn row_anywhere(
+    unsafe fn row_anywhere<const AVX2: bool, F: FnOnce(&Places, &[Texel])>(
         &self,
         y: usize,
         places: &mut Places,
         texels: &mut [Texel],
-        finish: impl FnOnce(&Places, &[Texel]),
+        finish: F,
     ) {
         match self.sampling {
             Sampling::Nearest => places.nearest(self.view.row(y)),
             _ => places.between(self.view.row(y)),
         }
-        self.texture.sample_row(places, self.sampling, self.edge, texels);
+        // SAFETY: the caller's promise.
+        unsafe { self.texture.sample_row::<AVX2>(places, self.sampling, self.edge, texels) };
         finish(places, texels);
     }
 }

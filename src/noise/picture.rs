@@ -55,10 +55,10 @@ pub fn add_with(canvas: &Canvas, params: &NoiseParams, seed: u64, options: Noise
         options.mask.is_none_or(|m| m.size() == size),
         "a mask has a value for each of the {size} pixels"
     );
-    let amount = params.amount.min(1.0) as f32;
-    if amount.is_nan() || amount <= 0.0 || size.area() == 0 {
+    if params.amount.is_nan() || params.amount <= 0.0 || size.area() == 0 {
         return canvas.clone();
     }
+    let amount = params.amount.min(1.0) as f32;
     let noise = Noise::draw(params.kind, size, seed);
     let mut noisy = canvas.clone();
     let blend = Blend { amount, options };
