@@ -75,6 +75,7 @@ fn split(v: f64) -> (i32, f32) {
 
 /// `v` within the range where the arithmetic is exact; NaN becomes its lower end.
 #[inline(always)]
+#[allow(clippy::manual_clamp, reason = "clamp keeps NaN")]
 fn near(v: f64) -> f64 {
     v.max(-FAR).min(FAR)
 }

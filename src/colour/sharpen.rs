@@ -90,7 +90,7 @@ impl Curve {
         const ROUND: f64 = 6_755_399_441_055_744.0;
         for (v, out) in row.iter().zip(out.iter_mut()) {
             let sharp = self.gain * f64::from(*v) - self.amount * f64::from(*out);
-            let rounded = (sharp.max(0.0).min(255.0) + ROUND).to_bits() as u8;
+            let rounded = (sharp.clamp(0.0, 255.0) + ROUND).to_bits() as u8;
             let keep = f64::from(v.wrapping_sub(*out)) < self.threshold;
             *out = if keep { *v } else { rounded };
         }

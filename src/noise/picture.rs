@@ -128,7 +128,7 @@ impl Levels {
     /// `trunc(255 * clamp(white / 2 + 1 / 2))` for one channel.
     #[inline(always)]
     fn fill(&mut self, channel: usize, white: &[f32], shape: Option<&[f32]>) {
-        let level = |white: f32| (255.0 * (white * 0.5 + 0.5).max(0.0).min(1.0)) as i32 as u8;
+        let level = |white: f32| (255.0 * (white * 0.5 + 0.5).clamp(0.0, 1.0)) as i32 as u8;
         let pairs = self.drawn.iter_mut().zip(white);
         match shape {
             None => pairs.for_each(|(to, white)| to[channel] = level(*white)),
