@@ -4,11 +4,10 @@ use rayon::prelude::*;
 
 use super::Warped;
 use super::edge::Edge;
-use super::places::Place;
+use super::places::Places;
 use super::sample::Texture;
-use super::warp2d::render;
+use super::warp2d::{Positions, render};
 use crate::canvas::{Canvas, Plane, Size};
-use crate::timeline::frame::Sampling;
 
 /// What [`consistency`] writes where a flow cannot be trusted. Negative, so that a blur spreads the distrust.
 const UNRELIABLE: f32 = -0.75;
@@ -100,12 +99,23 @@ pub fn apply(canvas: &Canvas, flow: &Flow, factor: f32, border: FlowBorder) -> W
         FlowBorder::Deforum => Edge::Margin((size.width / 4) as i32, (size.height / 4) as i32),
     };
     let texture = Texture::new(canvas, 0.0);
-    render(&texture, size, edge, Sampling::Bilinear, |y, places| {
-        for (x, (place, [dx, dy])) in places.iter_mut().zip(&flow.vectors[y * size.width..]).enumerate() {
-            let from = |at: usize, d: f32| at as f64 - f64::from(factor * d);
-            *place = Place::between(from(x, *dx), from(y, *dy));
-        }
-    })
+    render(&texture, size, edge, &Along { flow, factor })
+}
+
+/// A flow walked backwards.
+struct Along<'a> {
+    flow: &'a Flow,
+    factor: f32,
+}
+
+impl Positions for Along<'_> {
+    #[inline(always)]
+    fn row(&self, y: usize, places: &mut Places) {
+        let width = self.flow.size.width;
+        let row = &self.flow.vectors[y * width..][..width];
+        let from = |at: usize, d: f32| f64::from(at as i32) - f64::from(self.factor * d);
+        places.between(row.iter().enumerate().map(|(x, [dx, dy])| [from(x, *dx), from(y, *dy)]));
+    }
 }
 
 /// Where a flow can be trusted: 1, and -0.75 where following it and the flow back misses the start by too much
@@ -132,15 +142,16 @@ impl Flow {
     /// The vector at a position, bilinear; positions outside are brought to the last pair of pixels but never past it.
     fn at(&self, x: f32, y: f32) -> [f32; 2] {
         let Size { width, height } = self.size;
-        let limit = |v: f32, n: usize| v.max(0.0).min(n.saturating_sub(2) as f32);
-        let place = Place::between(f64::from(limit(x, width)), f64::from(limit(y, height)));
-        let vector = |dx: usize, dy: usize| {
-            let (x, y) = ((place.x as usize + dx).min(width - 1), (place.y as usize + dy).min(height - 1));
-            self.vectors[y * width + x]
+        let split = |v: f32, n: usize| {
+            let v = v.max(0.0).min(n.saturating_sub(2) as f32);
+            (v as usize, v.fract())
         };
+        let ((x, fx), (y, fy)) = (split(x, width), split(y, height));
+        let vector =
+            |dx: usize, dy: usize| self.vectors[(y + dy).min(height - 1) * width + (x + dx).min(width - 1)];
         std::array::from_fn(|c| {
-            let along = |dy| (1.0 - place.fx) * vector(0, dy)[c] + place.fx * vector(1, dy)[c];
-            (1.0 - place.fy) * along(0) + place.fy * along(1)
+            let along = |dy| (1.0 - fx) * vector(0, dy)[c] + fx * vector(1, dy)[c];
+            (1.0 - fy) * along(0) + fy * along(1)
         })
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::edge::Edge;
 use super::matrix::{Pose, pose};
-use super::places::Place;
+use super::places::Places;
 use super::relief::Relief;
 use super::sample::{Texel, Texture};
 use super::warp2d::{cover_row, warp_flat};
@@ -46,9 +46,10 @@ pub fn warp_deep(
     rows.zip(covers).enumerate().for_each_init(
         || deep.buffers(),
         |(places, texels), (y, (out, cover))| {
-            deep.row(y, places, texels);
-            truncate_row(texels, out);
-            cover_row(places, size, cover);
+            deep.row(y, places, texels, |places, texels| {
+                truncate_row(texels, out);
+                cover_row(places, size, cover);
+            });
         },
     );
     Warped { canvas: moved, coverage }
@@ -65,10 +66,11 @@ pub fn warp_deep_float(canvas: &Canvas, camera: &Camera3d, border: Border, relie
     values.par_chunks_mut((size.width * 3).max(1)).enumerate().for_each_init(
         || deep.buffers(),
         |(places, texels), (y, out)| {
-            deep.row(y, places, texels);
-            for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
-                *pixel = [texel[0], texel[1], texel[2]].map(|v| v.clamp(0.0, 255.0));
-            }
+            deep.row(y, places, texels, |_, texels| {
+                for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
+                    *pixel = [texel[0], texel[1], texel[2]].map(|v| v.clamp(0.0, 255.0));
+                }
+            });
         },
     );
     values
@@ -83,7 +85,7 @@ pub fn deep_positions(size: Size, camera: &Camera3d, relief: &Relief) -> Vec<[f6
     let view = View::new(size, camera, relief);
     let mut positions = vec![[0.0; 2]; size.area()];
     positions.par_chunks_mut(size.width.max(1)).enumerate().for_each(|(y, row)| {
-        view.row(y, |x, position| row[x] = position);
+        row.iter_mut().zip(view.row(y)).for_each(|(to, position)| *to = position);
     });
     positions
 }
@@ -119,35 +121,60 @@ impl<'a> Deep<'a> {
     }
 
     /// Room for one row.
-    fn buffers(&self) -> (Vec<Place>, Vec<Texel>) {
+    fn buffers(&self) -> (Places, Vec<Texel>) {
         let width = self.view.size.width;
-        (vec![Place::default(); width], vec![[0.0; 4]; width])
+        (Places::new(width), vec![[0.0; 4]; width])
     }
 
-    fn row(&self, y: usize, places: &mut [Place], texels: &mut [Texel]) {
+    /// Samples row `y` and hands places and values to `finish`.
+    fn row(
+        &self,
+        y: usize,
+        places: &mut Places,
+        texels: &mut [Texel],
+        finish: impl FnOnce(&Places, &[Texel]),
+    ) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2.
-            unsafe { self.row_avx2(y, places, texels) };
+            unsafe { self.row_avx2(y, places, texels, finish) };
             return;
         }
-        self.row_anywhere(y, places, texels);
+        // SAFETY: nothing is promised.
+        unsafe { self.row_anywhere::<false, _>(y, places, texels, finish) };
     }
 
     /// The same operations in the same order, compiled for wider registers.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn row_avx2(&self, y: usize, places: &mut [Place], texels: &mut [Texel]) {
-        self.row_anywhere(y, places, texels);
+    fn row_avx2(
+        &self,
+        y: usize,
+        places: &mut Places,
+        texels: &mut [Texel],
+        finish: impl FnOnce(&Places, &[Texel]),
+    ) {
+        // SAFETY: the processor has AVX2.
+        unsafe { self.row_anywhere::<true, _>(y, places, texels, finish) };
     }
 
+    /// # Safety
+    /// With `AVX2` the processor must have AVX2.
     #[inline(always)]
-    fn row_anywhere(&self, y: usize, places: &mut [Place], texels: &mut [Texel]) {
+    unsafe fn row_anywhere<const AVX2: bool, F: FnOnce(&Places, &[Texel])>(
+        &self,
+        y: usize,
+        places: &mut Places,
+        texels: &mut [Texel],
+        finish: F,
+    ) {
         match self.sampling {
-            Sampling::Nearest => self.view.row(y, |x, [px, py]| places[x] = Place::nearest(px, py)),
-            _ => self.view.row(y, |x, [px, py]| places[x] = Place::between(px, py)),
+            Sampling::Nearest => places.nearest(self.view.row(y)),
+            _ => places.between(self.view.row(y)),
         }
-        self.texture.sample_row(places, self.sampling, self.edge, texels);
+        // SAFETY: the caller's promise.
+        unsafe { self.texture.sample_row::<AVX2>(places, self.sampling, self.edge, texels) };
+        finish(places, texels);
     }
 }
 
@@ -157,6 +184,8 @@ struct View<'a> {
     pose: Pose,
     aspect: f64,
     distance: Option<&'a [f32]>,
+    /// A row of distances where there are none.
+    flat: Vec<f32>,
 }
 
 impl<'a> View<'a> {
@@ -168,22 +197,17 @@ impl<'a> View<'a> {
             pose: pose(camera),
             aspect: camera.aspect_ratio,
             distance: relief.distance().map(Plane::values),
+            flat: vec![1.0; size.width],
         }
     }
 
-    /// Calls `put` with column and source position of each pixel of row `y`.
+    /// Source position of each pixel of row `y`.
     #[inline(always)]
-    fn row(&self, y: usize, mut put: impl FnMut(usize, [f64; 2])) {
-        let Size { width, height } = self.size;
+    fn row(&self, y: usize) -> impl Iterator<Item = [f64; 2]> {
         let ray = Ray::new(self, y);
-        if let Some(distance) = self.distance {
-            for (x, z) in distance[y * width..][..width].iter().enumerate() {
-                put(x, ray.source(x, y, f64::from(*z)));
-            }
-        } else {
-            (0..width).for_each(|x| put(x, ray.source(x, y, 1.0)));
-        }
-        debug_assert!(y < height, "row {y} of {height}");
+        let width = self.size.width;
+        let distances = self.distance.map_or(&self.flat[..], |all| &all[y * width..][..width]);
+        distances.iter().enumerate().map(move |(x, z)| ray.source(x as i32, y as i32, f64::from(*z)))
     }
 }
 
@@ -215,19 +239,20 @@ impl Ray {
 
     /// Where the pixel at `column` of the row with the point at distance `z` is sampled.
     #[inline(always)]
-    fn source(&self, column: usize, row: usize, z: f64) -> [f64; 2] {
-        let column = column as f64;
+    fn source(&self, column: i32, row: i32, z: f64) -> [f64; 2] {
+        let (column, row) = (f64::from(column), f64::from(row));
         let x = column * self.step - 1.0;
         let [vx, vy, vz]: [f64; 3] =
             std::array::from_fn(|j| x * self.rotation[0][j] + z * self.rotation[2][j] + self.start[j]);
         let share = 1.0 / (vz * z);
         [
             column - (vx * z - x * vz) * share * self.scale[0],
-            row as f64 - (vy * z - self.y * vz) * share * self.scale[1],
+            row - (vy * z - self.y * vz) * share * self.scale[1],
         ]
     }
 }
 
+#[inline(always)]
 fn truncate_row(texels: &[Texel], out: &mut [u8]) {
     for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
         for c in 0..3 {

@@ -90,7 +90,7 @@ impl Curve {
         const ROUND: f64 = 6_755_399_441_055_744.0;
         for (v, out) in row.iter().zip(out.iter_mut()) {
             let sharp = self.gain * f64::from(*v) - self.amount * f64::from(*out);
-            let rounded = (sharp.max(0.0).min(255.0) + ROUND).to_bits() as u8;
+            let rounded = (sharp.clamp(0.0, 255.0) + ROUND).to_bits() as u8;
             let keep = f64::from(v.wrapping_sub(*out)) < self.threshold;
             *out = if keep { *v } else { rounded };
         }
@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn a_high_threshold_keeps_what_is_brighter_than_the_blur() {
-        let canvas = picture(12, 9);
+        // Contrasts stay below the threshold, so that only darker values are sharpened.
+        let canvas = crate::colour::contrast(&picture(12, 9), 0.4, crate::colour::Overflow::Clamp);
         let sharp = sharpen(&canvas, &SharpenParams { threshold: 128.0, ..PARAMS }, None);
         let pairs = || canvas.as_rgb8().iter().zip(sharp.as_rgb8());
         assert!(pairs().all(|(before, after)| after <= before));

@@ -15,9 +15,6 @@ const ROOT_BITS: u32 = 15;
 const ROOTS: usize = 3072;
 /// One, in the fixed point of the way back.
 const BASE: i32 = 1 << 14;
-/// Lowest index of the table that undoes the cube root.
-const CUBE_START: i32 = -8145;
-const CUBES: usize = BASE as usize * 9 / 4;
 
 /// Rows: X, Y, Z of linear R, G, B relative to the white point, times 4096.
 const TO_XYZ: [[i32; 3]; 3] = [[1777, 1541, 778], [871, 2929, 296], [73, 448, 3575]];
@@ -27,14 +24,12 @@ const FROM_XYZ: [[i32; 3]; 3] = [[12615, -6296, -2223], [-3773, 7684, 185], [217
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
 
 struct Tables {
-    /// Linear light of an encoded value, in eighths of a level.
-    linear: [u16; 256],
+    /// For each encoded value of R, of G and of B: what it adds to X, Y and Z (in 2^-15 of a level).
+    linear: [[[i32; 4]; 256]; 3],
     /// CIE's f of linear light, 15 bits.
     root: Vec<u16>,
-    /// Y and f(Y) of L, 14 bits.
-    light: [(i32, i32); 256],
-    /// Inverse of f, 14 bits, from `CUBE_START` on.
-    cube: Vec<i32>,
+    /// Of each L: what its Y adds to linear R, G and B (26 bits), and f(Y), 14 bits.
+    light: [([i32; 4], i32); 256],
     /// Encoded value of 12-bit linear light.
     encoded: Vec<u8>,
     /// 255 / v and 30 / d in 12-bit fixed point.
@@ -46,10 +41,17 @@ impl Tables {
     fn new() -> Self {
         let over = |scale: f64, i: usize| if i == 0 { 0 } else { round(scale * 4096.0 / i as f64) };
         Self {
-            linear: std::array::from_fn(|i| round(255.0 * 8.0 * linear(i as f64 / 255.0)) as u16),
+            linear: std::array::from_fn(|c| {
+                std::array::from_fn(|v| {
+                    let linear = round(255.0 * 8.0 * linear(v as f64 / 255.0));
+                    column(TO_XYZ, c).map(|weight| weight * linear)
+                })
+            }),
             root: (0..ROOTS).map(|i| round(f64::from(root(i)) * f64::from(1 << ROOT_BITS)) as u16).collect(),
-            light: std::array::from_fn(|i| light(i as f64)),
-            cube: (CUBE_START..CUBE_START + CUBES as i32).map(cube).collect(),
+            light: std::array::from_fn(|i| {
+                let (y, f) = light(i as f64);
+                (column(FROM_XYZ, 1).map(|weight| weight * y), f)
+            }),
             encoded: (0..4096).map(|i| round(255.0 * encoded(f64::from(i) / 4096.0)) as u8).collect(),
             saturation: std::array::from_fn(|i| over(255.0, i)),
             hue: std::array::from_fn(|i| over(30.0, i)),
@@ -123,18 +125,32 @@ fn light(l: f64) -> (i32, i32) {
 }
 
 /// Inverse of CIE's f in fixed point; integer divisions as OpenCV makes them.
+#[inline(always)]
 fn cube(i: i32) -> i32 {
-    if i <= 3390 { i * 108 / 841 - BASE * 16 / 116 * 108 / 841 } else { i * i / BASE * i / BASE }
+    let line = i * 108 / 841 - BASE * 16 / 116 * 108 / 841;
+    // On the curve i is positive, where a shift is a division.
+    let curve = (((i * i) >> 14) * i) >> 14;
+    if i <= 3390 { line } else { curve }
+}
+
+/// A column of a matrix, padded to the width of a register.
+const fn column(matrix: [[i32; 3]; 3], c: usize) -> [i32; 4] {
+    [matrix[0][c], matrix[1][c], matrix[2][c], 0]
+}
+
+#[inline(always)]
+fn sum(a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
+    std::array::from_fn(|i| a[i].wrapping_add(b[i]))
+}
+
+#[inline(always)]
+fn scaled(a: [i32; 4], by: i32) -> [i32; 4] {
+    a.map(|v| v.wrapping_mul(by))
 }
 
 #[inline(always)]
 fn descale(v: i32, bits: u32) -> i32 {
     (v + (1 << (bits - 1))) >> bits
-}
-
-#[inline(always)]
-fn dot(row: [i32; 3], v: [i32; 3]) -> i32 {
-    row[0] * v[0] + row[1] * v[1] + row[2] * v[2]
 }
 
 /// Converts a row of pixels from RGB to LAB in place.
@@ -143,9 +159,11 @@ pub(super) fn to_lab(pixels: &mut [[u8; 3]]) {
     const SHIFT: i32 = -((16 * 255 * (1 << ROOT_BITS) + 50) / 100);
     let tables = &*TABLES;
     let root: &[u16; ROOTS] = tables.root.first_chunk().expect("the table has that many entries");
+    let [red, green, blue] = &tables.linear;
     for pixel in pixels {
-        let rgb = pixel.map(|v| i32::from(tables.linear[usize::from(v)]));
-        let [fx, fy, fz] = TO_XYZ.map(|row| i32::from(root[descale(dot(row, rgb), 12) as usize]));
+        let [r, g, b] = pixel.map(usize::from);
+        let xyz = sum(sum(red[r], green[g]), blue[b]).map(|v| descale(v, 12) as usize);
+        let [fx, fy, fz] = [xyz[0], xyz[1], xyz[2]].map(|v| i32::from(root[v]));
         let middle = 128 << ROOT_BITS;
         *pixel = [
             descale(SCALE * fy + SHIFT, ROOT_BITS),
@@ -159,16 +177,16 @@ pub(super) fn to_lab(pixels: &mut [[u8; 3]]) {
 /// Converts a row of pixels from LAB to RGB in place.
 pub(super) fn from_lab(pixels: &mut [[u8; 3]]) {
     let tables = &*TABLES;
-    let cube: &[i32; CUBES] = tables.cube.first_chunk().expect("the table has that many entries");
     let encoded: &[u8; 4096] = tables.encoded.first_chunk().expect("the table has that many entries");
     for pixel in pixels {
         let [l, a, b] = pixel.map(i32::from);
-        let (y, fy) = tables.light[l as usize];
+        let (grey, fy) = tables.light[l as usize];
         let da = ((5 * a * 53687 + (1 << 7)) >> 13) - 128 * BASE / 500;
         let db = ((b * 41943 + (1 << 4)) >> 9) - 128 * BASE / 200 + 1;
-        let x = cube[(fy + da - CUBE_START) as usize];
-        let z = cube[(fy - db - CUBE_START) as usize];
-        *pixel = FROM_XYZ.map(|row| encoded[descale(dot(row, [x, y, z]), 14).clamp(0, 4095) as usize]);
+        let x = scaled(const { column(FROM_XYZ, 0) }, cube(fy + da));
+        let z = scaled(const { column(FROM_XYZ, 2) }, cube(fy - db));
+        let linear = sum(sum(x, grey), z).map(|v| descale(v, 14).clamp(0, 4095) as usize);
+        *pixel = [linear[0], linear[1], linear[2]].map(|v| encoded[v]);
     }
 }
 

@@ -55,16 +55,16 @@ pub fn add_with(canvas: &Canvas, params: &NoiseParams, seed: u64, options: Noise
         options.mask.is_none_or(|m| m.size() == size),
         "a mask has a value for each of the {size} pixels"
     );
-    let amount = params.amount.min(1.0) as f32;
-    if amount.is_nan() || amount <= 0.0 || size.area() == 0 {
+    if params.amount.is_nan() || params.amount <= 0.0 || size.area() == 0 {
         return canvas.clone();
     }
+    let amount = params.amount.min(1.0) as f32;
     let noise = Noise::draw(params.kind, size, seed);
     let mut noisy = canvas.clone();
-    noisy.as_rgb8_mut().par_chunks_mut(size.width * 3).enumerate().for_each(|(y, row)| {
-        let mask = options.mask.map(|mask| &mask.values()[y * size.width..]);
-        noise.mix(y, row, amount, mask, options);
-    });
+    let blend = Blend { amount, options };
+    let room = || Levels { drawn: vec![[0; 3]; noise.drawn.width], wide: vec![[0; 3]; size.width] };
+    let rows = noisy.as_rgb8_mut().par_chunks_mut(size.width * 3).enumerate();
+    rows.for_each_init(room, |levels, (y, row)| noise.mix(y, row, levels, &blend));
     noisy
 }
 
@@ -95,58 +95,95 @@ impl Noise {
         }
     }
 
-    /// Mixes the noise of row `y` into a row of the picture.
-    fn mix(&self, y: usize, row: &mut [u8], amount: f32, mask: Option<&[f32]>, options: NoiseOptions<'_>) {
+    /// Mixes the noise of row `y` into a row of the picture. `levels` has room for a row of it.
+    fn mix(&self, y: usize, row: &mut [u8], levels: &mut Levels, blend: &Blend<'_>) {
         let from = y * self.drawn.height / self.wanted.height * self.drawn.width;
-        let mut levels = vec![0.0; self.drawn.width];
         for channel in 0..3 {
-            let plane = &self.white[channel * self.drawn.area()..];
+            let plane = &self.white[channel * self.drawn.area() + from..];
+            let target = if blend.options.blue_first { 2 - channel } else { channel };
             let shape = self.shape.as_ref().map(|shape| &shape.values()[from..]);
-            self.levels(&plane[from..], shape, &mut levels);
-            let target = if options.blue_first { 2 - channel } else { channel };
-            self.blend(&levels, row, target, amount, mask, options.outside);
+            on_widest(|| levels.fill(target, plane, shape));
         }
+        let pixels: &mut [[u8; 3]] = row.as_chunks_mut().0;
+        if self.drawn.width == self.wanted.width {
+            levels.wide.copy_from_slice(&levels.drawn);
+        } else {
+            let nearest = |x: usize| levels.drawn[x * self.drawn.width / self.wanted.width];
+            levels.wide.iter_mut().enumerate().for_each(|(x, wide)| *wide = nearest(x));
+        }
+        if let Some(mask) = blend.options.mask {
+            blend.limit(&mask.values()[y * self.wanted.width..], pixels, &mut levels.wide);
+        }
+        on_widest(|| blend.apply(row, levels.wide.as_flattened()));
     }
+}
 
-    /// Grey levels of a row of noise: `trunc(255 * clamp(white / 2 + 1 / 2))`.
-    fn levels(&self, white: &[f32], shape: Option<&[f32]>, levels: &mut [f32]) {
-        let level = |white: f32| f32::from((255.0 * (white * 0.5 + 0.5).clamp(0.0, 1.0)) as u8);
+/// A row of noise in grey levels, as it was drawn and as wide as the picture.
+struct Levels {
+    drawn: Vec<[u8; 3]>,
+    wide: Vec<[u8; 3]>,
+}
+
+impl Levels {
+    /// `trunc(255 * clamp(white / 2 + 1 / 2))` for one channel.
+    #[inline(always)]
+    fn fill(&mut self, channel: usize, white: &[f32], shape: Option<&[f32]>) {
+        let level = |white: f32| (255.0 * (white * 0.5 + 0.5).clamp(0.0, 1.0)) as i32 as u8;
+        let pairs = self.drawn.iter_mut().zip(white);
         match shape {
-            None => levels.iter_mut().zip(white).for_each(|(l, w)| *l = level(*w)),
+            None => pairs.for_each(|(to, white)| to[channel] = level(*white)),
             Some(shape) => {
-                let shaped = white.iter().zip(shape).map(|(w, s)| w * ((s + 1.0) / 2.0));
-                levels.iter_mut().zip(shaped).for_each(|(l, w)| *l = level(w));
+                pairs.zip(shape).for_each(|((to, white), s)| to[channel] = level(white * ((s + 1.0) / 2.0)));
             }
+        }
+    }
+}
+
+/// How noise is mixed in.
+struct Blend<'a> {
+    amount: f32,
+    options: NoiseOptions<'a>,
+}
+
+impl Blend<'_> {
+    /// `v * (1 - amount) + level * amount`, rounded half to even.
+    #[inline(always)]
+    fn apply(&self, row: &mut [u8], levels: &[u8]) {
+        let keep = 1.0 - self.amount;
+        for (v, level) in row.iter_mut().zip(levels) {
+            let mixed = f32::from(*v) * keep + f32::from(*level) * self.amount;
+            // Adding 1.5 * 2^23 rounds half to even and leaves the integer in the low bits.
+            *v = (mixed + 12_582_912.0).to_bits() as u8;
         }
     }
 
-    /// Mixes a row of levels into one channel, scaling to the width by nearest neighbour.
-    fn blend(
-        &self,
-        levels: &[f32],
-        row: &mut [u8],
-        channel: usize,
-        amount: f32,
-        mask: Option<&[f32]>,
-        outside: Outside,
-    ) {
-        let keep = 1.0 - amount;
-        let mix = |v: u8, level: f32| (f32::from(v) * keep + level * amount).round_ties_even() as u8;
-        let pixels = row.as_chunks_mut::<3>().0;
-        if mask.is_none() && self.drawn.width == self.wanted.width {
-            pixels.iter_mut().zip(levels).for_each(|(p, level)| p[channel] = mix(p[channel], *level));
-            return;
-        }
-        for (x, pixel) in pixels.iter_mut().enumerate() {
-            let masked = mask.is_some_and(|mask| mask[x] < 0.5);
-            let level = levels[x * self.drawn.width / self.wanted.width];
-            match (masked, outside) {
-                (true, Outside::Untouched) => {}
-                (true, Outside::Grey) => pixel[channel] = mix(pixel[channel], 127.0),
-                (false, _) => pixel[channel] = mix(pixel[channel], level),
+    /// Where the mask is off, the noise becomes what stands there: mixing a value with itself leaves it.
+    fn limit(&self, mask: &[f32], pixels: &[[u8; 3]], levels: &mut [[u8; 3]]) {
+        for ((mask, pixel), level) in mask.iter().zip(pixels).zip(levels) {
+            match self.options.outside {
+                _ if *mask >= 0.5 => {}
+                Outside::Untouched => *level = *pixel,
+                Outside::Grey => *level = [127; 3],
             }
         }
     }
+}
+
+/// Runs `work` compiled for the widest registers that the processor has. What it calls must be inlined; the
+/// operations and their order are the same either way.
+fn on_widest(work: impl FnOnce()) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        fn on_avx2(work: impl FnOnce()) {
+            work();
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { on_avx2(work) };
+        }
+    }
+    work();
 }
 
 #[cfg(test)]

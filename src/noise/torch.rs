@@ -92,10 +92,7 @@ impl TorchRng {
                 self.twist();
             }
             let (now, later) = rest.split_at_mut(rest.len().min(STATE - self.next));
-            for (value, word) in now.iter_mut().zip(&self.state[self.next..]) {
-                // Through i32: a signed conversion is one vector instruction, an unsigned one is not.
-                *value = (temper(*word) & 0xFF_FFFF) as i32 as f32 * (1.0 / 16_777_216.0);
-            }
+            uniforms(now, &self.state[self.next..]);
             self.next += now.len();
             rest = later;
         }
@@ -139,6 +136,15 @@ impl TorchRng {
         }
         s[STATE - 1] = s[SHIFT - 1] ^ mix(s[STATE - 1], s[0]);
         self.next = 0;
+    }
+}
+
+/// Uniform values of words of the state, as many as there are values.
+#[inline(always)]
+fn uniforms(values: &mut [f32], words: &[u32]) {
+    for (value, word) in values.iter_mut().zip(words) {
+        // Through i32: a signed conversion is one vector instruction, an unsigned one is not.
+        *value = (temper(*word) & 0xFF_FFFF) as i32 as f32 * (1.0 / 16_777_216.0);
     }
 }
 
