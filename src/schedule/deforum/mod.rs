@@ -2,8 +2,10 @@
 //! them, settings files and Parseq manifests. Behaviour as observed by running sd-webui-deforum 32242685.
 //! Nothing is evaluated here; `timeline::deforum` does that.
 
+mod defaults;
 pub mod keys;
 pub mod python;
+pub mod settings;
 
 use super::span::Span;
 

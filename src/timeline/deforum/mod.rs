@@ -4,6 +4,8 @@
 mod functions;
 pub mod interpolate;
 pub mod numexpr;
+pub mod prompts;
+pub mod settings;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +21,9 @@ use interpolate::Method;
 /// Most frames a film can have.
 pub const MAX_FRAMES: u32 = 1_000_000;
 
-/// Most work one schedule may cause: bytes of its text times frames.
-const MAX_WORK: u64 = 4_000_000_000;
+/// Most work one schedule may cause: bytes of expressions, counted at every frame they are evaluated at.
+/// A schedule of 3,000 bytes can run for 100,000 frames; that takes a few seconds.
+const MAX_WORK: u64 = 300_000_000;
 
 /// What a schedule is expanded for.
 #[derive(Clone, Copy)]
@@ -160,9 +163,6 @@ impl<'a> Keys<'a> {
         for key in keys::split(text, base, clip.mode)? {
             by_frame.insert(frame_of(&key, clip)?, key);
         }
-        if text.len() as u64 * u64::from(clip.max_frames) > MAX_WORK {
-            return Err(ReadError::new(place, "expected a shorter schedule for so many frames"));
-        }
         Ok(Self { by_frame, place })
     }
 
@@ -183,6 +183,7 @@ impl<'a> Keys<'a> {
     fn numbers(&self, clip: &Clip<'_>) -> Result<Vec<f64>, ReadError> {
         let mut series = vec![f64::NAN; clip.max_frames as usize];
         let mut running: Option<Running> = None;
+        let mut work = 0;
         for (frame, slot) in (0..clip.max_frames).zip(&mut series) {
             if let Some(key) = self.at(frame) {
                 running = Some(Running::start(key, clip)?);
@@ -191,7 +192,15 @@ impl<'a> Keys<'a> {
                 }
             }
             match &running {
-                Some(Running::Expression(expr)) => *slot = number(clip, expr, frame)?,
+                Some(Running::Expression(expr)) => {
+                    work += u64::from(expr.span.end.saturating_sub(expr.span.start));
+                    if work > MAX_WORK {
+                        let message =
+                            format!("at frame {frame}: expected a shorter expression for so many frames");
+                        return Err(ReadError::new(expr.span, message));
+                    }
+                    *slot = number(clip, expr, frame)?;
+                }
                 Some(Running::Number(_)) => {}
                 None if clip.mode == Mode::Lenient => {}
                 None => return Err(self.no_first_key()),
