@@ -1,9 +1,11 @@
 //! Deforum's schedules, expanded to one value per frame exactly as sd-webui-deforum 32242685 does it,
 //! before anything is rendered.
 
+pub mod arithmetic;
 mod functions;
 pub mod interpolate;
 pub mod numexpr;
+pub mod parseq;
 pub mod prompts;
 pub mod settings;
 
@@ -179,6 +181,14 @@ impl<'a> Keys<'a> {
         ReadError::new(self.place, "expected a key for frame 0, found none").hint("begin with `0:(...)`")
     }
 
+    /// For how many frames the key at `frame` is the most recent one.
+    fn frames_of(&self, frame: u32, clip: &Clip<'_>) -> u64 {
+        let end = i64::from(clip.max_frames);
+        let next =
+            self.by_frame.range(i64::from(frame) + 1..).next().map_or(end, |(next, _)| (*next).min(end));
+        (next - i64::from(frame)).unsigned_abs()
+    }
+
     /// The frames' values before interpolation; NaN where there is none.
     fn numbers(&self, clip: &Clip<'_>) -> Result<Vec<f64>, ReadError> {
         let mut series = vec![f64::NAN; clip.max_frames as usize];
@@ -187,20 +197,20 @@ impl<'a> Keys<'a> {
         for (frame, slot) in (0..clip.max_frames).zip(&mut series) {
             if let Some(key) = self.at(frame) {
                 running = Some(Running::start(key, clip)?);
+                if matches!(running, Some(Running::Expression(_))) {
+                    work += self.frames_of(frame, clip) * key.value.len() as u64;
+                }
+                if work > MAX_WORK {
+                    let message =
+                        format!("at frame {frame}: expected a shorter expression for so many frames");
+                    return Err(ReadError::new(key.value_span, message));
+                }
                 if let Some(Running::Number(v)) = running {
                     *slot = v;
                 }
             }
             match &running {
-                Some(Running::Expression(expr)) => {
-                    work += u64::from(expr.span.end.saturating_sub(expr.span.start));
-                    if work > MAX_WORK {
-                        let message =
-                            format!("at frame {frame}: expected a shorter expression for so many frames");
-                        return Err(ReadError::new(expr.span, message));
-                    }
-                    *slot = number(clip, expr, frame)?;
-                }
+                Some(Running::Expression(expr)) => *slot = number(clip, expr, frame)?,
                 Some(Running::Number(_)) => {}
                 None if clip.mode == Mode::Lenient => {}
                 None => return Err(self.no_first_key()),

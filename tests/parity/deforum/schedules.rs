@@ -7,7 +7,9 @@ use std::path::Path;
 use kinora::schedule::deforum::Mode;
 use kinora::schedule::deforum::settings::{Settings, rename_deprecated};
 use kinora::schedule::span::Span;
+use kinora::timeline::deforum::arithmetic::{Resume, film_pictures_per_gap, interpolated_fps, resume};
 use kinora::timeline::deforum::interpolate::Method;
+use kinora::timeline::deforum::parseq::Manifest;
 use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_all};
 use kinora::timeline::deforum::{Clip, expand, expand_integers, expand_text, expand_with};
@@ -414,6 +416,12 @@ fn misc_cases(folder: &Path) -> Vec<Case> {
             let name = item["name"].as_str().map_or_else(|| format!("{i:02}"), str::to_owned);
             cases.push(match part.as_str() {
                 "deprecated" => Case::new(&kind, name, move || run_deprecated(&item)),
+                "parseq" => Case::new(&kind, name, move || run_parseq(&item)),
+                "resume" => Case::new(&kind, name, move || run_resume(&item)),
+                "post" => {
+                    cases.extend(post_cases(&item));
+                    continue;
+                }
                 // Describes the pictures of the masks.
                 "mask_inputs" => continue,
                 _ => Case::unsupported(&kind, name, "no counterpart yet"),
@@ -429,4 +437,74 @@ fn run_deprecated(case: &Value) -> Verdict {
     rename_deprecated(&mut entries);
     let found = Value::Object(entries.into_iter().collect());
     exact(found == case["after"], || format!("{found} instead of {}", case["after"]))
+}
+
+fn run_parseq(case: &Value) -> Verdict {
+    let flag = |key: &str| case[key].as_bool().expect("a flag");
+    let mut settings = Settings::defaults();
+    let group = settings.groups.get_mut("anim_args").expect("the animation");
+    group.insert("max_frames".into(), case["ui_max_frames"].clone());
+    let overrides = flag("non_schedule_overrides");
+    let film = Manifest::read(&case["manifest"].to_string(), flag("use_deltas"), overrides)
+        .and_then(|m| m.film(&settings, Mode::Compat));
+    let film = match film {
+        Ok(film) => film,
+        Err(e) => return Verdict::Fail(e.to_string()),
+    };
+    let decided = |found: Option<f64>, key: &str| found.is_none_or(|v| case[key].as_f64() == Some(v));
+    let prompts = film.prompts.clone().map_or(Value::Null, Value::from);
+    for (what, same) in [
+        ("max_frames", case["max_frames"] == film.max_frames),
+        ("fps", decided(film.fps, "fps")),
+        ("cadence", decided(film.cadence.map(f64::from), "cadence")),
+        ("manages_seed", case["manages_seed"] == film.manages_seed),
+        ("manages_prompts", case["manages_prompts"] == film.prompts.is_some()),
+        ("prompts", case["prompts"] == prompts),
+    ] {
+        if !same {
+            return Verdict::Fail(format!("{what} instead of {}: {film:?}", case[what]));
+        }
+    }
+    worst([
+        same_series(&film.anim, &case["anim_keys"]),
+        same_series(&film.looper, &case["looper"]),
+        one_series(&film.controlnet["cn_1_weight_schedule_series"], &case["cn_1_weight"]),
+    ])
+}
+
+fn whole(v: &Value) -> u32 {
+    u32::try_from(v.as_u64().expect("a count")).expect("32 bits")
+}
+
+fn run_resume(case: &Value) -> Verdict {
+    let found = resume(whole(&case["frames_on_disk"]), whole(&case["cadence"]));
+    let images = case["prev_image_found"] == true && case["next_image_found"] == true;
+    let expected = images.then(|| Resume {
+        previous: whole(&case["prev_frame"]),
+        next: whole(&case["next_frame"]),
+        start: whole(&case["start_frame"]),
+    });
+    exact(found == expected, || format!("{found:?} instead of {expected:?}"))
+}
+
+fn post_cases(data: &Value) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (part, items) in data.as_object().expect("parts") {
+        for (i, item) in items.as_array().expect("items").iter().cloned().enumerate() {
+            let name = format!("{part}-{i:02}");
+            cases.push(match part.as_str() {
+                "film_in_between" => Case::new("deforum/post", name, move || {
+                    let found = film_pictures_per_gap(whole(&item["frames"]), whole(&item["x"]));
+                    exact(item["in_between"] == found, || format!("{found} for {item}"))
+                }),
+                "interp_fps" => Case::new("deforum/post", name, move || {
+                    let slow = (item["slow"] == true).then(|| whole(&item["slow_x"]));
+                    let found = interpolated_fps(number(&item["fps"]), whole(&item["x"]), slow);
+                    within(difference(found, number(&item["out"])), RELATIVE)
+                }),
+                _ => Case::unsupported("deforum/post", name, format!("unknown part {part}")),
+            });
+        }
+    }
+    cases
 }
