@@ -144,9 +144,11 @@ impl Timeline {
     }
 }
 
+/// Sorted by place, each said once even when several scenes share it.
 fn sorted(list: Vec<Diagnostic>, sources: Vec<(String, String)>) -> Diagnostics {
     let mut diagnostics = Diagnostics { list, sources };
     diagnostics.sort();
+    diagnostics.list.dedup();
     diagnostics
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ArgSpec, Kind, Measure, Param};
+use super::{Kind, Measure, Param};
 
 /// A parameter for the terminal, several lines.
 pub fn text(param: &Param) -> String {
@@ -18,7 +18,7 @@ pub fn text(param: &Param) -> String {
     line("also", param.aliases.join(", "));
     line("stands in", param.places.names().join(", "));
     for call in param.calls {
-        line("", format!("{}  {}", signature(call.name, call.args), call.help));
+        line("", format!("{}  {}", call.signature(), call.help));
     }
     out
 }
@@ -32,7 +32,7 @@ pub fn markdown<'a>(params: impl IntoIterator<Item = &'a Param>) -> String {
         let calls: Vec<String> = param
             .calls
             .iter()
-            .map(|call| format!(" `{}`: {}.", signature(call.name, call.args), call.help))
+            .map(|call| format!(" `{}`: {}.", call.signature(), call.help))
             .collect();
         let _ = writeln!(
             out,
@@ -47,15 +47,6 @@ pub fn markdown<'a>(params: impl IntoIterator<Item = &'a Param>) -> String {
         );
     }
     out
-}
-
-/// `gain_map(sigma=6)`
-fn signature(name: &str, args: &[ArgSpec]) -> String {
-    let args: Vec<String> = args
-        .iter()
-        .map(|arg| arg.default.map_or(arg.name.to_owned(), |default| format!("{}={default}", arg.name)))
-        .collect();
-    if args.is_empty() { name.to_owned() } else { format!("{name}({})", args.join(", ")) }
 }
 
 /// The type in words.
