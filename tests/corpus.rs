@@ -65,7 +65,8 @@ fn comments(found: &Diagnostic, text: &str, lines: &Lines<'_>) -> String {
     let severity = if found.severity == Severity::Error { "error" } else { "warning" };
     let (line, start) = lines.place(found.span.start as usize);
     let (end_line, end) = lines.place(found.span.end as usize);
-    let end = if end_line == line { end } else { text.lines().nth(line - 1).unwrap_or("").chars().count() + 1 };
+    let end =
+        if end_line == line { end } else { text.lines().nth(line - 1).unwrap_or("").chars().count() + 1 };
     let mut out = format!("# {severity}[{}] {start}-{end} {}\n", found.code, found.message);
     if let Some(label) = &found.label {
         out += &format!("#   label {label}\n");
@@ -91,7 +92,9 @@ fn annotated(path: &Path) -> (String, String) {
     let mut wanted: Vec<(usize, String)> = found
         .list
         .iter()
-        .map(|diagnostic| (lines.place(diagnostic.span.start as usize).0, comments(diagnostic, &text, &lines)))
+        .map(|diagnostic| {
+            (lines.place(diagnostic.span.start as usize).0, comments(diagnostic, &text, &lines))
+        })
         .collect();
     wanted.sort_by_key(|(line, _)| *line);
     let mut out = String::new();
@@ -134,12 +137,10 @@ fn films_to_accept_have_nothing_wrong() {
 
 #[test]
 fn every_code_is_in_the_corpus() {
-    let seen: std::collections::BTreeSet<&'static str> = corpus("reject")
-        .iter()
-        .flat_map(|path| diagnose(path).list)
-        .map(|found| found.code)
-        .collect();
-    let sources = ["src/schedule", "src/timeline"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let seen: std::collections::BTreeSet<&'static str> =
+        corpus("reject").iter().flat_map(|path| diagnose(path).list).map(|found| found.code).collect();
+    let sources =
+        ["src/schedule", "src/timeline"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     let mut missing: Vec<String> = sources.iter().flat_map(|folder| codes(folder)).collect();
     missing.sort();
     missing.dedup();

@@ -58,8 +58,10 @@ fn one(diagnostic: &Diagnostic, files: &Files<'_>, style: Style) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group =
-        level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).elements(snippets(diagnostic, files));
+    let mut group = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code)
+        .elements(snippets(diagnostic, files));
     for hint in &diagnostic.hints {
         group = group.element(hint_line(hint));
     }
@@ -82,7 +84,11 @@ fn snippets<'a>(diagnostic: &'a Diagnostic, files: &Files<'a>) -> Vec<Snippet<'a
 }
 
 /// The lines of one file from the first place to the last, so that the length of the file does not matter.
-fn snippet<'a>(diagnostic: &'a Diagnostic, files: &Files<'a>, file: u32) -> Option<Snippet<'a, Annotation<'a>>> {
+fn snippet<'a>(
+    diagnostic: &'a Diagnostic,
+    files: &Files<'a>,
+    file: u32,
+) -> Option<Snippet<'a, Annotation<'a>>> {
     let (name, text, lines) = files.get(file as usize)?;
     let own = (diagnostic.span.source == file).then(|| range(diagnostic.span, text));
     let labels: Vec<(Range<usize>, &str)> = diagnostic
@@ -95,10 +101,12 @@ fn snippet<'a>(diagnostic: &'a Diagnostic, files: &Files<'a>, file: u32) -> Opti
     let first = ranges().map(|range| range.start).min()?;
     let last = ranges().map(|range| range.end).max()?;
     let (line, from, shown) = lines.around(first, last);
-    let shift = |range: Range<usize>| (range.start - from).min(shown.len())..(range.end - from).min(shown.len());
+    let shift =
+        |range: Range<usize>| (range.start - from).min(shown.len())..(range.end - from).min(shown.len());
     let mut snippet = Snippet::source(shown).line_start(line).path(*name);
     if let Some(own) = own.clone() {
-        snippet = snippet.annotation(AnnotationKind::Primary.span(shift(own)).label(diagnostic.label.as_deref()));
+        snippet =
+            snippet.annotation(AnnotationKind::Primary.span(shift(own)).label(diagnostic.label.as_deref()));
     }
     for (range, label) in labels {
         snippet = snippet.annotation(AnnotationKind::Context.span(shift(range)).label(label));

@@ -132,7 +132,8 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         }
     }
     for (span, (times, warning)) in unused {
-        let in_force = stages.iter().filter(|stage| stage.values.lines.values().any(|line| line.span() == span));
+        let in_force =
+            stages.iter().filter(|stage| stage.values.lines.values().any(|line| line.span() == span));
         if in_force.count() == times {
             found.warnings.push(warning);
         }

@@ -66,7 +66,11 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     if let Some(line) = values.lines.get("seed_schedule")
         && behavior.as_deref().is_some_and(|behavior| behavior != "schedule")
     {
-        let found = Diagnostic::warning("W05", "`seed_schedule` has no effect with this `seed_behavior`", line.span());
+        let found = Diagnostic::warning(
+            "W05",
+            "`seed_schedule` has no effect with this `seed_behavior`",
+            line.span(),
+        );
         warnings.push(found.hint("say `seed_behavior = schedule`"));
     }
 }

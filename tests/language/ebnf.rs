@@ -57,11 +57,13 @@ impl Grammar {
     /// Names that are used but not defined.
     pub fn undefined(&self) -> Vec<String> {
         let mut names = Vec::new();
-        self.productions.values().for_each(|part| walk(part, &mut |part| {
-            if let Part::Name(name) = part {
-                names.push(name.clone());
-            }
-        }));
+        self.productions.values().for_each(|part| {
+            walk(part, &mut |part| {
+                if let Part::Name(name) = part {
+                    names.push(name.clone());
+                }
+            })
+        });
         names.retain(|name| !self.productions.contains_key(name));
         names
     }
@@ -110,7 +112,10 @@ impl Grammar {
                 let mut rest = text;
                 let mut count = 0;
                 while count < *most {
-                    let Some(next) = self.part(part, rest, token).filter(|next| next.len() < rest.len()) else { break };
+                    let Some(next) = self.part(part, rest, token).filter(|next| next.len() < rest.len())
+                    else {
+                        break;
+                    };
                     rest = next;
                     count += 1;
                 }

@@ -22,8 +22,8 @@ fn snapshot(name: &str, text: String) {
 #[test]
 fn forty_mistakes_are_forty_errors() {
     let found = rejected(include_str!("many-errors.kin"));
-    assert_eq!(found.of(Severity::Error).count(), 40);
     snapshot("many-errors", render(&found, Style::default()));
+    assert_eq!(found.of(Severity::Error).count(), 40);
 }
 
 #[test]
@@ -51,7 +51,8 @@ fn colours_only_when_asked_for() {
 
 #[test]
 fn a_mistake_in_one_line_does_not_hide_the_next() {
-    let found = rejected("prompt = \"a\nzom = 1\nangle = (1\nstregth = 2\nvideo { fps = } \ncontrast = 1.0.\n");
+    let found =
+        rejected("prompt = \"a\nzom = 1\nangle = (1\nstregth = 2\nvideo { fps = } \ncontrast = 1.0.\n");
     let codes: Vec<&str> = found.of(Severity::Error).map(|found| found.code).collect();
     assert_eq!(codes, ["E02", "E21", "E03", "E21", "E01", "E01"]);
 }

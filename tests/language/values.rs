@@ -105,7 +105,10 @@ fn scenes_follow_each_other() {
     assert_eq!(film.scenes().collect::<Vec<_>>(), [("a", 0, 12), ("b", 12, 24)]);
     let cuts: Vec<u32> = (0..36).filter(|frame| film.at(*frame).unwrap().cut).collect();
     assert_eq!(cuts, [0, 12]);
-    assert_eq!((film.at(11).unwrap().prompt, film.at(12).unwrap().prompt), ("one".to_owned(), "all".to_owned()));
+    assert_eq!(
+        (film.at(11).unwrap().prompt, film.at(12).unwrap().prompt),
+        ("one".to_owned(), "all".to_owned())
+    );
     assert_eq!(film.at(12).unwrap().scene, 1);
     assert!(matches!(film.at(36), Err(Error::Usage { .. })));
 }
@@ -158,7 +161,10 @@ fn seeds_go_on_as_deforums_do() {
 fn the_command_lines_seed_replaces_the_films() {
     let (film, _) = read("film.kin", "seed = 3\nscene a 2 { }\nscene b 2 { seed = 9 }").unwrap();
     let film = Timeline::new(&film, &Options { rate: None, seed: Some(50) }).unwrap();
-    assert_eq!((0..4).map(|frame| film.at(frame).unwrap().sampling.seed).collect::<Vec<_>>(), [50, 51, 52, 53]);
+    assert_eq!(
+        (0..4).map(|frame| film.at(frame).unwrap().sampling.seed).collect::<Vec<_>>(),
+        [50, 51, 52, 53]
+    );
 }
 
 #[test]
@@ -193,15 +199,22 @@ fn sources_and_files_are_relative_to_the_film() {
 fn controls_are_read_with_their_scenes_changes() {
     let text = "frames = 2\ncontrol depth { weight = 1.25 mode = control }\ncontrol lines { image = \"l.png\" end = 0: 0, 1: 1 }";
     let controls = at(text, 1).controls;
-    assert_eq!((controls[0].name.as_str(), controls[0].weight, controls[0].mode), ("depth", 1.25, ControlMode::Control));
+    assert_eq!(
+        (controls[0].name.as_str(), controls[0].weight, controls[0].mode),
+        ("depth", 1.25, ControlMode::Control)
+    );
     assert_eq!(controls[0].input, ControlInput::Depth);
     assert_eq!(controls[1].input, ControlInput::Picture("l.png".into()));
     assert_eq!((controls[1].start, controls[1].end), (0.0, 1.0));
     let text = "control depth { weight = 1.25 start = 0.1 }\nscene a 2 { control depth { weight = 2 } }";
     let controls = at(text, 1).controls;
     assert_eq!((controls.len(), controls[0].weight, controls[0].start), (1, 2.0, 0.1));
-    let deforum = at("frames = 2\ncn_1_weight = 0:(0.5)\ncn_1_guidance_end = 0:(0.8)\ncn_2_weight = 0:(1)", 0).controls;
-    assert_eq!((deforum.len(), deforum[0].name.as_str(), deforum[0].weight, deforum[0].end), (2, "cn_1", 0.5, 0.8));
+    let deforum =
+        at("frames = 2\ncn_1_weight = 0:(0.5)\ncn_1_guidance_end = 0:(0.8)\ncn_2_weight = 0:(1)", 0).controls;
+    assert_eq!(
+        (deforum.len(), deforum[0].name.as_str(), deforum[0].weight, deforum[0].end),
+        (2, "cn_1", 0.5, 0.8)
+    );
 }
 
 #[test]
@@ -217,12 +230,18 @@ fn the_camera_is_chosen_by_what_is_set() {
 #[test]
 fn samplers_keep_the_web_uis_names() {
     let sampling = at("frames = 2\nsampler = \"DPM++ 2M Karras\"", 0).sampling;
-    assert_eq!((sampling.sampler.as_deref(), sampling.spacing.as_deref()), (Some("dpmpp_2m"), Some("karras")));
+    assert_eq!(
+        (sampling.sampler.as_deref(), sampling.spacing.as_deref()),
+        (Some("dpmpp_2m"), Some("karras"))
+    );
     let text = "frames = 200\nsampler_schedule = 0: (\"Euler a\"), 100: (\"DPM++ 2M\")";
     assert_eq!(at(text, 99).sampling.sampler.as_deref(), Some("euler_a"));
     assert_eq!(at(text, 100).sampling.sampler.as_deref(), Some("dpmpp_2m"));
     let sampling = at("frames = 2", 0).sampling;
-    assert_eq!((sampling.model, sampling.sampler, sampling.steps, sampling.guidance), (None, None, None, None));
+    assert_eq!(
+        (sampling.model, sampling.sampler, sampling.steps, sampling.guidance),
+        (None, None, None, None)
+    );
 }
 
 #[test]
@@ -236,7 +255,9 @@ fn prompts_are_held_and_their_holes_filled() {
 
 #[test]
 fn post_and_video_are_plain_values() {
-    let film = timeline("frames = 2\nvideo { size = 1024x576 }\npost { interpolate = flow(fps=48000/1001) deflicker = gain_map(sigma=500ms) encode = h264(crf=16) }");
+    let film = timeline(
+        "frames = 2\nvideo { size = 1024x576 }\npost { interpolate = flow(fps=48000/1001) deflicker = gain_map(sigma=500ms) encode = h264(crf=16) }",
+    );
     assert_eq!(film.size(), Some((1024, 576)));
     assert_eq!(film.post().interpolate, Interpolate::Flow { rate: Rate { num: 48000, den: 1001 } });
     assert_eq!(film.post().deflicker, Deflicker::GainMap { sigma: 6.0 });
@@ -273,7 +294,12 @@ fn every_parameter_is_read() {
     for param in all().iter().filter(|param| param.places.has(Places::FILM)) {
         let value = match param.kind {
             Kind::Number(_) | Kind::Integer => "3".to_owned(),
-            Kind::Choice(choices) => choices.iter().map(|choice| choice.name).find(|name| *name != param.default).unwrap().to_owned(),
+            Kind::Choice(choices) => choices
+                .iter()
+                .map(|choice| choice.name)
+                .find(|name| *name != param.default)
+                .unwrap()
+                .to_owned(),
             Kind::Text | Kind::File => "\"other\"".to_owned(),
             Kind::Switch => "true".to_owned(),
             Kind::Size => "64x64".to_owned(),
@@ -285,21 +311,35 @@ fn every_parameter_is_read() {
             "animation_mode" => "depth".to_owned(),
             _ => value,
         };
-        let mode = if param.name.starts_with("transform") || matches!(param.name, "zoom" | "angle") { "flat" } else { "depth" };
-        let mode = if param.name == "animation_mode" { String::new() } else { format!("animation_mode = {mode}\n") };
+        let mode = if param.name.starts_with("transform") || matches!(param.name, "zoom" | "angle") {
+            "flat"
+        } else {
+            "depth"
+        };
+        let mode =
+            if param.name == "animation_mode" { String::new() } else { format!("animation_mode = {mode}\n") };
         let length = if param.name == "frames" { "" } else { "frames = 9\n" };
         let init = if param.name == "init_strength" { "source = init(\"a.png\")\n" } else { "" };
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
-        let base = if param.name == "bpm" { "bpm = 120\nangle = 0: 0, 1b: 8\nanimation_mode = flat\n" } else { base };
+        let base = if param.name == "bpm" {
+            "bpm = 120\nangle = 0: 0, 1b: 8\nanimation_mode = flat\n"
+        } else {
+            base
+        };
         let text = |line: String| match param.name {
             "bpm" => format!("frames = 9\n{}", base.replace("bpm = 120", &line)),
             _ => format!("{mode}{length}{init}{base}{line}"),
         };
         let own = if param.name == "bpm" { "bpm = 120".to_owned() } else { String::new() };
         let default_length = if param.name == "frames" { "frames = 9".to_owned() } else { own };
-        let (before, after) = (timeline(&text(default_length)), timeline(&text(format!("{} = {value}", param.name))));
-        let frames = |film: &Timeline| (0..film.frames().min(4)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>();
-        let changed = frames(&before) != frames(&after) || before.video() != after.video() || before.frames() != after.frames();
+        let (before, after) =
+            (timeline(&text(default_length)), timeline(&text(format!("{} = {value}", param.name))));
+        let frames = |film: &Timeline| {
+            (0..film.frames().min(4)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
+        };
+        let changed = frames(&before) != frames(&after)
+            || before.video() != after.video()
+            || before.frames() != after.frames();
         assert!(changed, "`{} = {value}` changes nothing", param.name);
     }
 }

@@ -90,7 +90,15 @@ impl Checker {
         takes: &str,
         hint: &str,
     ) -> Option<Expr> {
-        let value = self.scope.write(expr, &[], &mut self.list)?;
+        let before = self.list.len();
+        let Some(value) = self.scope.write(expr, &[], &mut self.list) else {
+            if matches!(expr.kind, ExprKind::Name(_)) {
+                self.list[before..]
+                    .iter_mut()
+                    .for_each(|found| found.hints.push("text stands in quotes".to_owned()));
+            }
+            return None;
+        };
         let found = form(&value);
         if found != wanted && found != Form::Unknown {
             let message = format!("`{}` takes {takes}, this is {}", target.name, describe(found));

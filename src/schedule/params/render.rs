@@ -29,11 +29,8 @@ pub fn markdown<'a>(params: impl IntoIterator<Item = &'a Param>) -> String {
     out.push_str("|---|---|---|---|---|---|---|\n");
     for param in params {
         let default = if param.default.is_empty() { String::new() } else { format!("`{}`", param.default) };
-        let calls: Vec<String> = param
-            .calls
-            .iter()
-            .map(|call| format!(" `{}`: {}.", call.signature(), call.help))
-            .collect();
+        let calls: Vec<String> =
+            param.calls.iter().map(|call| format!(" `{}`: {}.", call.signature(), call.help)).collect();
         let _ = writeln!(
             out,
             "| `{}` | {} | {default} | {} | {} | {}{} | {} |",

@@ -145,7 +145,8 @@ impl<'a> Parser<'a> {
     /// operand of `and` and `or` can.
     fn unary(&self, rest: &'a str, least: u8) -> Parsed<'a, Tall> {
         let rest = blank(rest);
-        let Some((after, op, least)) = prefix(rest).filter(|(_, _, own)| least < level::COMPARE || *own == level::SIGN)
+        let Some((after, op, least)) =
+            prefix(rest).filter(|(_, _, own)| least < level::COMPARE || *own == level::SIGN)
         else {
             let (rest, expr) = self.postfix(rest)?;
             return Ok((rest, (expr, 1)));
@@ -170,6 +171,11 @@ impl<'a> Parser<'a> {
                 return Fault::told(rest, Diagnostic::error("E07", "too many calls in a row", here));
             }
             let name_span = self.span(&rest[1..], after);
+            if !blank(after).starts_with('(') {
+                let found = Diagnostic::error("E01", format!("expected `(` behind `.{name}`"), name_span)
+                    .hint("the name of a file stands in quotes");
+                return Fault::told(blank(after), found);
+            }
             let (end, mut args) = self.arguments(after)?;
             args.insert(0, Arg { name: None, value: expr });
             let span = self.span(start, end);

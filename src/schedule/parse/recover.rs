@@ -53,14 +53,14 @@ pub(super) fn begins_statement(rest: &str) -> bool {
         let Ok((more, _)) = word(dotted) else { return false };
         after = more;
     }
-    let next = after.trim_start_matches([' ', '\t']);
+    let next = blank(after);
     if let Some(value) = next.strip_prefix('=') {
         return !value.starts_with('=');
     }
     match first {
         "use" => next.starts_with('"'),
         "let" | "fn" => word(next).is_ok(),
-        _ => begins_block(next),
+        _ => begins_block(after),
     }
 }
 
@@ -104,6 +104,6 @@ fn begins_block(rest: &str) -> bool {
     let label = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ' ' | '\t' | '"' | '-' | '/' | '%');
     match line.find(|c: char| !label(c)) {
         Some(at) => line[at..].starts_with('{'),
-        None => line.trim().is_empty() && blank(rest).starts_with('{'),
+        None => blank(&rest[line.len()..]).starts_with('{'),
     }
 }
