@@ -8,7 +8,7 @@ use annotate_snippets::{Annotation, AnnotationKind, Level, Message, Renderer, Sn
 use serde::Serialize;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
-use super::source::line_and_column;
+use super::source::Lines;
 use super::span::Span;
 
 /// How reports look.
@@ -29,8 +29,9 @@ impl Default for Style {
 /// All diagnostics, each with its lines, and a line that counts them.
 pub fn render(diagnostics: &Diagnostics, style: Style) -> String {
     let mut out = String::new();
+    let files = files(diagnostics);
     for diagnostic in &diagnostics.list {
-        out.push_str(&render_one(diagnostic, diagnostics, style));
+        out.push_str(&one(diagnostic, &files, style));
         out.push('\n');
     }
     let warnings = diagnostics.of(Severity::Warning).count();
@@ -43,8 +44,14 @@ pub fn render(diagnostics: &Diagnostics, style: Style) -> String {
     out
 }
 
-/// One diagnostic with its lines.
-pub fn render_one(diagnostic: &Diagnostic, all: &Diagnostics, style: Style) -> String {
+/// Name, text and lines of each file.
+type Files<'a> = Vec<(&'a str, &'a str, Lines<'a>)>;
+
+fn files(diagnostics: &Diagnostics) -> Files<'_> {
+    diagnostics.sources.iter().map(|(name, text)| (name.as_str(), text.as_str(), Lines::new(text))).collect()
+}
+
+fn one(diagnostic: &Diagnostic, files: &Files<'_>, style: Style) -> String {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(style.width);
     let level = match diagnostic.severity {
@@ -54,7 +61,7 @@ pub fn render_one(diagnostic: &Diagnostic, all: &Diagnostics, style: Style) -> S
     let mut group = level
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code)
-        .elements(snippets(diagnostic, all));
+        .elements(snippets(diagnostic, files));
     for hint in &diagnostic.hints {
         group = group.element(hint_line(hint));
     }
@@ -66,30 +73,43 @@ fn hint_line(hint: &str) -> Message<'_> {
 }
 
 /// One snippet for each file that is pointed into.
-fn snippets<'a>(diagnostic: &'a Diagnostic, all: &'a Diagnostics) -> Vec<Snippet<'a, Annotation<'a>>> {
-    let mut files: Vec<u32> = vec![diagnostic.span.source];
+fn snippets<'a>(diagnostic: &'a Diagnostic, files: &Files<'a>) -> Vec<Snippet<'a, Annotation<'a>>> {
+    let mut pointed: Vec<u32> = vec![diagnostic.span.source];
     for label in &diagnostic.labels {
-        if !files.contains(&label.span.source) {
-            files.push(label.span.source);
+        if !pointed.contains(&label.span.source) {
+            pointed.push(label.span.source);
         }
     }
-    files.into_iter().filter_map(|file| snippet(diagnostic, all, file)).collect()
+    pointed.into_iter().filter_map(|file| snippet(diagnostic, files, file)).collect()
 }
 
+/// The lines of one file from the first place to the last, so that the length of the file does not matter.
 fn snippet<'a>(
     diagnostic: &'a Diagnostic,
-    all: &'a Diagnostics,
+    files: &Files<'a>,
     file: u32,
 ) -> Option<Snippet<'a, Annotation<'a>>> {
-    let (name, text) = all.sources.get(file as usize)?;
-    let mut snippet = Snippet::source(text.as_str()).path(name.as_str());
-    if diagnostic.span.source == file {
-        let primary = AnnotationKind::Primary.span(range(diagnostic.span, text));
-        snippet = snippet.annotation(primary.label(diagnostic.label.as_deref()));
+    let (name, text, lines) = files.get(file as usize)?;
+    let own = (diagnostic.span.source == file).then(|| range(diagnostic.span, text));
+    let labels: Vec<(Range<usize>, &str)> = diagnostic
+        .labels
+        .iter()
+        .filter(|label| label.span.source == file)
+        .map(|label| (range(label.span, text), label.text.as_str()))
+        .collect();
+    let ranges = || own.iter().chain(labels.iter().map(|(range, _)| range));
+    let first = ranges().map(|range| range.start).min()?;
+    let last = ranges().map(|range| range.end).max()?;
+    let (line, from, shown) = lines.around(first, last);
+    let shift =
+        |range: Range<usize>| (range.start - from).min(shown.len())..(range.end - from).min(shown.len());
+    let mut snippet = Snippet::source(shown).line_start(line).path(*name);
+    if let Some(own) = own.clone() {
+        snippet =
+            snippet.annotation(AnnotationKind::Primary.span(shift(own)).label(diagnostic.label.as_deref()));
     }
-    for label in diagnostic.labels.iter().filter(|label| label.span.source == file) {
-        snippet = snippet
-            .annotation(AnnotationKind::Context.span(range(label.span, text)).label(label.text.as_str()));
+    for (range, label) in labels {
+        snippet = snippet.annotation(AnnotationKind::Context.span(shift(range)).label(label));
     }
     Some(snippet)
 }
@@ -132,11 +152,12 @@ struct Record<'a> {
 
 /// The same as data: one JSON array.
 pub fn json(diagnostics: &Diagnostics) -> String {
-    let records: Vec<Record<'_>> = diagnostics.list.iter().map(|found| record(found, diagnostics)).collect();
+    let files = files(diagnostics);
+    let records: Vec<Record<'_>> = diagnostics.list.iter().map(|found| record(found, &files)).collect();
     serde_json::to_string_pretty(&records).unwrap_or_else(|_| "[]".to_owned())
 }
 
-fn record<'a>(found: &'a Diagnostic, all: &'a Diagnostics) -> Record<'a> {
+fn record<'a>(found: &'a Diagnostic, files: &Files<'a>) -> Record<'a> {
     Record {
         severity: match found.severity {
             Severity::Error => "error",
@@ -144,15 +165,17 @@ fn record<'a>(found: &'a Diagnostic, all: &'a Diagnostics) -> Record<'a> {
         },
         code: found.code,
         message: &found.message,
-        place: place(found.span, found.label.as_deref(), all),
-        also: found.labels.iter().map(|label| place(label.span, Some(&label.text), all)).collect(),
+        place: place(found.span, found.label.as_deref(), files),
+        also: found.labels.iter().map(|label| place(label.span, Some(&label.text), files)).collect(),
         hints: &found.hints,
     }
 }
 
-fn place<'a>(span: Span, text: Option<&'a str>, all: &'a Diagnostics) -> Place<'a> {
-    let (file, source) = all.sources.get(span.source as usize).map_or(("", ""), |(name, text)| (name, text));
-    let (line, column) = line_and_column(source, span.start as usize);
-    let (end_line, end_column) = line_and_column(source, span.end as usize);
+fn place<'a>(span: Span, text: Option<&'a str>, files: &Files<'a>) -> Place<'a> {
+    let Some((file, _, lines)) = files.get(span.source as usize) else {
+        return Place { file: "", line: 1, column: 1, end_line: 1, end_column: 1, text };
+    };
+    let (line, column) = lines.place(span.start as usize);
+    let (end_line, end_column) = lines.place(span.end as usize);
     Place { file, line, column, end_line, end_column, text }
 }

@@ -24,15 +24,40 @@ impl Sources {
     }
 }
 
-/// Line and column of a byte of `text`, both from 1; the column counts characters.
-pub fn line_and_column(text: &str, byte: usize) -> (usize, usize) {
-    let mut end = byte.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// Where the lines of a text begin, so that a place is found without reading the text again.
+#[derive(Clone, Debug)]
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    /// Reads `text` once.
+    pub fn new(text: &'a str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, starts }
     }
-    let before = &text[..end];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+
+    /// Line and column of a byte, both from 1; the column counts characters. Bytes beyond the end
+    /// count as the end.
+    pub fn place(&self, byte: usize) -> (usize, usize) {
+        let mut byte = byte.min(self.text.len());
+        while !self.text.is_char_boundary(byte) {
+            byte -= 1;
+        }
+        let line = self.starts.partition_point(|start| *start <= byte);
+        (line, self.text[self.starts[line - 1]..byte].chars().count() + 1)
+    }
+
+    /// The whole lines that hold the bytes `start..end`: number of the first (from 1), its first
+    /// byte, and the text without the last line break.
+    pub fn around(&self, start: usize, end: usize) -> (usize, usize, &'a str) {
+        let first = self.starts.partition_point(|at| *at <= start).max(1);
+        let from = self.starts[first - 1];
+        let last = self.starts.partition_point(|at| *at <= end.max(start));
+        let to = self.starts.get(last).map_or(self.text.len(), |next| next - 1);
+        (first, from, &self.text[from..to])
+    }
 }
 
 #[cfg(test)]
@@ -42,9 +67,12 @@ mod tests {
     #[test]
     fn lines_and_columns_count_from_one_and_columns_count_characters() {
         let text = "é = 1\nzoom = ü";
-        assert_eq!(line_and_column(text, 0), (1, 1));
-        assert_eq!(line_and_column(text, text.find("= 1").unwrap()), (1, 3));
-        assert_eq!(line_and_column(text, text.find("zoom").unwrap()), (2, 1));
-        assert_eq!(line_and_column(text, text.len() + 5), (2, 9));
+        let lines = Lines::new(text);
+        assert_eq!(lines.place(0), (1, 1));
+        assert_eq!(lines.place(text.find("= 1").unwrap()), (1, 3));
+        assert_eq!(lines.place(text.find("zoom").unwrap()), (2, 1));
+        assert_eq!(lines.place(text.len() + 5), (2, 9));
+        assert_eq!(lines.around(8, 9), (2, 7, "zoom = ü"));
+        assert_eq!(lines.around(0, 8), (1, 0, text));
     }
 }

@@ -4,7 +4,7 @@ use super::clock::{Clock, context_of, lower};
 use super::ease::progress;
 use super::eval::{EvalError, Value, evaluate};
 use crate::schedule::diagnostic::Diagnostic;
-use crate::schedule::expr::{BinaryOp, Expr, ExprKind};
+use crate::schedule::expr::{BinaryOp, Expr, ExprKind, TextPart};
 use crate::schedule::film::{Ease, Key};
 use crate::schedule::params::{Kind, Param};
 use crate::schedule::span::Span;
@@ -56,6 +56,11 @@ impl Line {
         matches!(self.points.as_slice(), [point] if !point.runs)
     }
 
+    /// Where its first value stands.
+    pub fn span(&self) -> Span {
+        self.points.first().map_or(Span::default(), |point| point.value.span)
+    }
+
     /// The value at a frame of the film, and where it comes from.
     pub fn at(&self, frame: u32) -> Result<(Value, Span), EvalError> {
         let t = self.clock.local(frame);
@@ -87,10 +92,25 @@ impl Line {
 
     fn compute(&self, point: &Point, t: f64) -> Result<Value, EvalError> {
         let value = evaluate(&point.value, &self.clock.at(t))?;
+        if let ExprKind::Text(parts) = &point.value.kind {
+            self.check_holes(parts, t)?;
+        }
         match value.as_f64() {
             Some(number) if !number.is_finite() => Err(self.not_finite(&point.value, t, number)),
             _ => Ok(value),
         }
+    }
+
+    /// «inf» in a prompt is never meant.
+    fn check_holes(&self, parts: &[TextPart], t: f64) -> Result<(), EvalError> {
+        for part in parts {
+            let TextPart::Hole(hole) = part else { continue };
+            let number = evaluate(hole, &self.clock.at(t))?.as_f64();
+            if let Some(number) = number.filter(|number| !number.is_finite()) {
+                return Err(self.not_finite(hole, t, number));
+            }
+        }
+        Ok(())
     }
 
     /// Why a value is infinite or not a number: the division whose divisor is 0, when there is one.

@@ -3,6 +3,7 @@
 //! Every value is a pure function of the time, so any frame can be asked for alone and in any order.
 
 mod clock;
+pub mod deforum;
 mod ease;
 pub mod eval;
 pub mod frame;
@@ -11,10 +12,12 @@ mod params;
 mod reader;
 mod scene;
 mod seed;
+pub mod seeds;
 mod settings;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
 use crate::error::{Error, Result};
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::Film;
@@ -24,6 +27,7 @@ use frame::FrameParams;
 use reader::Reader;
 use scene::{Found, Stage};
 pub use settings::{Deflicker, Encode, Interpolate, Post, Video};
+
 /// What the command line changes about a film.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
@@ -32,6 +36,7 @@ pub struct Options {
     /// Another start seed.
     pub seed: Option<i64>,
 }
+
 /// A film as numbers.
 #[derive(Clone, Debug)]
 pub struct Timeline {
@@ -42,6 +47,8 @@ pub struct Timeline {
     folder: PathBuf,
     warnings: Vec<Diagnostic>,
     sources: Vec<(String, String)>,
+}
+
 impl Timeline {
     /// Lays `film` out in frames.
     ///
@@ -67,28 +74,45 @@ impl Timeline {
             sources,
         })
     }
+
     /// How many frames the film has, at least 1.
     pub fn frames(&self) -> u32 {
         self.frames
+    }
+
     /// Frames per second, exact.
     pub fn fps(&self) -> Rate {
         self.video.rate
+    }
+
     /// Width and height of the frames; `None` is what suits the model.
     pub fn size(&self) -> Option<(u32, u32)> {
         self.video.size
+    }
+
     /// The `video` block.
     pub fn video(&self) -> &Video {
         &self.video
+    }
+
     /// The `post` block.
     pub fn post(&self) -> &Post {
         &self.post
+    }
+
     /// Scenes in order: name (empty for a film without scenes), first frame, number of frames.
     pub fn scenes(&self) -> impl ExactSizeIterator<Item = (&str, u32, u32)> {
         self.stages.iter().map(|stage| (stage.name.as_str(), stage.clock.start, stage.clock.length))
+    }
+
     /// What is odd about the film's keys.
     pub fn warnings(&self) -> Diagnostics {
         sorted(self.warnings.clone(), self.sources.clone())
+    }
+
     /// The parameters of frame `frame`.
+    ///
+    /// # Errors
     /// [`Error::Schedule`] with everything that cannot be computed at this frame, [`Error::Usage`]
     /// when the film has no such frame.
     pub fn at(&self, frame: u32) -> Result<FrameParams> {
@@ -100,12 +124,16 @@ impl Timeline {
         }
         let (params, found) = self.read(frame);
         if found.is_empty() { Ok(params) } else { Err(Error::Schedule(sorted(found, self.sources.clone()))) }
+    }
+
     fn read(&self, frame: u32) -> (FrameParams, Vec<Diagnostic>) {
         let scene = self.stages.partition_point(|stage| stage.clock.start <= frame).saturating_sub(1);
         let rate = self.video.rate.as_f64();
         let mut reader = Reader { frame, rate, folder: &self.folder, found: Vec::new() };
         let params = params::frame(&mut reader, &self.stages[scene], scene);
         (params, reader.found)
+    }
+
     /// Computes every frame and says what cannot be computed, each place once, at its first frame.
     pub fn check_all_frames(&self) -> Diagnostics {
         let mut seen: BTreeSet<(Span, &'static str)> = BTreeSet::new();
@@ -113,11 +141,19 @@ impl Timeline {
         for frame in 0..self.frames {
             let (_, found) = self.read(frame);
             list.extend(found.into_iter().filter(|problem| seen.insert((problem.span, problem.code))));
+        }
         sorted(list, self.sources.clone())
+    }
+}
+
+/// Sorted by place, each said once even when several scenes share it.
 fn sorted(list: Vec<Diagnostic>, sources: Vec<(String, String)>) -> Diagnostics {
     let mut diagnostics = Diagnostics { list, sources };
     diagnostics.sort();
+    diagnostics.list.dedup();
     diagnostics
+}
+
 /// Everything that is wrong or odd with the film in the file `path`, every frame computed; the
 /// timeline beside it when nothing is wrong.
 ///
@@ -128,16 +164,21 @@ pub fn check(path: &Path, options: &Options) -> Result<(Film, Timeline, Diagnost
     let timeline = Timeline::new(&film, options).map_err(|error| with_warnings(error, &diagnostics))?;
     diagnostics.list.extend(timeline.warnings().list);
     diagnostics.list.extend(timeline.check_all_frames().list);
+    diagnostics.sort();
     if diagnostics.has_errors() {
         Err(Error::Schedule(diagnostics))
     } else {
         Ok((film, timeline, diagnostics))
+    }
+}
+
 fn with_warnings(error: Error, warnings: &Diagnostics) -> Error {
     match error {
         Error::Schedule(mut found) => {
             found.list.extend(warnings.list.iter().cloned());
             found.sort();
             Error::Schedule(found)
+        }
         other => other,
-pub mod deforum;
-pub mod seeds;
+    }
+}

@@ -9,10 +9,36 @@ use super::frame::{
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
+use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
 const DEEP: [&str; 6] =
     ["translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z", "fov", "aspect_ratio"];
+
+/// Parameters that only the flat camera has.
+const FLAT: [&str; 4] = ["zoom", "angle", "transform_center_x", "transform_center_y"];
+
+/// Settings in force that the scene's camera does not use.
+pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
+    let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
+    let (names, camera, hint) = if is_deep {
+        (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
+    } else {
+        (&DEEP[..], "flat", "leave `animation_mode` out, or say `animation_mode = depth`")
+    };
+    for line in names.iter().filter_map(|name| values.lines.get(name)) {
+        let message = format!("`{}` has no effect with the {camera} camera", line.param.name);
+        warnings.push(Diagnostic::warning("W05", message, line.span()).hint(hint));
+    }
+}
+
+fn is_deep(values: &Values, mode: Option<&str>) -> bool {
+    match mode {
+        Some("flat") => false,
+        Some("depth") => true,
+        _ => DEEP.iter().any(|name| values.has(name)),
+    }
+}
 
 /// The parameters of the frame that `reader` reads, in the scene `stage` with number `scene`.
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
@@ -47,11 +73,7 @@ fn source(reader: &Reader<'_>, values: &Values) -> FrameSource {
 
 fn camera(reader: &mut Reader<'_>, values: &Values) -> Camera {
     let mode = reader.maybe_choice(values, "animation_mode");
-    let is_deep = match mode.as_deref() {
-        Some("flat") => false,
-        Some("depth") => true,
-        _ => DEEP.iter().any(|name| values.has(name)),
-    };
+    let is_deep = is_deep(values, mode.as_deref());
     let flip = flip(reader, values);
     let mut number = |name: &str, default: f64| reader.number(values, name, default);
     if !is_deep {

@@ -9,6 +9,7 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::Expr;
 use crate::schedule::film::{Call, Control, Film, Setting, SettingValue, Settings};
 use crate::schedule::params::Measure;
+use crate::schedule::span::Span;
 use crate::schedule::units::{Context, Tempo};
 
 /// Longest film in frames.
@@ -31,6 +32,12 @@ pub(super) struct Values {
 }
 
 impl Values {
+    /// The word that a choice is set to, when it is one word.
+    pub fn constant_choice(&self, name: &str) -> Option<String> {
+        let line = self.lines.get(name).filter(|line| line.is_constant())?;
+        line.at(line.clock.start).ok()?.0.as_text().map(str::to_owned)
+    }
+
     /// Forgets start seeds, so that the clock's own counts; keys and values that use the time stay.
     fn drop_start_seed(&mut self) {
         self.calls.remove("seed");
@@ -106,10 +113,31 @@ pub(super) fn stages(film: &Film, tempo: Tempo, seed: Option<i64>, found: &mut F
         bounds.windows(2).map(|pair| Clock { start: pair[0], length: (pair[1] - pair[0]).max(1), ..start });
     let mut stages: Vec<Stage> =
         clocks.enumerate().map(|(index, clock)| stage(film, index, clock, whole, found)).collect();
+    warn_unused(&stages, found);
     if seed.is_some() {
         stages.iter_mut().for_each(|stage| stage.values.drop_start_seed());
     }
     (stages, whole)
+}
+
+/// Warns of settings that no scene in which they are in force uses.
+fn warn_unused(stages: &[Stage], found: &mut Found) {
+    let mut unused: BTreeMap<Span, (usize, Diagnostic)> = BTreeMap::new();
+    for stage in stages {
+        let mut here = Vec::new();
+        super::params::unused(&stage.values, &mut here);
+        super::seed::unused(&stage.values, &mut here);
+        for warning in here {
+            unused.entry(warning.span).or_insert((0, warning)).0 += 1;
+        }
+    }
+    for (span, (times, warning)) in unused {
+        let in_force =
+            stages.iter().filter(|stage| stage.values.lines.values().any(|line| line.span() == span));
+        if in_force.count() == times {
+            found.warnings.push(warning);
+        }
+    }
 }
 
 /// `frames`

@@ -2,8 +2,9 @@
 //! 32242685, one diffused frame after the other); its random seeds are replaced by a hash.
 
 use super::reader::Reader;
-use super::scene::Stage;
+use super::scene::{Stage, Values};
 use super::settings::number;
+use crate::schedule::diagnostic::Diagnostic;
 
 /// The seed of the frame that `reader` reads.
 pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage) -> i64 {
@@ -38,7 +39,7 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage) -> i64 {
 
 impl super::clock::Clock {
     /// The start seed in force: of `seed` when that is one number, else the film's.
-    fn seed_of(&self, values: &super::scene::Values) -> i64 {
+    fn seed_of(&self, values: &Values) -> i64 {
         if let Some((call, clock)) = values.calls.get("seed") {
             return number(call, "start", clock).map_or(self.seed, |start| start as i64);
         }
@@ -57,6 +58,21 @@ fn random(start: i64, count: i64) -> i64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     ((z ^ (z >> 31)) >> 32) as i64
+}
+
+/// `seed_schedule` beside a behaviour that does not look at it, as Deforum's settings files have it.
+pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
+    let behavior = values.constant_choice("seed_behavior");
+    if let Some(line) = values.lines.get("seed_schedule")
+        && behavior.as_deref().is_some_and(|behavior| behavior != "schedule")
+    {
+        let found = Diagnostic::warning(
+            "W05",
+            "`seed_schedule` has no effect with this `seed_behavior`",
+            line.span(),
+        );
+        warnings.push(found.hint("say `seed_behavior = schedule`"));
+    }
 }
 
 /// The film's start seed: `seed` at the top when it is one number, else 0.

@@ -65,7 +65,7 @@ impl Checker {
                 format!("`{}` needs its argument `{}`", spec.name, missing.name),
                 name_span,
             );
-            self.report(found.hint(format!("write `{}`: {}", signature(spec), missing.help)));
+            self.report(found.hint(format!("write `{}`: {}", spec.signature(), missing.help)));
         }
         (self.list.len() == before).then_some(Call { spec, args, span })
     }
@@ -87,7 +87,7 @@ impl Checker {
             self.report(
                 Diagnostic::error("E13", message, span)
                     .label(near)
-                    .hint(format!("write `{}`", signature(spec))),
+                    .hint(format!("write `{}`", spec.signature())),
             );
         }
         found
@@ -96,19 +96,9 @@ impl Checker {
 
 fn unknown(param: &Param, name: &str, span: Span) -> Diagnostic {
     let names: Vec<&str> = param.calls.iter().map(|call| call.name).collect();
-    let forms: Vec<String> = param.calls.iter().map(signature).collect();
+    let forms: Vec<String> = param.calls.iter().map(CallSpec::signature).collect();
     let what = if name.is_empty() { "this".to_owned() } else { format!("`{name}`") };
     Diagnostic::error("E27", format!("`{}` cannot be {what}", param.name), span)
         .label(did_you_mean(name, names))
         .hint(format!("it is {}", alternatives(&forms)))
-}
-
-/// `gain_map(sigma=6)`, `flow(fps)`.
-fn signature(spec: &CallSpec) -> String {
-    let args: Vec<String> = spec
-        .args
-        .iter()
-        .map(|arg| arg.default.map_or(arg.name.to_owned(), |default| format!("{}={default}", arg.name)))
-        .collect();
-    if args.is_empty() { spec.name.to_owned() } else { format!("{}({})", spec.name, args.join(", ")) }
 }

@@ -1,7 +1,7 @@
 //! Names bound by `let` and functions of the film. They are written out where they are used, so that
 //! everything after this works on plain expressions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::later;
 use crate::schedule::diagnostic::Diagnostic;
@@ -21,6 +21,8 @@ const MAX_DEPTH: usize = 250;
 pub(super) struct Scope {
     values: BTreeMap<String, (Span, Expr)>,
     functions: BTreeMap<String, Function>,
+    /// Names whose definition is wrong, which was reported; what uses them is not reported again.
+    broken: BTreeSet<String>,
 }
 
 /// An expression being written out.
@@ -40,10 +42,12 @@ impl Scope {
     pub fn bind(&mut self, bound: &Let, list: &mut Vec<Diagnostic>) {
         let first = self.place_of(&bound.name.text);
         let value = self.write(&bound.value, &[], list);
-        if is_free(&bound.name, first, list)
-            && let Some(value) = value
-        {
-            self.values.insert(bound.name.text.clone(), (bound.name.span, value));
+        if !is_free(&bound.name, first, list) {
+            return;
+        }
+        match value {
+            Some(value) => drop(self.values.insert(bound.name.text.clone(), (bound.name.span, value))),
+            None => drop(self.broken.insert(bound.name.text.clone())),
         }
     }
 
@@ -64,6 +68,8 @@ impl Scope {
         if let Some(body) = writer.expr(&function.body) {
             let written = Function { body, ..function.clone() };
             self.functions.insert(function.name.text.clone(), written);
+        } else {
+            self.broken.insert(function.name.text.clone());
         }
     }
 
@@ -154,6 +160,9 @@ impl<'a> Writer<'a> {
         }
         if find_variable(name).is_some() {
             return Some(ExprKind::Name(name.to_owned()));
+        }
+        if self.scope.broken.contains(name) {
+            return None;
         }
         let found = Diagnostic::error("E11", format!("unknown name `{name}`"), span);
         let is_function = find_function(name).is_some() || self.scope.functions.contains_key(name);
@@ -264,6 +273,9 @@ impl<'a> Writer<'a> {
     }
 
     fn unknown_function(&mut self, name: &str, span: Span) {
+        if self.scope.broken.contains(name) {
+            return;
+        }
         if later::is_function(name) {
             self.list.push(later::error(&format!("`{name}`"), span));
             return;

@@ -54,22 +54,27 @@ impl Checker {
             return;
         }
         if let Some(param) = find(name) {
-            let places: Vec<String> = param.places.names().iter().map(|place| format!("`{place}`")).collect();
+            let places: Vec<String> = param.places.names().iter().map(|place| stands(place)).collect();
             let message = format!("`{name}` cannot stand in {}", place_name(place));
             let found = Diagnostic::error("E22", message, span);
-            self.report(found.hint(format!("it stands in {}", places.join(" or "))));
+            self.report(found.hint(format!("it stands {}", places.join(" or "))));
+            return;
+        }
+        if matches!(name.as_str(), "near_schedule" | "far_schedule") {
+            let found = Diagnostic::error("E21", format!("unknown setting `{name}`"), span);
+            self.report(found.hint("it has no effect in Deforum either: leave it out"));
+            return;
+        }
+        if let Some((param, form)) = argument_of(name) {
+            let found = Diagnostic::error("E21", format!("unknown setting `{name}`"), span);
+            self.report(found.hint(format!("it is an argument: `{param} = {form}`")));
             return;
         }
         let known = all().iter().filter(|param| param.places.has(place));
         let near =
             did_you_mean(name, known.flat_map(|param| param.aliases.iter().chain([&param.name]).copied()));
         let found = Diagnostic::error("E21", format!("unknown setting `{name}`"), span).label(near);
-        self.report(match name.as_str() {
-            "near_schedule" | "far_schedule" => {
-                found.hint("it has no effect in Deforum either: leave it out")
-            }
-            _ => found,
-        });
+        self.report(found);
     }
 
     /// The value of a setting, checked.
@@ -171,6 +176,19 @@ impl Checker {
             self.report(Diagnostic::warning("W04", message, value.span).hint("write `${expr}`"));
         }
     }
+}
+
+/// Where a place is, for «it stands ...».
+fn stands(place: &str) -> String {
+    if place == "film" { "at the top of the film".to_owned() } else { format!("in `{place}`") }
+}
+
+/// The parameter that has a call with an argument of this name, and how the call is written.
+fn argument_of(name: &str) -> Option<(&'static str, String)> {
+    all().iter().find_map(|param| {
+        let call = param.calls.iter().find(|call| call.args.iter().any(|arg| arg.name == name))?;
+        Some((param.name, call.signature()))
+    })
 }
 
 /// The easing that was written.

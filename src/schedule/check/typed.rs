@@ -90,7 +90,15 @@ impl Checker {
         takes: &str,
         hint: &str,
     ) -> Option<Expr> {
-        let value = self.scope.write(expr, &[], &mut self.list)?;
+        let before = self.list.len();
+        let Some(value) = self.scope.write(expr, &[], &mut self.list) else {
+            if matches!(expr.kind, ExprKind::Name(_)) {
+                self.list[before..]
+                    .iter_mut()
+                    .for_each(|found| found.hints.push("text stands in quotes".to_owned()));
+            }
+            return None;
+        };
         let found = form(&value);
         if found != wanted && found != Form::Unknown {
             let message = format!("`{}` takes {takes}, this is {}", target.name, describe(found));
@@ -130,7 +138,7 @@ impl Checker {
         let Some(number) = unit::literal(value, context, &self.film.tempo) else { return };
         let is_odd_number = number.trunc() as i64 % 2 != 0;
         if !(target.possible.0..=target.possible.1).contains(&number) {
-            let message = format!("`{}` is {}, {number} is not", target.name, range(target.possible));
+            let message = format!("{} is {}, {number} is not", quoted(target.name), range(target.possible));
             self.report(Diagnostic::error("E33", message, value.span).label(range_hint(target.name, number)));
         } else if target.name == "sharpen.kernel" && !is_odd_number {
             self.report(Diagnostic::error(
@@ -240,11 +248,16 @@ fn not_a_choice(target: Target, choices: &[Choice], what: &str, expr: &Expr) -> 
 
 fn range_hint(name: &str, number: f64) -> Option<String> {
     match name {
-        "strength" | "denoise" | "noise" if number > 1.0 && number <= 100.0 => {
+        "strength" | "denoise" | "noise" if (2.0..=100.0).contains(&number) => {
             Some(format!("for {number} hundredths write `{number}%`"))
         }
         _ => None,
     }
+}
+
+/// A name in backticks; a description as it is.
+fn quoted(name: &str) -> String {
+    if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
 /// A number for people: at most six digits.

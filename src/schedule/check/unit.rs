@@ -84,7 +84,7 @@ fn better(name: &str, measure: Measure, unit: Unit) -> Option<String> {
 
 fn unit_hint(measure: Measure, unit: Unit) -> Option<String> {
     let text = match measure {
-        Measure::Angle if unit.base == BaseUnit::Degrees => "it stays as it is set: write `deg`",
+        Measure::Angle if unit.base == BaseUnit::Degrees => "it is no speed: write `70deg`",
         Measure::Factor => "write `1.02`, or `1.35x/s` for a factor per second",
         Measure::Turn => "write `2deg` for each frame, or `40deg/s`",
         Measure::Angle => "write `70deg`",

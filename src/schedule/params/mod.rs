@@ -91,6 +91,18 @@ pub struct CallSpec {
     pub help: &'static str,
 }
 
+impl CallSpec {
+    /// How it is written: `gain_map(sigma=6)`, `flow(fps)`, `none`.
+    pub fn signature(&self) -> String {
+        let args: Vec<String> = self
+            .args
+            .iter()
+            .map(|arg| arg.default.map_or(arg.name.to_owned(), |default| format!("{}={default}", arg.name)))
+            .collect();
+        if args.is_empty() { self.name.to_owned() } else { format!("{}({})", self.name, args.join(", ")) }
+    }
+}
+
 /// An argument of a call.
 #[derive(Debug, PartialEq)]
 pub struct ArgSpec {

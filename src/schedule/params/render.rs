@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ArgSpec, Kind, Measure, Param};
+use super::{Kind, Measure, Param};
 
 /// A parameter for the terminal, several lines.
 pub fn text(param: &Param) -> String {
@@ -18,7 +18,7 @@ pub fn text(param: &Param) -> String {
     line("also", param.aliases.join(", "));
     line("stands in", param.places.names().join(", "));
     for call in param.calls {
-        line("", format!("{}  {}", signature(call.name, call.args), call.help));
+        line("", format!("{}  {}", call.signature(), call.help));
     }
     out
 }
@@ -29,11 +29,8 @@ pub fn markdown<'a>(params: impl IntoIterator<Item = &'a Param>) -> String {
     out.push_str("|---|---|---|---|---|---|---|\n");
     for param in params {
         let default = if param.default.is_empty() { String::new() } else { format!("`{}`", param.default) };
-        let calls: Vec<String> = param
-            .calls
-            .iter()
-            .map(|call| format!(" `{}`: {}.", signature(call.name, call.args), call.help))
-            .collect();
+        let calls: Vec<String> =
+            param.calls.iter().map(|call| format!(" `{}`: {}.", call.signature(), call.help)).collect();
         let _ = writeln!(
             out,
             "| `{}` | {} | {default} | {} | {} | {}{} | {} |",
@@ -47,15 +44,6 @@ pub fn markdown<'a>(params: impl IntoIterator<Item = &'a Param>) -> String {
         );
     }
     out
-}
-
-/// `gain_map(sigma=6)`
-fn signature(name: &str, args: &[ArgSpec]) -> String {
-    let args: Vec<String> = args
-        .iter()
-        .map(|arg| arg.default.map_or(arg.name.to_owned(), |default| format!("{}={default}", arg.name)))
-        .collect();
-    if args.is_empty() { name.to_owned() } else { format!("{name}({})", args.join(", ")) }
 }
 
 /// The type in words.

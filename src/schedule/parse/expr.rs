@@ -53,7 +53,7 @@ impl<'a> Parser<'a> {
 
     /// Operands joined by operators that bind at least as tightly as `least`.
     fn binary(&self, rest: &'a str, least: u8) -> Parsed<'a, Tall> {
-        let (mut rest, mut left) = self.unary(rest)?;
+        let (mut rest, mut left) = self.unary(rest, least)?;
         let mut compared = false;
         while let Some((after, op, strength)) = self.operator(rest)? {
             if strength < least {
@@ -141,10 +141,13 @@ impl<'a> Parser<'a> {
         Fault::told(rest, found)
     }
 
-    /// Signs and `not` in front of an operand.
-    fn unary(&self, rest: &'a str) -> Parsed<'a, Tall> {
+    /// Signs and `not` in front of an operand; `not` binds so loosely that it stands only where an
+    /// operand of `and` and `or` can.
+    fn unary(&self, rest: &'a str, least: u8) -> Parsed<'a, Tall> {
         let rest = blank(rest);
-        let Some((after, op, least)) = prefix(rest) else {
+        let Some((after, op, least)) =
+            prefix(rest).filter(|(_, _, own)| least < level::COMPARE || *own == level::SIGN)
+        else {
             let (rest, expr) = self.postfix(rest)?;
             return Ok((rest, (expr, 1)));
         };
@@ -168,6 +171,11 @@ impl<'a> Parser<'a> {
                 return Fault::told(rest, Diagnostic::error("E07", "too many calls in a row", here));
             }
             let name_span = self.span(&rest[1..], after);
+            if !blank(after).starts_with('(') {
+                let found = Diagnostic::error("E01", format!("expected `(` behind `.{name}`"), name_span)
+                    .hint("the name of a file stands in quotes");
+                return Fault::told(blank(after), found);
+            }
             let (end, mut args) = self.arguments(after)?;
             args.insert(0, Arg { name: None, value: expr });
             let span = self.span(start, end);
@@ -218,7 +226,11 @@ impl<'a> Parser<'a> {
 
     fn name_or_call(&self, start: &'a str) -> Parsed<'a, Expr> {
         let (rest, name) = word(start)?;
-        if matches!(name, "and" | "or" | "not" | "else") {
+        // A line that begins like a statement is one: the value before it is missing.
+        if self.begins_line(start) && super::recover::begins_statement(start) {
+            return Err(nom::Err::Error(self.missing_value(start)));
+        }
+        if matches!(name, "and" | "or" | "not") {
             return Err(nom::Err::Error(Fault::expected(start, "a value")));
         }
         let name_span = self.span(start, rest);
@@ -229,6 +241,15 @@ impl<'a> Parser<'a> {
         let (rest, args) = self.arguments(rest)?;
         let kind = ExprKind::Call { name: name.to_owned(), name_span, args, method: false };
         Ok((rest, Expr { kind, span: self.span(start, rest) }))
+    }
+
+    /// The line before `next` ends where a value should stand.
+    fn missing_value(&self, next: &'a str) -> Fault {
+        let before = self.text[..self.at(next) as usize].trim_end();
+        let last = before.char_indices().next_back().map_or("", |(at, _)| &before[at..]);
+        let span = self.span(last, &self.text[before.len()..]);
+        let found = Diagnostic::error("E01", "expected a value behind this, found the next statement", span);
+        Fault { left: next.len(), expected: Vec::new(), told: Some(Box::new(found)) }
     }
 
     /// `(a, name=b)`

@@ -51,8 +51,15 @@ impl<'a> Parser<'a> {
             }
             match self.item(rest, open) {
                 Ok((after, item)) => {
-                    items.push(item);
-                    rest = self.separated(after, !open.is_empty());
+                    let next = blank(after);
+                    if self.is_separated(after, next) {
+                        items.push(item);
+                        rest = next;
+                    } else {
+                        // What was read of the value is not what was meant: it is not checked.
+                        self.report(self.stray(next));
+                        rest = self.resume(next, !open.is_empty());
+                    }
                 }
                 Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => {
                     let failed = &self.text[self.text.len().saturating_sub(fault.left)..];
@@ -70,7 +77,7 @@ impl<'a> Parser<'a> {
     /// Whether a block begins at `rest` that cannot stand in the open ones: a `}` was forgotten.
     fn is_outer(&self, rest: &'a str, open: &[&Name]) -> bool {
         let first = word(rest).map_or("", |(_, first)| first);
-        let at_line_start = self.text[..self.at(rest) as usize].chars().next_back().is_none_or(|c| c == '\n');
+        let at_line_start = self.at(rest) == 0 || self.text[..self.at(rest) as usize].ends_with('\n');
         !open.is_empty()
             && at_line_start
             && TOP_BLOCKS.contains(&first)
@@ -78,20 +85,35 @@ impl<'a> Parser<'a> {
             && !blank(&rest[first.len()..]).starts_with('=')
     }
 
-    /// After an item must come the next one, a bracket or the end; anything else is reported once.
-    fn separated(&self, after: &'a str, in_block: bool) -> &'a str {
-        let rest = blank(after);
-        if rest.is_empty() || rest.starts_with('}') || word(rest).is_ok() {
-            return rest;
+    /// Whether an item that ends at `after` really ends there: the next one follows, in the same line
+    /// only if it is whole, or a bracket, or the end.
+    fn is_separated(&self, after: &'a str, next: &'a str) -> bool {
+        let same_line = !after[..after.len() - next.len()].contains('\n');
+        next.is_empty()
+            || next.starts_with('}')
+            || (word(next).is_ok() && (!same_line || self.begins_item(next)))
+    }
+
+    /// Whether a setting, a block's head or another statement begins at `rest`.
+    fn begins_item(&self, rest: &'a str) -> bool {
+        if super::recover::begins_statement(rest) {
+            return true;
         }
-        let found = Diagnostic::error(
-            "E01",
-            format!("the value ends before {}", describe(rest)),
-            self.token_span(rest),
-        )
-        .hint("an operator, a comma or a bracket is missing");
-        self.report(found);
-        self.resume(rest, in_block)
+        let mut rest = word(rest).map_or(rest, |(after, _)| after);
+        while let Ok((after, _)) = self.label(rest.trim_start_matches([' ', '\t'])) {
+            rest = after;
+        }
+        blank(rest).starts_with('{')
+    }
+
+    /// Something behind a value that neither goes on with it nor begins the next item.
+    fn stray(&self, rest: &'a str) -> Diagnostic {
+        let message = format!("the value ends before {}", describe(rest));
+        let found = Diagnostic::error("E01", message, self.token_span(rest));
+        match word(rest) {
+            Ok(_) => found.hint("text stands in quotes"),
+            Err(_) => found.hint("an operator, a comma or a bracket is missing"),
+        }
     }
 
     fn item(&self, rest: &'a str, open: &[&Name]) -> Parsed<'a, Item> {
@@ -160,16 +182,27 @@ impl<'a> Parser<'a> {
 
     fn block(&self, start: &'a str, mut rest: &'a str, kind: Name, open: &[&Name]) -> Parsed<'a, Item> {
         let mut labels: Vec<Expr> = Vec::new();
-        while let Ok((after, label)) = self.postfix(blank(rest)) {
-            labels.push(label);
-            rest = after;
-        }
-        let expected = if labels.is_empty() { "`=` or `{`" } else { "`{`" };
-        let (inside, _) = sign(rest, "{", expected)?;
+        let inside = loop {
+            let fault = match self.label(rest.trim_start_matches([' ', '\t'])) {
+                Ok((after, label)) => {
+                    labels.push(label);
+                    rest = after;
+                    continue;
+                }
+                Err(nom::Err::Failure(fault)) => fault,
+                Err(_) => match sign(rest, "{", if labels.is_empty() { "`=` or `{`" } else { "`{`" }) {
+                    Ok((inside, _)) => break inside,
+                    Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => fault,
+                    Err(incomplete) => return Err(incomplete),
+                },
+            };
+            break self.head_fault(rest, fault, &mut labels)?;
+        };
         if open.len() >= MAX_BLOCKS {
             let message = format!("more than {MAX_BLOCKS} blocks are open here");
             self.report(Diagnostic::error("E07", message, kind.span));
-            return Ok(("", Item::Block(Block { span: kind.span, kind, labels, items: Vec::new() })));
+            let after = super::recover::skip_block(inside);
+            return Ok((after, Item::Block(Block { span: kind.span, kind, labels, items: Vec::new() })));
         }
         let mut items = Vec::new();
         let around: Vec<&Name> = open.iter().copied().chain([&kind]).collect();
@@ -180,6 +213,34 @@ impl<'a> Parser<'a> {
         });
         let span = self.span(start, after);
         Ok((after, Item::Block(Block { kind, labels, items, span })))
+    }
+
+    /// A word, string or number behind a block's kind. `a (2s)` is a word and a length, not a call.
+    fn label(&self, start: &'a str) -> Parsed<'a, Expr> {
+        match word(start) {
+            Ok((after, name)) if !after.starts_with(['(', '.']) => {
+                Ok((after, Expr { kind: ExprKind::Name(name.to_owned()), span: self.span(start, after) }))
+            }
+            _ => self.postfix(start),
+        }
+    }
+
+    /// A mistake in the head of a block whose `{` stands in the same line costs one error, not the
+    /// block: something stands in for what could not be read. The result is what is inside.
+    fn head_fault(
+        &self,
+        rest: &'a str,
+        fault: Fault,
+        labels: &mut Vec<Expr>,
+    ) -> Result<&'a str, nom::Err<Fault>> {
+        let rest = blank(rest);
+        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        let Some(at) = line.find('{').filter(|at| !line[..*at].contains(['=', '#', '"'])) else {
+            return Err(nom::Err::Error(fault));
+        };
+        self.report(self.diagnose(fault));
+        labels.push(Expr { kind: ExprKind::Int(1), span: self.span(rest, &rest[at..]) });
+        Ok(&rest[at + 1..])
     }
 
     fn open_block(&self, kind: &Name, end: &'a str) -> Diagnostic {

@@ -25,6 +25,16 @@ use fault::Fault;
 
 pub use item::KEYWORDS;
 
+/// Units that can stand behind a number.
+pub fn unit_names() -> impl Iterator<Item = &'static str> {
+    number::UNITS.iter().map(|(name, _)| *name).chain(["%"])
+}
+
+/// What can stand behind the `/` of a rate.
+pub fn rate_names() -> impl Iterator<Item = &'static str> {
+    number::PER.iter().map(|(name, _)| *name)
+}
+
 /// Longest film, in bytes. Real films have a few thousand; a longer one is another kind of file.
 pub const MAX_BYTES: usize = 4 << 20;
 /// Brackets (of any kind, holes in strings included) open at once within one expression.

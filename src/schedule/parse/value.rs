@@ -90,10 +90,13 @@ impl<'a> Parser<'a> {
 
     /// A quoted time such as `"max_f/2"` is the expression between its quotes.
     fn unquoted(&self, start: &'a str, time: Expr) -> Result<Expr, nom::Err<Fault>> {
-        let ExprKind::Text(parts) = &time.kind else { return Ok(time) };
+        if !start.starts_with(['"', '\'']) {
+            return Ok(time);
+        }
         let raw = &start[..(time.span.end - time.span.start) as usize];
         let inner = raw.trim_matches(['"', '\'']);
-        if let [] | [TextPart::Literal(_)] = parts.as_slice()
+        if let ExprKind::Text(parts) = &time.kind
+            && let [] | [TextPart::Literal(_)] = parts.as_slice()
             && let Ok((rest, expr)) = self.expr(inner)
             && blank(rest).is_empty()
         {

@@ -1,0 +1,169 @@
+//! Every file of `grammar/corpus`: those in `accept` are films without errors, those in `reject` say in
+//! comments what is wrong with them.
+//!
+//! Above a line stands what is expected of it: severity, code, columns (from 1, the end exclusive) and
+//! message; then the text under the caret, the other places and the hints.
+//!
+//! ```text
+//! # error[E12] 31-34 unknown function `sni`
+//! #   label did you mean `sin`?
+//! #   also `source text` what is to be seen there
+//! #   hint what to do
+//! zoom = 0:(1.0), 30:(1.02+0.01*sni(t/10))
+//! ```
+//!
+//! `KINORA_BLESS=1` writes the comments anew; read the difference before you keep it.
+
+use std::path::{Path, PathBuf};
+
+use kinora::error::Error;
+use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
+use kinora::schedule::source::Lines;
+use kinora::schedule::span::Span;
+use kinora::timeline::{Options, Timeline};
+
+fn corpus(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("grammar/corpus").join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "kin"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 5, "{} holds too few films to be the corpus", folder.display());
+    files
+}
+
+/// Everything that is found in a film, in all its frames. That the version is missing is only told
+/// about files that are there for it.
+fn diagnose(path: &Path) -> Diagnostics {
+    let text = std::fs::read_to_string(path).unwrap();
+    let (film, mut found) = kinora::schedule::read_all(path.parent().unwrap(), "film.kin", &text);
+    if !found.has_errors() {
+        match Timeline::new(&film, &Options::default()) {
+            Ok(timeline) => {
+                found.list.extend(timeline.warnings().list);
+                found.list.extend(timeline.check_all_frames().list);
+            }
+            Err(Error::Schedule(errors)) => found.list.extend(errors.list),
+            Err(other) => panic!("{}: {other}", path.display()),
+        }
+    }
+    if !path.file_stem().unwrap().to_str().unwrap().contains("version") {
+        found.list.retain(|diagnostic| diagnostic.code != "W01");
+    }
+    found.sort();
+    found
+}
+
+fn is_expectation(line: &str) -> bool {
+    line.starts_with("# error[") || line.starts_with("# warning[") || line.starts_with("#   ")
+}
+
+/// The expectations of a diagnostic as comment lines.
+fn comments(found: &Diagnostic, text: &str, lines: &Lines<'_>) -> String {
+    let severity = if found.severity == Severity::Error { "error" } else { "warning" };
+    let (line, start) = lines.place(found.span.start as usize);
+    let (end_line, end) = lines.place(found.span.end as usize);
+    let end =
+        if end_line == line { end } else { text.lines().nth(line - 1).unwrap_or("").chars().count() + 1 };
+    let mut out = format!("# {severity}[{}] {start}-{end} {}\n", found.code, found.message);
+    if let Some(label) = &found.label {
+        out += &format!("#   label {label}\n");
+    }
+    for label in &found.labels {
+        out += &format!("#   also `{}` {}\n", slice(text, label.span), label.text);
+    }
+    for hint in &found.hints {
+        out += &format!("#   hint {hint}\n");
+    }
+    out
+}
+
+fn slice(text: &str, span: Span) -> &str {
+    text[span.start as usize..span.end as usize].lines().next().unwrap_or("")
+}
+
+/// The film with the expectations that its diagnostics call for.
+fn annotated(path: &Path) -> (String, String) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let found = diagnose(path);
+    let lines = Lines::new(&text);
+    let mut wanted: Vec<(usize, String)> = found
+        .list
+        .iter()
+        .map(|diagnostic| {
+            (lines.place(diagnostic.span.start as usize).0, comments(diagnostic, &text, &lines))
+        })
+        .collect();
+    wanted.sort_by_key(|(line, _)| *line);
+    let mut out = String::new();
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        if is_expectation(line) {
+            continue;
+        }
+        for (_, comment) in wanted.iter().filter(|(at, _)| *at == number + 1) {
+            out += comment;
+        }
+        out += line;
+    }
+    (text, out)
+}
+
+#[test]
+fn films_to_reject_are_rejected_as_their_comments_say() {
+    let mut wrong = Vec::new();
+    for path in corpus("reject") {
+        let (written, expected) = annotated(&path);
+        if written != expected && std::env::var_os("KINORA_BLESS").is_some() {
+            std::fs::write(&path, &expected).unwrap();
+        } else if written != expected {
+            wrong.push(format!("=== {}\n{expected}", path.display()));
+        }
+        let errors = diagnose(&path).of(Severity::Error).count();
+        assert!(errors > 0 || path.to_str().unwrap().contains("warn"), "{} has no error", path.display());
+    }
+    assert!(wrong.is_empty(), "the comments should read\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn films_to_accept_have_nothing_wrong() {
+    for path in corpus("accept") {
+        let found = diagnose(&path);
+        let said: Vec<&str> = found.list.iter().map(|found| found.message.as_str()).collect();
+        assert!(said.is_empty(), "{}: {said:#?}", path.display());
+    }
+}
+
+#[test]
+fn every_code_is_in_the_corpus() {
+    let seen: std::collections::BTreeSet<&'static str> =
+        corpus("reject").iter().flat_map(|path| diagnose(path).list).map(|found| found.code).collect();
+    let sources =
+        ["src/schedule", "src/timeline"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let mut missing: Vec<String> = sources.iter().flat_map(|folder| codes(folder)).collect();
+    missing.sort();
+    missing.dedup();
+    missing.retain(|code| !seen.contains(code.as_str()));
+    assert!(missing.is_empty(), "no film of the corpus shows {missing:?}");
+}
+
+/// Codes that the source texts under `folder` raise: `"E12"` in quotes.
+fn codes(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(codes(&path));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let quoted = text.split('"').skip(1).step_by(1);
+        found.extend(quoted.filter(|text| is_code(text)).map(str::to_owned));
+    }
+    found
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() == 3 && text.starts_with(['E', 'W']) && text[1..].bytes().all(|byte| byte.is_ascii_digit())
+}
