@@ -77,15 +77,14 @@ impl Method {
 
 /// The first pass: push every frame once, in order.
 pub struct Analyser {
-    method: Method,
     statistics: Statistics,
     first: Option<Size>,
     count: usize,
 }
 
 enum Statistics {
-    Gain(gain::Statistics),
-    Histogram(histogram::Statistics),
+    Gain { seen: gain::Statistics, sigma: f64 },
+    Histogram { seen: histogram::Statistics, radius: usize, matching: Matching },
 }
 
 impl Analyser {
@@ -95,12 +94,18 @@ impl Analyser {
     /// [`Error::Usage`] for a sigma or grid out of range.
     pub fn new(method: Method) -> Result<Self> {
         method.check()?;
-        let statistics = match method {
-            Method::GainCurve { .. } => Statistics::Gain(gain::Statistics::new(1, 1)),
-            Method::GainMap { rows, columns, .. } => Statistics::Gain(gain::Statistics::new(rows, columns)),
-            Method::Histogram { .. } => Statistics::Histogram(histogram::Statistics::default()),
+        let gain = |rows, columns, sigma| {
+            let seen = gain::Statistics::new(rows, columns);
+            Statistics::Gain { seen, sigma }
         };
-        Ok(Self { method, statistics, first: None, count: 0 })
+        let statistics = match method {
+            Method::GainCurve { sigma } => gain(1, 1, sigma),
+            Method::GainMap { rows, columns, sigma } => gain(rows, columns, sigma),
+            Method::Histogram { radius, matching } => {
+                Statistics::Histogram { seen: histogram::Statistics::default(), radius, matching }
+            }
+        };
+        Ok(Self { statistics, first: None, count: 0 })
     }
 
     /// Looks at the next frame.
@@ -117,8 +122,8 @@ impl Analyser {
             });
         }
         match &mut self.statistics {
-            Statistics::Gain(statistics) => statistics.push(frame),
-            Statistics::Histogram(statistics) => statistics.push(frame),
+            Statistics::Gain { seen, .. } => seen.push(frame),
+            Statistics::Histogram { seen, .. } => seen.push(frame),
         }
         self.count += 1;
         Ok(())
@@ -128,14 +133,13 @@ impl Analyser {
     /// ascending; nothing is smoothed across them, and those beyond the end are ignored.
     pub fn finish(self, cuts: &[usize]) -> Correction {
         let scenes = scenes(self.count, cuts);
-        let frames = match (&self.statistics, self.method) {
-            (Statistics::Gain(s), Method::GainCurve { sigma } | Method::GainMap { sigma, .. }) => {
-                Frames::Gain(s.solve(&scenes, sigma), transfer::Transfer::new())
+        let frames = match self.statistics {
+            Statistics::Gain { seen, sigma } => {
+                Frames::Gain(seen.solve(&scenes, sigma), transfer::Transfer::new())
             }
-            (Statistics::Histogram(s), Method::Histogram { radius, matching }) => {
-                Frames::Tables(s.solve(&scenes, radius, matching))
+            Statistics::Histogram { seen, radius, matching } => {
+                Frames::Tables(seen.solve(&scenes, radius, matching))
             }
-            _ => unreachable!("the statistics were made for the method"),
         };
         Correction { frames }
     }
