@@ -97,14 +97,34 @@ impl Pair<'_> {
     /// The patch of the second picture at `vector`, into `out`; returns its mean.
     fn fetch(&self, template: &Template, vector: [f32; 2], out: &mut Vec<f32>) -> f32 {
         out.clear();
-        for y in 0..self.side {
-            for x in 0..self.side {
-                let px = (template.corner.0 + x) as f32 + vector[0];
-                let py = (template.corner.1 + y) as f32 + vector[1];
-                out.push(sample(self.second, px, py));
-            }
+        let (left, top) = (template.corner.0 as f32 + vector[0], template.corner.1 as f32 + vector[1]);
+        let size = self.second.size();
+        let reach = self.side as f32;
+        if left >= 0.0 && top >= 0.0 && left + reach < size.width as f32 && top + reach < size.height as f32 {
+            self.fetch_inside(left, top, out);
+        } else {
+            let places = (0..self.side).flat_map(|y| (0..self.side).map(move |x| (x as f32, y as f32)));
+            out.extend(places.map(|(x, y)| sample(self.second, left + x, top + y)));
         }
         out.iter().sum::<f32>() / out.len() as f32
+    }
+
+    /// A patch that lies within the picture: all its pixels share the same four weights.
+    fn fetch_inside(&self, left: f32, top: f32, out: &mut Vec<f32>) {
+        let width = self.second.size().width;
+        let (fx, fy) = (left.fract(), top.fract());
+        let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+        for y in top as usize..top as usize + self.side {
+            let at = y * width + left as usize;
+            let upper = &self.second.values()[at..at + self.side + 1];
+            let lower = &self.second.values()[at + width..at + width + self.side + 1];
+            out.extend((0..self.side).map(|x| {
+                weights[0] * upper[x]
+                    + weights[1] * upper[x + 1]
+                    + weights[2] * lower[x]
+                    + weights[3] * lower[x + 1]
+            }));
+        }
     }
 
     /// Sum of squared differences without the means.
