@@ -7,6 +7,8 @@
 //! Reasoning for Temporal Interpolation Using Optical Flow», 2009; weights as in Jiang et al., «Super SloMo»,
 //! CVPR 2018, but visibility taken at the source).
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::canvas::{Canvas, Size};
@@ -21,8 +23,8 @@ const UNCOVERED: f32 = 1e4;
 
 /// Two pictures and the motion between them, ready for any time between.
 pub struct Between<'a> {
-    first: &'a Canvas,
-    second: &'a Canvas,
+    first: Cow<'a, Canvas>,
+    second: Cow<'a, Canvas>,
     forward: Flow,
     backward: Flow,
     /// How sure it is, 0–1, that a pixel of the first picture is seen in the second.
@@ -45,15 +47,23 @@ struct Sight {
     inside: [bool; 2],
 }
 
+impl Between<'static> {
+    /// As [`Between::new`], keeping the pictures.
+    ///
+    /// # Panics
+    /// When their sizes differ: a bug of the caller.
+    pub fn owning(first: Canvas, second: Canvas, settings: &FlowSettings) -> Self {
+        Self::estimated(Cow::Owned(first), Cow::Owned(second), settings)
+    }
+}
+
 impl<'a> Between<'a> {
     /// Estimates the flows between two pictures of one size.
     ///
     /// # Panics
     /// When their sizes differ: a bug of the caller.
     pub fn new(first: &'a Canvas, second: &'a Canvas, settings: &FlowSettings) -> Self {
-        let (forward, backward) =
-            rayon::join(|| flow(first, second, settings), || flow(second, first, settings));
-        Self::from_flows(first, second, forward, backward)
+        Self::estimated(Cow::Borrowed(first), Cow::Borrowed(second), settings)
     }
 
     /// Uses flows that are known, as from the camera: `forward` leads from the first picture to the second,
@@ -62,6 +72,16 @@ impl<'a> Between<'a> {
     /// # Panics
     /// When the sizes differ: a bug of the caller.
     pub fn from_flows(first: &'a Canvas, second: &'a Canvas, forward: Flow, backward: Flow) -> Self {
+        Self::with(Cow::Borrowed(first), Cow::Borrowed(second), forward, backward)
+    }
+
+    fn estimated(first: Cow<'a, Canvas>, second: Cow<'a, Canvas>, settings: &FlowSettings) -> Self {
+        let (forward, backward) =
+            rayon::join(|| flow(&first, &second, settings), || flow(&second, &first, settings));
+        Self::with(first, second, forward, backward)
+    }
+
+    fn with(first: Cow<'a, Canvas>, second: Cow<'a, Canvas>, forward: Flow, backward: Flow) -> Self {
         let size = first.size();
         assert!(
             [second.size(), forward.size(), backward.size()] == [size; 3],
@@ -74,10 +94,10 @@ impl<'a> Between<'a> {
     /// The picture at time `t`, 0 is the first picture and 1 the second.
     pub fn at(&self, t: f32) -> Canvas {
         if t <= 0.0 {
-            return self.first.clone();
+            return self.first.as_ref().clone();
         }
         if t >= 1.0 {
-            return self.second.clone();
+            return self.second.as_ref().clone();
         }
         let motions = self.motions(t);
         let costs: Vec<Vec<f32>> = motions.iter().map(|m| self.costs(m, t)).collect();
@@ -134,7 +154,8 @@ impl<'a> Between<'a> {
             (0..size.width).map(move |x| {
                 let i = y * size.width + x;
                 let sight = self.sight((x as f32, y as f32), t, carried.motion.vectors()[i]);
-                let [a, b] = [bilinear(self.first, sight.places[0]), bilinear(self.second, sight.places[1])];
+                let [a, b] =
+                    [bilinear(&self.first, sight.places[0]), bilinear(&self.second, sight.places[1])];
                 let difference = (0..3).map(|c| (a[c] - b[c]).abs()).sum::<f32>() / 3.0;
                 let hidden = 1.0 - sight.seen[0].min(sight.seen[1]);
                 let agreed = difference * (1.0 - hidden) + hidden * difference.min(HIDDEN_COST);
@@ -176,7 +197,7 @@ impl<'a> Between<'a> {
             }
         }
         let share = weights[1] / (weights[0] + weights[1]);
-        let (a, b) = (bicubic(self.first, sight.places[0]), bicubic(self.second, sight.places[1]));
+        let (a, b) = (bicubic(&self.first, sight.places[0]), bicubic(&self.second, sight.places[1]));
         std::array::from_fn(|c| a[c] + (b[c] - a[c]) * share)
     }
 }
