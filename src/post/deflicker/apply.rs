@@ -38,9 +38,8 @@ impl Grid {
     /// The factors on linear light along row `y` of a picture, for every column.
     fn row(&self, size: Size, y: usize) -> Vec<[f32; 3]> {
         let (rows, weights) = taps(y, size.height, self.rows);
-        let control: Vec<[f32; 3]> = (0..self.columns)
-            .map(|column| blend(weights, rows.map(|row| self.at(row, column))))
-            .collect();
+        let control: Vec<[f32; 3]> =
+            (0..self.columns).map(|column| blend(weights, rows.map(|row| self.at(row, column)))).collect();
         let posts: Vec<[f32; 3]> = (0..=size.width.div_ceil(STRIDE))
             .map(|i| {
                 let (columns, weights) = taps(i * STRIDE, size.width, self.columns);

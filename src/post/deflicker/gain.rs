@@ -70,8 +70,7 @@ impl Statistics {
     pub(super) fn push(&mut self, frame: &Canvas) {
         let reduced = reduce(frame, &self.linear);
         let jobs: Vec<(usize, usize)> = (1..=REACH).flat_map(|k| (0..3).map(move |c| (k, c))).collect();
-        let measured: Vec<Vec<Pair>> =
-            jobs.par_iter().map(|&(k, c)| self.measure(&reduced, k, c)).collect();
+        let measured: Vec<Vec<Pair>> = jobs.par_iter().map(|&(k, c)| self.measure(&reduced, k, c)).collect();
         self.pairs.push(measured.concat());
         self.recent.push_front(reduced);
         self.recent.truncate(REACH);
@@ -150,7 +149,10 @@ fn part(length: usize, i: usize, n: usize) -> Range<usize> {
 }
 
 /// Box-averages linear light to about [`REDUCED_AREA`] pixels; a box with an unusable pixel is not usable.
-#[allow(clippy::disallowed_methods, reason = "one logarithm for each reduced pixel; only medians of them are used")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "one logarithm for each reduced pixel; only medians of them are used"
+)]
 fn reduce(frame: &Canvas, linear: &[f32]) -> Reduced {
     let from = frame.size();
     let factor = ((from.area() as f64 / REDUCED_AREA as f64).sqrt() as usize).max(1);

@@ -8,6 +8,7 @@
 mod apply;
 mod gain;
 mod histogram;
+pub mod lookahead;
 pub mod sequence;
 mod transfer;
 
@@ -15,6 +16,7 @@ use std::ops::Range;
 
 pub use apply::Grid;
 pub use histogram::{Matching, Tables};
+pub use lookahead::Mean;
 
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
@@ -44,6 +46,13 @@ pub enum Method {
         /// Which of its two behaviours.
         matching: Matching,
     },
+    /// One gain a frame from a mean that looks ahead, as ffmpeg's `deflicker` but on all three channels.
+    LookAhead {
+        /// Frames of the mean, 2–129.
+        size: usize,
+        /// Which mean.
+        mean: Mean,
+    },
 }
 
 impl Default for Method {
@@ -63,6 +72,11 @@ impl Method {
             Self::GainCurve { sigma } => (1, 1, sigma),
             Self::GainMap { rows, columns, sigma } => (rows, columns, sigma),
             Self::Histogram { .. } => return Ok(()),
+            Self::LookAhead { size, .. } if (2..=129).contains(&size) => return Ok(()),
+            Self::LookAhead { size, .. } => {
+                let message = format!("expected a mean of 2 to 129 frames, got {size}");
+                return Err(Error::Usage { message, hint: Some("5 is its usual size".to_owned()) });
+            }
         };
         let message = if !(0.5..=200.0).contains(&sigma) {
             format!("expected a sigma from 0.5 to 200 frames, got {sigma}")
@@ -77,15 +91,15 @@ impl Method {
 
 /// The first pass: push every frame once, in order.
 pub struct Analyser {
-    method: Method,
     statistics: Statistics,
     first: Option<Size>,
     count: usize,
 }
 
 enum Statistics {
-    Gain(gain::Statistics),
-    Histogram(histogram::Statistics),
+    Gain { seen: gain::Statistics, sigma: f64 },
+    Histogram { seen: histogram::Statistics, radius: usize, matching: Matching },
+    LookAhead { seen: lookahead::Statistics, size: usize, mean: Mean },
 }
 
 impl Analyser {
@@ -95,12 +109,21 @@ impl Analyser {
     /// [`Error::Usage`] for a sigma or grid out of range.
     pub fn new(method: Method) -> Result<Self> {
         method.check()?;
-        let statistics = match method {
-            Method::GainCurve { .. } => Statistics::Gain(gain::Statistics::new(1, 1)),
-            Method::GainMap { rows, columns, .. } => Statistics::Gain(gain::Statistics::new(rows, columns)),
-            Method::Histogram { .. } => Statistics::Histogram(histogram::Statistics::default()),
+        let gain = |rows, columns, sigma| {
+            let seen = gain::Statistics::new(rows, columns);
+            Statistics::Gain { seen, sigma }
         };
-        Ok(Self { method, statistics, first: None, count: 0 })
+        let statistics = match method {
+            Method::GainCurve { sigma } => gain(1, 1, sigma),
+            Method::GainMap { rows, columns, sigma } => gain(rows, columns, sigma),
+            Method::Histogram { radius, matching } => {
+                Statistics::Histogram { seen: histogram::Statistics::default(), radius, matching }
+            }
+            Method::LookAhead { size, mean } => {
+                Statistics::LookAhead { seen: lookahead::Statistics::default(), size, mean }
+            }
+        };
+        Ok(Self { statistics, first: None, count: 0 })
     }
 
     /// Looks at the next frame.
@@ -117,8 +140,9 @@ impl Analyser {
             });
         }
         match &mut self.statistics {
-            Statistics::Gain(statistics) => statistics.push(frame),
-            Statistics::Histogram(statistics) => statistics.push(frame),
+            Statistics::Gain { seen, .. } => seen.push(frame),
+            Statistics::Histogram { seen, .. } => seen.push(frame),
+            Statistics::LookAhead { seen, .. } => seen.push(frame),
         }
         self.count += 1;
         Ok(())
@@ -128,14 +152,14 @@ impl Analyser {
     /// ascending; nothing is smoothed across them, and those beyond the end are ignored.
     pub fn finish(self, cuts: &[usize]) -> Correction {
         let scenes = scenes(self.count, cuts);
-        let frames = match (&self.statistics, self.method) {
-            (Statistics::Gain(s), Method::GainCurve { sigma } | Method::GainMap { sigma, .. }) => {
-                Frames::Gain(s.solve(&scenes, sigma), transfer::Transfer::new())
+        let frames = match self.statistics {
+            Statistics::Gain { seen, sigma } => {
+                Frames::Gain(seen.solve(&scenes, sigma), transfer::Transfer::new())
             }
-            (Statistics::Histogram(s), Method::Histogram { radius, matching }) => {
-                Frames::Tables(s.solve(&scenes, radius, matching))
+            Statistics::Histogram { seen, radius, matching } => {
+                Frames::Tables(seen.solve(&scenes, radius, matching))
             }
-            _ => unreachable!("the statistics were made for the method"),
+            Statistics::LookAhead { seen, size, mean } => Frames::Factors(seen.solve(&scenes, size, mean)),
         };
         Correction { frames }
     }
@@ -159,6 +183,7 @@ pub struct Correction {
 enum Frames {
     Gain(Vec<Grid>, transfer::Transfer),
     Tables(Vec<Tables>),
+    Factors(Vec<f32>),
 }
 
 impl Correction {
@@ -167,6 +192,7 @@ impl Correction {
         match &self.frames {
             Frames::Gain(grids, _) => grids.len(),
             Frames::Tables(tables) => tables.len(),
+            Frames::Factors(factors) => factors.len(),
         }
     }
 
@@ -175,18 +201,18 @@ impl Correction {
         self.len() == 0
     }
 
-    /// The gains of each frame in stops, for a graph; none for histogram matching.
+    /// The gains of each frame in stops, for a graph; none for the other methods.
     pub fn gains(&self) -> Option<&[Grid]> {
         match &self.frames {
             Frames::Gain(grids, _) => Some(grids),
-            Frames::Tables(_) => None,
+            Frames::Tables(_) | Frames::Factors(_) => None,
         }
     }
 
     /// The tables of each frame of histogram matching.
     pub fn tables(&self) -> Option<&[Tables]> {
         match &self.frames {
-            Frames::Gain(..) => None,
+            Frames::Gain(..) | Frames::Factors(_) => None,
             Frames::Tables(tables) => Some(tables),
         }
     }
@@ -204,6 +230,11 @@ impl Correction {
                     histogram::apply(tables, frame);
                 }
             }
+            Frames::Factors(factors) => {
+                if let Some(factor) = factors.get(number) {
+                    lookahead::apply(*factor, frame);
+                }
+            }
         }
     }
 
@@ -218,6 +249,11 @@ impl Correction {
             Frames::Tables(tables) => {
                 if let Some(tables) = tables.get(number) {
                     histogram::apply16(tables, rgb);
+                }
+            }
+            Frames::Factors(factors) => {
+                if let Some(factor) = factors.get(number) {
+                    lookahead::apply16(*factor, rgb);
                 }
             }
         }

@@ -1,7 +1,10 @@
 //! Between sRGB code values and linear light, by tables.
 
 /// Linear light (0–1) of an sRGB-encoded value (0–1), IEC 61966-2-1.
-#[allow(clippy::disallowed_methods, reason = "fills a table once; rounding to 8 or 16 bits hides the last bit")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "fills a table once; rounding to 8 or 16 bits hides the last bit"
+)]
 fn decode(value: f32) -> f32 {
     if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
 }
@@ -26,7 +29,9 @@ impl Transfer {
     pub(super) fn new() -> Self {
         Self {
             linear: linear_table(u8::MAX.into()),
-            codes: (0..=u16::MAX).map(|i| round_to(encode(f32::from(i) / Self::STEPS), 255.0) as u8).collect(),
+            codes: (0..=u16::MAX)
+                .map(|i| round_to(encode(f32::from(i) / Self::STEPS), 255.0) as u8)
+                .collect(),
         }
     }
 

@@ -1,0 +1,148 @@
+//! Deflickers a folder of photographs or a video file, in two passes and with flat memory.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::{Analyser, Correction, Method};
+use crate::canvas::{Canvas, Size};
+use crate::encode::{FrameSink, VideoReader, VideoSettings, VideoWriter, stills};
+use crate::error::{Error, Result};
+use crate::post::picture::Picture;
+
+/// Pictures in memory at once: enough to keep a few cores busy, and bounded.
+const BATCH: usize = 8;
+
+/// How far the work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// 1 looks at every frame, 2 corrects and writes them.
+    pub pass: u8,
+    /// Frames done in this pass.
+    pub done: usize,
+    /// Frames of the sequence; `None` in the first pass over a video.
+    pub total: Option<usize>,
+}
+
+/// What to do and whom to tell.
+pub struct Job<'a> {
+    /// How flicker is taken out.
+    pub method: Method,
+    /// Numbers of frames that begin a new scene, ascending.
+    pub cuts: &'a [usize],
+    /// How a video is encoded when the output is one.
+    pub video: &'a VideoSettings,
+    /// Called after every frame; `false` stops the work with [`Error::Interrupted`].
+    pub watch: &'a mut dyn FnMut(Progress) -> bool,
+}
+
+impl Job<'_> {
+    fn tell(&mut self, pass: u8, done: usize, total: Option<usize>) -> Result<()> {
+        if (self.watch)(Progress { pass, done, total }) { Ok(()) } else { Err(Error::Interrupted) }
+    }
+}
+
+/// Deflickers `input`, a folder of PNG and JPEG pictures or a video, into `output`. Returns the number of
+/// frames. The input is never written to.
+///
+/// * A folder becomes a folder: names are kept, PNG stays PNG (8 or 16 bits, alpha kept), JPEG stays JPEG
+///   (quality 95), with their colour profile and Exif data. Files of the same names there are replaced.
+/// * A video becomes a video when `output` ends in `.mp4`, and else a folder of numbered PNG pictures.
+///
+/// # Errors
+/// [`Error::Input`] for unreadable files and pictures of different sizes, [`Error::Usage`] when the output is
+/// the input, [`Error::Output`] and [`Error::Video`] when it cannot be written, [`Error::Interrupted`].
+pub fn deflicker(input: &Path, output: &Path, mut job: Job<'_>) -> Result<usize> {
+    refuse_same(input, output)?;
+    match (input.is_dir(), is_video(output)) {
+        (true, false) => folder(input, output, &mut job),
+        (true, true) => Err(Error::Usage {
+            message: format!("expected a folder for the pictures, got {}", output.display()),
+            hint: Some("a folder has no frame rate: write to a folder, then encode that".to_owned()),
+        }),
+        (false, _) => video(input, output, &mut job),
+    }
+}
+
+fn is_video(path: &Path) -> bool {
+    !path.is_dir() && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4"))
+}
+
+/// Originals must survive: the output must be another place than the input.
+fn refuse_same(input: &Path, output: &Path) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().ok();
+    if real(input).is_some_and(|place| Some(place) == real(output)) {
+        return Err(Error::Usage {
+            message: format!("the output {} is the input", output.display()),
+            hint: Some("originals are never overwritten: name another place".to_owned()),
+        });
+    }
+    Ok(())
+}
+
+fn folder(input: &Path, output: &Path, job: &mut Job<'_>) -> Result<usize> {
+    let paths = stills::list(input)?;
+    // Before the first pass, so that an unwritable place is found at once.
+    std::fs::create_dir_all(output)
+        .map_err(|e| Error::output(output, format!("cannot make the folder: {e}")))?;
+    refuse_same(input, output)?;
+    let correction = analyse_folder(&paths, job)?;
+    for (batch, group) in paths.chunks(BATCH).enumerate() {
+        let first = batch * BATCH;
+        group.par_iter().enumerate().try_for_each(|(i, path)| {
+            let mut picture = Picture::open(path)?;
+            picture.correct(&correction, first + i);
+            stills::write_whole(&output.join(path.file_name().unwrap_or_default()), &picture.encode(path)?)
+        })?;
+        job.tell(2, first + group.len(), Some(paths.len()))?;
+    }
+    Ok(paths.len())
+}
+
+fn analyse_folder(paths: &[PathBuf], job: &mut Job<'_>) -> Result<Correction> {
+    let mut analyser = Analyser::new(job.method)?;
+    let mut first: Option<Size> = None;
+    let mut done = 0;
+    for group in paths.chunks(BATCH) {
+        let canvases: Vec<Canvas> = group.par_iter().map(|p| Canvas::open(p)).collect::<Result<_>>()?;
+        for (path, canvas) in group.iter().zip(&canvases) {
+            let expected = *first.get_or_insert(canvas.size());
+            if expected != canvas.size() {
+                let message = format!("is {}, but {} is {expected}", canvas.size(), paths[0].display());
+                return Err(Error::input(path, message).with_hint(
+                    "all pictures of a sequence have one size: scale or crop it, or move it away",
+                ));
+            }
+            analyser.push(canvas)?;
+        }
+        done += group.len();
+        job.tell(1, done, Some(paths.len()))?;
+    }
+    Ok(analyser.finish(job.cuts))
+}
+
+fn video(input: &Path, output: &Path, job: &mut Job<'_>) -> Result<usize> {
+    let reader = VideoReader::open(input)?;
+    // Opened before the first pass, so that an encoder that refuses is found at once.
+    let mut sink: Box<dyn FrameSink> = if is_video(output) {
+        Box::new(VideoWriter::open(output, reader.size(), reader.fps(), job.video)?)
+    } else {
+        Box::new(stills::StillsWriter::open(output)?)
+    };
+    let mut analyser = Analyser::new(job.method)?;
+    let mut total = 0;
+    for frame in reader {
+        analyser.push(&frame?)?;
+        total += 1;
+        job.tell(1, total, None)?;
+    }
+    let correction = analyser.finish(job.cuts);
+    for (number, frame) in VideoReader::open(input)?.enumerate() {
+        let mut frame = frame?;
+        correction.apply(number, &mut frame);
+        sink.push(&frame)?;
+        job.tell(2, number + 1, Some(total))?;
+    }
+    sink.finish()?;
+    Ok(total)
+}
