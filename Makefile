@@ -34,8 +34,8 @@ unit: setup
 doc: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps
 
-# One short render from end to end, with the program a user would run.
-smoke: build
+# One short render from end to end, with the program that the tests built.
+smoke: unit
 	rm -rf target/smoke && mkdir -p target/smoke
 	$(KINORA) check examples/infinite-zoom.kin
 	$(KINORA) render examples/infinite-zoom.kin --draft --frames 0-3 -o target/smoke/zoom.mp4

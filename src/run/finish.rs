@@ -3,18 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::canvas::Size;
-use crate::encode::{Fps, FrameSink as _, VideoSettings, VideoWriter};
+use crate::encode::{Fps, VideoSettings, VideoWriter};
 use crate::error::{Error, Result};
+use crate::post::chain::{Chain, Step};
+use crate::post::deflicker::Method;
+use crate::post::flow::FlowSettings;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::store::{self, Store};
 use crate::run::project::Project;
 use crate::run::report::Report;
-use crate::timeline::{Encode, Interpolate, Post};
+use crate::timeline::{Deflicker, Encode, Interpolate, Post};
 
 /// File in the frames' folder that says which video was made of them.
 const FINISHED: &str = "finished.json";
@@ -101,7 +105,7 @@ impl Finish {
         (finished.made_of == made_of && finished.bytes == length).then_some(finished)
     }
 
-    /// Reads, steadies, encodes.
+    /// Reads, steadies, fills in, encodes.
     fn make(
         &self,
         store: &Store,
@@ -110,19 +114,47 @@ impl Finish {
         progress: &dyn Progress,
         stop: &StopFlag,
     ) -> Result<u32> {
-        let _ = cuts;
-        let mut writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
-        progress.begin("video", frames.len() as u64, 0);
-        for frame in frames {
-            if stop.get() != Stop::No {
-                return Err(Error::Interrupted);
+        let chain = self.chain(frames, cuts);
+        let paths: Vec<PathBuf> = frames.iter().map(|frame| store.path(*frame)).collect();
+        let writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
+        let cancel = AtomicBool::new(false);
+        let mut measuring = None;
+        let mut report = |step: Step| {
+            if measuring != Some(step.measuring) {
+                if measuring.is_some() {
+                    progress.end();
+                }
+                measuring = Some(step.measuring);
+                let label = if step.measuring { "deflicker" } else { "video" };
+                progress.begin(label, step.total as u64, 0);
             }
-            writer.push(&store.read(*frame)?)?;
             progress.frame();
-        }
-        Box::new(writer).finish()?;
+            cancel.store(stop.get() != Stop::No, Ordering::Relaxed);
+        };
+        let written = chain.run(paths.as_slice(), Box::new(writer), &cancel, &mut report)?;
         progress.end();
-        Ok(frames.len() as u32)
+        u32::try_from(written).map_err(|_| Error::Bug(format!("a video of {written} frames")))
+    }
+
+    /// The stages of the film's `post` block. Where a listed frame does not follow the one before it in
+    /// the film, nothing is smoothed or made across the gap.
+    fn chain(&self, frames: &[u32], cuts: &BTreeSet<u32>) -> Chain {
+        let gap = |i: &usize| *i > 0 && (cuts.contains(&frames[*i]) || frames[*i] != frames[*i - 1] + 1);
+        let deflicker = match self.post.deflicker {
+            Deflicker::None => None,
+            Deflicker::GainCurve { sigma } => Some(Method::GainCurve { sigma }),
+            Deflicker::GainMap { sigma } => match Method::GAIN_MAP {
+                Method::GainMap { rows, columns, .. } => Some(Method::GainMap { rows, columns, sigma }),
+                other => Some(other),
+            },
+        };
+        Chain {
+            deflicker,
+            fps_in: self.fps,
+            fps_out: self.fps_out(),
+            flow: FlowSettings::default(),
+            cuts: (0..frames.len()).filter(gap).collect(),
+        }
     }
 
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
