@@ -3,6 +3,8 @@
 //! contain under these names: `x and y` is `and(x, y)`, `x or y` is `or(x, y)`, `a if c else b` is
 //! `if(c, a, b)`, a chained comparison is the `and` of its parts, `x.real` is the method `real`. The
 //! signs `&` and `|` are the operators `And` and `Or`.
+//!
+//! Long because it is one grammar, with its tests.
 
 use std::cell::Cell;
 
@@ -48,6 +50,38 @@ pub fn expression(text: &str, base: Span) -> Result<Expr, ReadError> {
         if rest.is_empty() { Ok(expr) } else { Err(fail(rest, "expected an operator or the end")) }
     });
     result.map_err(|error| reader.report(&error))
+}
+
+/// Whether numexpr takes a point in the text for an attribute and refuses it: it looks at the text
+/// without blanks, so the point of `2.0 or t` stands before `0ort`.
+pub fn looks_like_attribute(text: &str) -> bool {
+    let dense: String = text.split_whitespace().collect();
+    // The odd pieces stand between single quotes.
+    dense.split('\'').step_by(2).any(|piece| {
+        piece.match_indices('.').any(|(i, _)| {
+            let after = &piece[i + 1..];
+            after.starts_with(is_word) && !is_fraction_or_part(after)
+        })
+    })
+}
+
+/// `real`, `imag`, or digits with an exponent, up to the end of the word.
+fn is_fraction_or_part(after: &str) -> bool {
+    let first = &after[..after.find(|c| !is_word(c)).unwrap_or(after.len())];
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if matches!(first, "real" | "imag") || digits(first.trim_end_matches(['j'])) {
+        return true;
+    }
+    let Some((whole, exponent)) = first.split_once(['e', 'E']) else {
+        return false;
+    };
+    let exponent = if exponent.is_empty() {
+        let signed = after[first.len()..].trim_start_matches(['+', '-']);
+        &signed[..signed.find(|c| !is_word(c)).unwrap_or(signed.len())]
+    } else {
+        exponent
+    };
+    (whole.is_empty() || digits(whole)) && digits(exponent)
 }
 
 /// Where the reader is in the nesting.
@@ -609,6 +643,16 @@ mod tests {
         assert_eq!(error.message, "expected a number, a name or `(`, found `lambda`");
         assert_eq!(error.span, Span::new(0, 4, 10));
         assert_eq!(tree("t×2"), "error: expected an operator or the end, found `×`");
+    }
+
+    #[test]
+    fn points_before_words_are_taken_for_attributes() {
+        for fine in ["1.5", "5.*t", "1.e3", "1.5e-3*t", "t.real", "(t).imag", ".5", "1e-2", "2.", "'a.b'"] {
+            assert!(!looks_like_attribute(fine), "{fine}");
+        }
+        for refused in ["2.0 or t", "5. if t else 1", "t.foo", "1.5 and 2"] {
+            assert!(looks_like_attribute(refused), "{refused}");
+        }
     }
 
     #[test]

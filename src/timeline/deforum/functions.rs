@@ -89,7 +89,20 @@ fn float_kind(kind: Kind, constant: bool) -> Kind {
 
 fn one(name: &str, f: fn(f64) -> f64, args: &[Node], constant: bool) -> Called {
     let x = single(name, args)?;
-    Ok(Node::new(float_kind(x.kind, constant), Num::F(f(x.num.f64()))))
+    let v = f(x.num.f64());
+    if constant && x.kind == Kind::Bool {
+        return Ok(Node::new(Kind::Single, Num::F(half_precision(v))));
+    }
+    Ok(Node::new(float_kind(x.kind, constant), Num::F(v)))
+}
+
+/// Rounded to the 11 bits of half precision: numpy's functions give that for a constant truth value.
+fn half_precision(v: f64) -> f64 {
+    if v == 0.0 || !v.is_finite() {
+        return v;
+    }
+    let (_, exponent) = libm::frexp(v);
+    libm::ldexp(libm::rint(libm::ldexp(v, 11 - exponent)), exponent - 11)
 }
 
 fn two(name: &str, f: fn(f64, f64) -> f64, args: &[Node], constant: bool) -> Called {

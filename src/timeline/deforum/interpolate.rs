@@ -47,8 +47,9 @@ fn linear(series: &mut [f64]) {
         if let Some(left) = left.filter(|&l| l + 1 < right) {
             let (a, b) = (series[left], series[right]);
             let slope = (b - a) / (right - left) as f64;
-            for i in left + 1..right {
-                series[i] = on_line(a, b, slope, (i - left) as f64, (i as f64) - right as f64);
+            for (step, slot) in series[left + 1..right].iter_mut().enumerate() {
+                let from_left = (step + 1) as f64;
+                *slot = on_line(a, b, slope, from_left, from_left - (right - left) as f64);
             }
         }
         left = Some(right);

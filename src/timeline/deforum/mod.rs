@@ -8,13 +8,14 @@ pub mod numexpr;
 pub mod parseq;
 pub mod prompts;
 pub mod settings;
+pub mod studio;
 
 use std::collections::BTreeMap;
 
 pub use crate::schedule::deforum::Mode;
 use crate::schedule::deforum::ReadError;
 use crate::schedule::deforum::keys::{self, Key, is_plain_number, sanitise, unquote};
-use crate::schedule::deforum::python::expression;
+use crate::schedule::deforum::python::{expression, looks_like_attribute};
 use crate::schedule::expr::Expr;
 use crate::schedule::span::Span;
 use crate::timeline::eval::{EvalError, Value};
@@ -230,6 +231,10 @@ impl Running {
     fn start(key: &Key<'_>, clip: &Clip<'_>) -> Result<Self, ReadError> {
         let plain = sanitise(key.value);
         if !is_plain_number(&plain) {
+            if clip.mode == Mode::Compat && looks_like_attribute(key.value) {
+                let message = "expected no `.` before a word: numexpr takes it for an attribute";
+                return Err(ReadError::new(key.value_span, message).hint("put the number in brackets"));
+            }
             return expression(key.value, key.value_span)
                 .map(Self::Expression)
                 .map_err(|e| with_comma_hint(e, clip));

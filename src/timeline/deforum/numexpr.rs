@@ -3,6 +3,8 @@
 //! Python number, with Python's rules (`2**-1` is 0.5, `1/0` is an error, `1 and 2` is 2). On nodes,
 //! kinds are numexpr's (truth value, 32- and 64-bit integers that wrap, single and double precision).
 //! Observed by running numexpr 2.14.2; 2.8.7 gives the same values but accepts a little less.
+//!
+//! Long because each operator has Python's rule and numexpr's, which are read best side by side.
 
 use std::cmp::Ordering;
 
@@ -177,7 +179,9 @@ impl Evaluator<'_> {
                 self.unary(*op, &x).map_err(|m| error(expr.span, m))
             }
             ExprKind::Binary(..) => self.chain(expr, depth),
-            ExprKind::Call { name, args, .. } => self.call(name, args, expr.span, depth),
+            ExprKind::Call { name, name_span, args, .. } => {
+                self.call((name, *name_span), args, expr.span, depth)
+            }
             ExprKind::Quantity { .. } | ExprKind::Size(..) | ExprKind::List(_) => {
                 Err(error(expr.span, "expected an expression that Python can read"))
             }
@@ -305,6 +309,9 @@ impl Evaluator<'_> {
         let whole = |n: &Node| matches!(n.kind, Kind::Int | Kind::Long);
         let x = b.num.f64();
         if b.constant {
+            if !x.is_finite() && !self.lenient {
+                return Err(format!("expected a finite exponent, found {x}"));
+            }
             let negative = whole(a) && (whole(b) || b.kind == Kind::Bool) && x < 0.0;
             if negative && !self.lenient {
                 return Err(
@@ -327,7 +334,13 @@ impl Evaluator<'_> {
         }
     }
 
-    fn call(&self, name: &str, args: &[Arg], span: Span, depth: usize) -> Result<Operand, EvalError> {
+    fn call(
+        &self,
+        (name, name_span): (&str, Span),
+        args: &[Arg],
+        span: Span,
+        depth: usize,
+    ) -> Result<Operand, EvalError> {
         if matches!(name, "and" | "or" | "if") && args.len() >= 2 {
             return self.word(name, args, span, depth);
         }
@@ -345,7 +358,7 @@ impl Evaluator<'_> {
         match functions::call(name, &values) {
             Some(result) => result.map(Operand::Node).map_err(|m| error(span, m)),
             None if self.lenient => self.native(name, &values).map_err(|e| EvalError { span, ..e }),
-            None => Err(error(span, format!("unknown function `{name}`"))),
+            None => Err(error(name_span, format!("unknown function `{name}`"))),
         }
         .or_else(|e| if self.lenient { self.native(name, &values).map_err(|_| e) } else { Err(e) })
         .map(|operand| self.chosen(name, &values, operand))
@@ -643,10 +656,15 @@ fn py_floats(op: BinaryOp, a: &Py, b: &Py) -> Result2<Py> {
         (BinaryOp::Sub, ..) => Py::Float(x - y),
         (BinaryOp::Mul, ..) => Py::Float(x * y),
         (BinaryOp::Div, ..) => Py::Float(x / y),
-        (BinaryOp::FloorDiv, ..) => Py::Float((x / y).floor()),
+        (BinaryOp::FloorDiv, ..) => Py::Float(py_floor_div(x, y)),
         (BinaryOp::Rem, ..) => Py::Float(py_rem(x, y)),
         _ => Py::Float(py_pow(x, y)?),
     })
+}
+
+/// Python's `//`: from the exact remainder, so `0.25 // 0.01` is 24.
+fn py_floor_div(x: f64, y: f64) -> f64 {
+    libm::rint((x - py_rem(x, y)) / y)
 }
 
 /// Python's `%`: the sign of the divisor, exact.

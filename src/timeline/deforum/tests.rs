@@ -35,7 +35,7 @@ fn lenient_reading_accepts_what_deforum_refuses_and_changes_nothing_else() {
 fn errors_have_a_place() {
     let error = expand("0:(1), 5:(sni(t))", 10, 0, Mode::Compat).unwrap_err();
     assert_eq!(error.message, "at frame 5: unknown function `sni`");
-    assert_eq!((error.span.start, error.span.end), (10, 16));
+    assert_eq!((error.span.start, error.span.end), (10, 13));
     let error = expand("3:(1)", 10, 0, Mode::Compat).unwrap_err();
     assert_eq!(error.hint.as_deref(), Some("begin with `0:(...)`"));
     let error = expand("0:(fmod(t,4))", 10, 0, Mode::Compat).unwrap_err();

@@ -137,8 +137,8 @@ fn logic(op: BinaryOp, a: &Value, b: &Value) -> Result<Value, Problem> {
     }))
 }
 
-/// Shifts of 64 and more, and by negative counts, give 0 (numexpr: `t << 70` is 0); to the right the
-/// sign fills up.
+/// Shifts of 64 and more, and by negative counts, leave nothing (numexpr: `t << 70` is 0); to the right
+/// the sign stays.
 fn shift(op: BinaryOp, a: &Value, b: &Value) -> Result<Value, Problem> {
     let Some((a, b)) = integers(a, b) else {
         return Err(Problem::new(format!("expected integers around `{}`, found a number", text(op))));
@@ -147,7 +147,7 @@ fn shift(op: BinaryOp, a: &Value, b: &Value) -> Result<Value, Problem> {
     Ok(Value::Int(match (op, count) {
         (BinaryOp::Shl, Some(n)) => a << n,
         (BinaryOp::Shr, Some(n)) => a >> n,
-        (BinaryOp::Shr, None) if b > 0 && a < 0 => -1,
+        (BinaryOp::Shr, None) if a < 0 => -1,
         _ => 0,
     }))
 }

@@ -13,7 +13,7 @@ impl Names for Frame {
     }
 
     fn call(&self, name: &str, args: &[(Option<&str>, Value)]) -> Option<Result<Value, String>> {
-        (name == "count").then(|| Ok(Value::Int(args.len() as i64)))
+        (name == "count").then_some(Ok(Value::Int(args.len() as i64)))
     }
 
     fn quantity(&self, value: f64, _: Unit) -> Result<Value, String> {

@@ -1,5 +1,7 @@
 //! Schedules, seeds, prompts and settings. Numbers agree to 1e-9 relative (1e-9 absolute near 0): the
 //! peers' mathematics library rounds differently in the last bits. Splines agree to 1e-6.
+//!
+//! Long because every kind of data has its own short reader.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +14,7 @@ use kinora::timeline::deforum::interpolate::Method;
 use kinora::timeline::deforum::parseq::Manifest;
 use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_all};
+use kinora::timeline::deforum::studio;
 use kinora::timeline::deforum::{Clip, expand, expand_integers, expand_text, expand_with};
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::Value;
@@ -29,6 +32,7 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     cases.extend(list(folder, "seeds.json", "cases").into_iter().enumerate().map(|(i, c)| seed_case(i, c)));
     cases.extend(list(folder, "prompts.json", "cases").into_iter().map(prompt_case));
     cases.extend(settings_cases(folder));
+    cases.extend(variant_cases(folder));
     cases.extend(misc_cases(folder));
     cases
 }
@@ -507,4 +511,55 @@ fn post_cases(data: &Value) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// The notebook's and the studio's parsers, where they differ. Studio's values are what our lenient reading
+/// gives; its errors are not ours.
+fn variant_cases(folder: &Path) -> Vec<Case> {
+    let file = "third-party/schedule_variants.json";
+    if !folder.join(file).is_file() {
+        return Vec::new();
+    }
+    let mut cases = Vec::new();
+    for case in list(folder, file, "differing") {
+        let name = name_of(&case);
+        if case["notebook"].is_object() {
+            let why = "the notebook's parser";
+            cases.push(Case::unsupported("deforum/variants-notebook", &name, why));
+        }
+        let studio = case["studio"].clone();
+        if studio["values"].is_array() {
+            let run = move || run_studio(&case, &studio["values"]);
+            cases.push(Case::new("deforum/variants-studio", name, run));
+        } else if studio.is_object() {
+            cases.push(Case::unsupported(
+                "deforum/variants-studio",
+                name,
+                "refused by the studio, not by us",
+            ));
+        }
+    }
+    for (i, case) in list(folder, file, "studio_only").into_iter().enumerate() {
+        let name = format!("studio-only-{i:02}");
+        cases.push(Case::new("deforum/variants-studio", name, move || run_studio(&case, &case["values"])));
+    }
+    cases
+}
+
+fn run_studio(case: &Value, expected: &Value) -> Verdict {
+    let text = case["text"].as_str().expect("a text");
+    let (frames, seed) = (whole(&case["max_frames"]), case["seed"].as_i64().expect("a seed"));
+    let (fps, bpm) = (case["fps"].as_f64().unwrap_or(24.0), case["bpm"].as_f64().unwrap_or(120.0));
+    if expected[0].is_string() && !matches!(expected[0].as_str(), Some("NaN" | "Infinity" | "-Infinity")) {
+        let found = expand_text(text, frames, seed, Mode::Lenient);
+        let same = found.as_ref().is_ok_and(|f| *f == texts(expected));
+        return exact(same, || format!("{found:?}; {}", short(text)));
+    }
+    let names = move |name: &str, frame| studio::variable(name, frame, frames, fps, bpm);
+    let clip = Clip { names: &names, ..Clip::new(frames, seed, Mode::Lenient) };
+    let found = expand_with(text, Span::default(), &clip, Method::Linear);
+    match found {
+        Ok(found) => labelled(compare(&found, &numbers(expected), RELATIVE), text),
+        Err(e) => Verdict::Fail(format!("{e}; {}", short(text))),
+    }
 }
