@@ -1,6 +1,7 @@
 //! The language: text becomes a checked tree, or a list of diagnostics.
 
 mod check;
+pub mod deforum;
 pub mod diagnostic;
 pub mod expr;
 pub mod film;

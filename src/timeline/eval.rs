@@ -3,7 +3,7 @@
 //! Films of our own have a few more functions, lists and text. There is no state and no clock: the
 //! same names give the same value, in any order of frames.
 
-mod arith;
+pub(super) mod arith;
 mod functions;
 mod value;
 
@@ -92,6 +92,12 @@ pub fn operator_text(op: BinaryOp) -> &'static str {
     arith::text(op)
 }
 
+/// Calls the built-in function `name` with values, or `None` when there is none of that name. Spans in
+/// errors are empty.
+pub(super) fn call_builtin(name: &str, args: &[(Option<&str>, Value)]) -> Option<Result<Value, EvalError>> {
+    functions::find(name).map(|f| f.call(args).map_err(|p| p.at(Span::default())))
+}
+
 struct Evaluator<'a> {
     names: &'a dyn Names,
 }
@@ -134,6 +140,9 @@ impl Evaluator<'_> {
         }
         let mut value = self.expr(left, depth)?;
         while let Some((op, right, span)) = pending.pop() {
+            if op == BinaryOp::Pow && is_negative_literal(right) {
+                value = as_float(value);
+            }
             let right = self.expr(right, depth)?;
             value = arith::binary(op, &value, &right).map_err(|p| p.at(span))?;
         }
@@ -191,6 +200,23 @@ impl Evaluator<'_> {
                 })
             }
         }
+    }
+}
+
+/// numexpr refuses a written negative integer as exponent of an integer; here `t**-1` is `1 / t`. Only
+/// computed exponents follow its integer rule, where `2**-t` is 0.
+fn is_negative_literal(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Int(v) => *v < 0,
+        ExprKind::Unary(UnaryOp::Neg, x) => matches!(x.kind, ExprKind::Int(v) if v > 0),
+        _ => false,
+    }
+}
+
+fn as_float(value: Value) -> Value {
+    match value {
+        Value::Int(v) => Value::Float(v as f64),
+        other => other,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every value is a pure function of the time, so any frame can be asked for alone and in any order.
 
 mod clock;
+pub mod deforum;
 mod ease;
 pub mod eval;
 pub mod frame;
@@ -11,6 +12,7 @@ mod params;
 mod reader;
 mod scene;
 mod seed;
+pub mod seeds;
 mod settings;
 
 use std::collections::BTreeSet;

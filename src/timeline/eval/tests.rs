@@ -6,6 +6,7 @@ impl Names for Frame {
     fn value(&self, name: &str) -> Option<Value> {
         match name {
             "t" => Some(Value::Int(7)),
+            "n" => Some(Value::Int(-3)),
             "x" => Some(Value::Float(self.0)),
             _ => None,
         }
@@ -52,9 +53,14 @@ fn integers_wrap_and_remainders_have_the_sign_of_the_divisor() {
     assert_eq!(op(BinaryOp::FloorDiv, i64::MIN, -1), Value::Int(i64::MIN));
     assert_eq!(op(BinaryOp::Rem, i64::MIN, -1), Value::Int(0));
     assert_eq!(op(BinaryOp::Pow, 7, 13), Value::Int(96_889_010_407));
-    assert_eq!(op(BinaryOp::Pow, 2, -3), Value::Int(0));
-    assert_eq!(op(BinaryOp::Pow, -1, -3), Value::Int(-1));
-    assert_eq!(op(BinaryOp::Pow, 0, -3), Value::Int(0));
+    let computed = |base| {
+        let exponent = at(ExprKind::Name("n".into()));
+        value(&at(Binary(BinaryOp::Pow, Box::new(at(Int(base))), Box::new(exponent))))
+    };
+    assert_eq!(computed(2), Value::Int(0));
+    assert_eq!(computed(-1), Value::Int(-1));
+    assert_eq!(computed(0), Value::Int(0));
+    assert_eq!(op(BinaryOp::Pow, 2, -3), Value::Float(0.125), "a written exponent");
     assert_eq!(op(BinaryOp::Div, 1, 0), Value::Float(f64::INFINITY));
     assert_eq!(op(BinaryOp::Shl, 7, 70), Value::Int(0));
     assert_eq!(op(BinaryOp::Lt, i64::MAX - 1, i64::MAX), Value::Bool(true));
