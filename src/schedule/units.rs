@@ -25,7 +25,7 @@ impl Rate {
     /// The decimal number `value` exactly, up to six places: 23.976 is 2997/125.
     pub fn from_decimal(value: f64) -> Option<Self> {
         let millionths = (value * 1e6).round();
-        (millionths >= 1.0 && millionths < 1e16).then(|| Self::new(millionths as u64, 1_000_000)).flatten()
+        (1.0..1e16).contains(&millionths).then(|| Self::new(millionths as u64, 1_000_000)).flatten()
     }
 
     /// As a number.
