@@ -14,6 +14,8 @@
 //!
 //! `KINORA_BLESS=1` writes the comments anew; read the difference before you keep it.
 
+#![allow(clippy::unwrap_used, reason = "a test whose files are missing fails")]
+
 use std::path::{Path, PathBuf};
 
 use kinora::error::Error;

@@ -62,6 +62,17 @@ impl Tempo {
     }
 }
 
+/// Prints a number for people: at most six digits behind the point.
+#[derive(Clone, Copy, Debug)]
+pub struct Short(pub f64);
+
+impl std::fmt::Display for Short {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rounded = (self.0 * 1e6).round() / 1e6;
+        if rounded.is_finite() && rounded != 0.0 { write!(f, "{rounded}") } else { write!(f, "{}", self.0) }
+    }
+}
+
 /// What a number with a unit may stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Context {
