@@ -14,6 +14,8 @@
 //!
 //! `KINORA_BLESS=1` writes the comments anew; read the difference before you keep it.
 
+#![allow(clippy::unwrap_used, reason = "a test whose files are missing fails")]
+
 use std::path::{Path, PathBuf};
 
 use kinora::error::Error;
@@ -96,6 +98,10 @@ fn annotated(path: &Path) -> (String, String) {
             (lines.place(diagnostic.span.start as usize).0, comments(diagnostic, &text, &lines))
         })
         .collect();
+    // What is said about the very start of a film belongs to its first line that is no expectation.
+    for (line, _) in &mut wanted {
+        *line += text.lines().skip(*line - 1).take_while(|line| is_expectation(line)).count();
+    }
     wanted.sort_by_key(|(line, _)| *line);
     let mut out = String::new();
     for (number, line) in text.split_inclusive('\n').enumerate() {

@@ -32,7 +32,7 @@ pub struct Diagnostic {
     /// Where.
     pub span: Span,
     /// Said under the caret; often the nearest name.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// Other places that matter.
     pub labels: Vec<Label>,
     /// What to do, one sentence each.
@@ -78,7 +78,7 @@ impl Diagnostic {
     /// The same with words under the caret; `None` changes nothing.
     #[must_use]
     pub fn label(mut self, text: impl Into<Option<String>>) -> Self {
-        self.label = text.into().or(self.label);
+        self.label = text.into().map(String::into_boxed_str).or(self.label);
         self
     }
 

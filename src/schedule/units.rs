@@ -25,7 +25,7 @@ impl Rate {
     /// The decimal number `value` exactly, up to six places: 23.976 is 2997/125.
     pub fn from_decimal(value: f64) -> Option<Self> {
         let millionths = (value * 1e6).round();
-        (millionths >= 1.0 && millionths < 1e16).then(|| Self::new(millionths as u64, 1_000_000)).flatten()
+        (1.0..1e16).contains(&millionths).then(|| Self::new(millionths as u64, 1_000_000)).flatten()
     }
 
     /// As a number.
@@ -59,6 +59,17 @@ impl Tempo {
             TimeUnit::Beats => self.bpm.map(|bpm| seconds(value * 60.0) / bpm),
             TimeUnit::Bars => self.bpm.map(|bpm| seconds(value * 240.0) / bpm),
         }
+    }
+}
+
+/// Prints a number for people: at most six digits behind the point.
+#[derive(Clone, Copy, Debug)]
+pub struct Short(pub f64);
+
+impl std::fmt::Display for Short {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rounded = (self.0 * 1e6).round() / 1e6;
+        if rounded.is_finite() && rounded != 0.0 { write!(f, "{rounded}") } else { write!(f, "{}", self.0) }
     }
 }
 

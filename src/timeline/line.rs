@@ -8,7 +8,7 @@ use crate::schedule::expr::{BinaryOp, Expr, ExprKind, TextPart};
 use crate::schedule::film::{Ease, Key};
 use crate::schedule::params::{Kind, Param};
 use crate::schedule::span::Span;
-use crate::schedule::units::Context;
+use crate::schedule::units::{Context, Short};
 
 /// A parameter's values on a clock.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ fn warn(param: &Param, points: &[(Span, Point)], clock: &Clock, warnings: &mut V
         let message = format!(
             "this key of `{}` is at frame {} ({:.1} s), after the end at frame {end} ({:.1} s)",
             param.name,
-            point.time,
+            Short(point.time),
             seconds(point.time),
             seconds(end)
         );
@@ -186,8 +186,11 @@ fn warn(param: &Param, points: &[(Span, Point)], clock: &Clock, warnings: &mut V
         );
     }
     for pair in points.windows(2).filter(|pair| pair[0].1.time == pair[1].1.time) {
-        let message =
-            format!("two keys of `{}` are at frame {}, the later one holds", param.name, pair[1].1.time);
+        let message = format!(
+            "two keys of `{}` are at frame {}, the later one holds",
+            param.name,
+            Short(pair[1].1.time)
+        );
         warnings.push(Diagnostic::warning("W06", message, pair[1].0).also(pair[0].0, "the other one"));
     }
     for pair in points.windows(2) {

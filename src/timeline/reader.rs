@@ -8,6 +8,7 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::film::Call;
 use crate::schedule::params::{Kind, Param, find_choice, range};
 use crate::schedule::span::Span;
+use crate::schedule::units::Short;
 
 /// Reads one frame.
 pub(super) struct Reader<'a> {
@@ -54,7 +55,12 @@ impl<'a> Reader<'a> {
         if matches!(name, "strength" | "denoise") {
             return Some(number.clamp(least, most));
         }
-        self.wrong("E33", &format!("`{name}` is {}, {number} is not", range(param.possible)), span, None);
+        self.wrong(
+            "E33",
+            &format!("`{name}` is {}, {} is not", range(param.possible), Short(number)),
+            span,
+            None,
+        );
         None
     }
 

@@ -1,8 +1,8 @@
-//! The seed of a frame, as a pure function of the frame. Sequences are Deforum's (sd-webui-deforum
-//! 32242685, one diffused frame after the other); its random seeds are replaced by a hash.
+//! The seed of a frame: which settings it comes from. The sequences themselves are in `seeds`.
 
 use super::reader::Reader;
 use super::scene::{Stage, Values};
+use super::seeds::{SeedBehaviour, SeedSequence};
 use super::settings::number;
 use crate::schedule::diagnostic::Diagnostic;
 
@@ -20,21 +20,19 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage) -> i64 {
         None if schedule.is_some() => "schedule",
         None => "iter",
     };
-    let start = stage.clock.seed_of(values);
-    if behavior == "schedule" {
-        let name = if values.has("seed_schedule") { "seed_schedule" } else { "seed" };
-        let seed = reader.maybe_number(values, name).map_or(start, |seed| seed as i64);
-        return if seed < 0 { random(start, count) } else { seed };
+    let count = u64::try_from(count).unwrap_or(0);
+    let start = match stage.clock.seed_of(values) {
+        // A start of -1 is a random one, drawn from the film's own: the clock is never asked.
+        start if start < 0 => SeedSequence::new(start, SeedBehaviour::Schedule).scheduled(-1.0, 0),
+        start => start,
+    };
+    let sequence =
+        SeedSequence::new(start, SeedBehaviour::from_deforum(behavior, 1).unwrap_or(SeedBehaviour::Iter(1)));
+    if behavior != "schedule" {
+        return sequence.seed(count);
     }
-    let start = if start < 0 { random(start, -1) } else { start };
-    match behavior {
-        "fixed" => start,
-        "ladder" => start.wrapping_add((count + 3 * (count % 2)) / 2),
-        "alternate" => start.wrapping_add(count % 2),
-        "random" if count > 0 => random(start, count),
-        "random" => start,
-        _ => start.wrapping_add(count),
-    }
+    let name = if values.has("seed_schedule") { "seed_schedule" } else { "seed" };
+    reader.maybe_number(values, name).map_or(start, |seed| sequence.scheduled(seed, count))
 }
 
 impl super::clock::Clock {
@@ -48,16 +46,6 @@ impl super::clock::Clock {
             .and_then(|(value, _)| value.as_f64())
             .map_or(self.seed, |seed| seed as i64)
     }
-}
-
-/// A seed from 0 to 2^32 - 1 that is the same for the same start and frame (the finaliser of
-/// SplitMix64, Steele, Lea and Flood 2014).
-fn random(start: i64, count: i64) -> i64 {
-    let mut z = (start as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(count as u64);
-    z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 32) as i64
 }
 
 /// `seed_schedule` beside a behaviour that does not look at it, as Deforum's settings files have it.

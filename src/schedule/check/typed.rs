@@ -5,7 +5,7 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::schedule::names::{alternatives, did_you_mean};
 use crate::schedule::params::{ArgSpec, Choice, Kind, Measure, Param, find_choice, range};
-use crate::schedule::units::{Context, fits};
+use crate::schedule::units::{Context, Short, fits};
 
 /// What a value is for: a parameter, or an argument of a call.
 #[derive(Clone, Copy)]
@@ -138,7 +138,8 @@ impl Checker {
         let Some(number) = unit::literal(value, context, &self.film.tempo) else { return };
         let is_odd_number = number.trunc() as i64 % 2 != 0;
         if !(target.possible.0..=target.possible.1).contains(&number) {
-            let message = format!("{} is {}, {number} is not", quoted(target.name), range(target.possible));
+            let message =
+                format!("{} is {}, {} is not", quoted(target.name), range(target.possible), Short(number));
             self.report(Diagnostic::error("E33", message, value.span).label(range_hint(target.name, number)));
         } else if target.name == "sharpen.kernel" && !is_odd_number {
             self.report(Diagnostic::error(
@@ -148,7 +149,7 @@ impl Checker {
             ));
         } else if !(target.usual.0..=target.usual.1).contains(&number) {
             let per_frame = if target.measure().is_per_frame() { " a frame" } else { "" };
-            let message = format!("`{}` of {}{per_frame} is unusual", target.name, short(number));
+            let message = format!("`{}` of {}{per_frame} is unusual", target.name, Short(number));
             let hint = format!("usual is {}{per_frame}", range(target.usual));
             self.report(Diagnostic::warning("W02", message, value.span).hint(hint));
         }
@@ -258,12 +259,6 @@ fn range_hint(name: &str, number: f64) -> Option<String> {
 /// A name in backticks; a description as it is.
 fn quoted(name: &str) -> String {
     if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
-}
-
-/// A number for people: at most six digits.
-fn short(number: f64) -> String {
-    let rounded = (number * 1e6).round() / 1e6;
-    format!("{rounded}")
 }
 
 fn form(expr: &Expr) -> Form {

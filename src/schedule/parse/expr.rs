@@ -245,9 +245,10 @@ impl<'a> Parser<'a> {
 
     /// The line before `next` ends where a value should stand.
     fn missing_value(&self, next: &'a str) -> Fault {
-        let before = self.text[..self.at(next) as usize].trim_end();
-        let last = before.char_indices().next_back().map_or("", |(at, _)| &before[at..]);
-        let span = self.span(last, &self.text[before.len()..]);
+        let before = &self.text[..self.at(next) as usize];
+        let code = before.lines().rev().map(without_comment).find(|line| !line.is_empty()).unwrap_or(before);
+        let last = code.char_indices().next_back().map_or(code, |(at, _)| &code[at..]);
+        let span = self.span(last, &code[code.len()..]);
         let found = Diagnostic::error("E01", "expected a value behind this, found the next statement", span);
         Fault { left: next.len(), expected: Vec::new(), told: Some(Box::new(found)) }
     }
@@ -304,6 +305,16 @@ impl<'a> Parser<'a> {
             .also(self.token_span(rest), format!("expected {shown} here"));
         Fault::told(rest, found)
     }
+}
+
+/// A line without its comment and the blanks before it; a `#` in quotes begins none.
+fn without_comment(line: &str) -> &str {
+    let mut quotes = 0;
+    let end = line.find(|c: char| {
+        quotes += usize::from(c == '"');
+        c == '#' && quotes % 2 == 0
+    });
+    line[..end.unwrap_or(line.len())].trim_end()
 }
 
 /// A sign or `not` in front of an operand, and how tightly it binds.
