@@ -1,14 +1,12 @@
 //! DINOv2 (Oquab et al. 2023) as transformers 5.23 runs it below a depth head.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{Result, Tensor};
 use candle_nn::{LayerNorm, Linear, Module, VarBuilder, layer_norm, linear, linear_b};
 
 use super::config::BackboneConfig;
 use super::resample;
 use crate::canvas::Size;
-
-/// How many attention scores are held at once: 64 MB. Rows are independent, so it changes no result.
-const MAX_SCORES: usize = 1 << 24;
+use crate::kernels::attention;
 
 /// A DINOv2 that gives the feature maps of several layers.
 #[derive(Clone, Debug)]
@@ -177,22 +175,10 @@ impl Attention {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, count, width) = x.dims3()?;
-        let head = width / self.heads;
-        let qkv =
-            self.qkv.forward(x)?.reshape((batch, count, 3, self.heads, head))?.permute((2, 0, 3, 1, 4))?;
-        let query = (qkv.get(0)?.contiguous()? * (1.0 / (head as f64).sqrt()))?;
-        let (key, value) = (qkv.get(1)?.contiguous()?, qkv.get(2)?.contiguous()?);
-        let rows = (MAX_SCORES / (batch * self.heads * count)).clamp(1, count);
-        let parts = (0..count)
-            .step_by(rows)
-            .map(|start| {
-                let query = query.narrow(2, start, rows.min(count - start))?.contiguous()?;
-                candle_nn::ops::softmax_last_dim(&query.matmul(&key.t()?)?)?.matmul(&value)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let mixed = Tensor::cat(&parts, 2)?.transpose(1, 2)?.contiguous()?;
-        self.out.forward(&mixed.flatten_from(D::Minus2)?)
+        let width = x.dim(2)?;
+        let qkv = self.qkv.forward(x)?;
+        let part = |i: usize| qkv.narrow(2, i * width, width)?.contiguous();
+        self.out.forward(&attention(&part(0)?, &part(1)?, &part(2)?, self.heads)?)
     }
 }
 
