@@ -1,5 +1,6 @@
 //! Data made by running Deforum itself.
 
+mod loops;
 mod motion;
 mod schedules;
 
@@ -11,5 +12,6 @@ use crate::Case;
 pub fn discover(folder: &Path) -> Vec<Case> {
     let mut cases = schedules::discover(folder);
     cases.extend(motion::discover(folder));
+    cases.extend(loops::discover(folder));
     cases
 }
