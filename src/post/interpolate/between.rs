@@ -364,7 +364,7 @@ mod tests {
             .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))
             .sum::<f64>()
             / a.as_rgb8().len() as f64;
-        10.0 * (255.0 * 255.0 / square.max(1e-9)).log10()
+        10.0 * libm::log10(255.0 * 255.0 / square.max(1e-9))
     }
 
     #[test]
