@@ -1,6 +1,7 @@
 //! H.264 of 640x360 pictures, written, verified and read back.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use kinora::canvas::{Canvas, Size};

@@ -1,6 +1,7 @@
 //! Deflicker, flow and in-between frames on 640x360 pictures of moving texture.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;
 

@@ -1,6 +1,7 @@
 //! A video that kinora wrote, read back by kinora: size, rate, number, colours, bytes, and every refusal.
 
 #![cfg(feature = "ffmpeg")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 

@@ -1,5 +1,8 @@
 //! Deflicker and the chain on made-up sequences with a known truth, and on folders and videos.
 
+#![allow(clippy::disallowed_methods, reason = "made-up pictures, compared with themselves")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 

@@ -233,7 +233,7 @@ fn turned(canvas: Canvas, turns: u32) -> Canvas {
 
 /// Packets before the start of an edit list are decoded but not shown.
 fn is_discarded(packet: &ff::Packet) -> bool {
-    const DISCARD: i32 = ffi::AV_PKT_FLAG_DISCARD as i32;
+    const DISCARD: i32 = ffi::AV_PKT_FLAG_DISCARD;
     use ff::packet::Ref as _;
     // SAFETY: the packet is alive and its flags are plain data.
     unsafe { (*packet.as_ptr()).flags & DISCARD != 0 }
@@ -257,7 +257,7 @@ fn coding(frame: &Frame) -> Coding {
         Range::MPEG => false,
         Range::Unspecified => name.starts_with("yuvj") || name.starts_with("gray"),
     };
-    Coding { matrix: matrix as i32, full: full || name.starts_with("yuvj") }
+    Coding { matrix, full: full || name.starts_with("yuvj") }
 }
 
 #[cfg(test)]

@@ -58,9 +58,9 @@ pub(super) struct Coding {
 
 impl Coding {
     /// What we write: BT.709, 16–235.
-    pub const BT709: Self = Self { matrix: ffi::SWS_CS_ITU709 as i32, full: false };
+    pub const BT709: Self = Self { matrix: ffi::SWS_CS_ITU709, full: false };
     /// RGB: the matrix is not used, the range is full.
-    const RGB: Self = Self { matrix: ffi::SWS_CS_ITU709 as i32, full: true };
+    const RGB: Self = Self { matrix: ffi::SWS_CS_ITU709, full: true };
 }
 
 /// Converts pictures between RGB24 and a YUV format of one size with explicit matrix and range.

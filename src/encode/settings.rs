@@ -58,7 +58,10 @@ impl fmt::Display for Fps {
 
 /// The greatest common divisor (Euclid); `b` is not zero.
 fn gcd(a: u32, b: u32) -> u32 {
-    if a % b == 0 { b } else { gcd(b, a % b) }
+    match a % b {
+        0 => b,
+        rest => gcd(b, rest),
+    }
 }
 
 /// Which encoder makes the video.

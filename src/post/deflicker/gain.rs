@@ -20,8 +20,11 @@ use crate::canvas::{Canvas, Size};
 const REACH: usize = 4;
 /// Code values (0–255) outside are clipped or so dark that one level is a fifth of a stop.
 const USABLE: std::ops::RangeInclusive<u8> = 6..=250;
-/// Differences farther than this from the median, in stops, belong to moving things.
+/// Differences nearer to the median than this, in stops, are noise and rounding.
 const NEAR: f32 = 0.2;
+/// Differences farther than so many median absolute deviations (two standard deviations of a normal
+/// distribution), and farther than [`NEAR`], belong to moving things.
+const FAR: f32 = 3.0;
 /// Pixels that a reduced frame has at most, roughly: a thousand for each of 48 cells.
 const REDUCED_AREA: usize = 49_152;
 /// How strongly a whole-frame gain is held at zero: only enough to make the system definite.
@@ -177,15 +180,22 @@ fn reduce(frame: &Canvas, linear: &[f32]) -> Reduced {
     Reduced { size, planes: [plane(0), plane(1), plane(2)] }
 }
 
-/// The mean of what lies near the median: as robust, but finer than the steps of 8-bit values.
+/// The mean of what lies near the median: as robust, but finer than the steps of 8-bit values. How near is
+/// near follows the spread, so that the whole of a frame with bands counts.
 fn centre(values: &mut [f32]) -> f32 {
     if values.is_empty() {
         return 0.0;
     }
     let middle = values.len() / 2;
     let median = *values.select_nth_unstable_by(middle, f32::total_cmp).1;
-    let near = || values.iter().filter(|v| (**v - median).abs() <= NEAR);
-    near().map(|v| f64::from(v - median)).sum::<f64>() as f32 / near().count() as f32 + median
+    values.iter_mut().for_each(|v| *v -= median);
+    let mut deviations: Vec<f32> = values.iter().map(|v| v.abs()).collect();
+    let near = NEAR.max(FAR * *deviations.select_nth_unstable_by(middle, f32::total_cmp).1);
+    let (mut sum, mut count) = (0f64, 0f64);
+    for value in values.iter().filter(|v| v.abs() <= near) {
+        (sum, count) = (sum + f64::from(*value), count + 1.0);
+    }
+    median + (sum / count) as f32
 }
 
 /// Least squares over a scene: `pair(t, k)` is what frame `t` is above frame `t - k`, and its weight.
@@ -242,25 +252,26 @@ fn substitute(band: &[[f64; REACH + 1]], right: &mut [f64]) {
 
 /// `smooth(g) - g`, clamped to ±[`STRONGEST`].
 fn correction(gains: &[f64], sigma: f64) -> Vec<f64> {
-    let radius = libm::ceil(3.0 * sigma) as isize;
-    let weight = |d: isize| libm::exp(-0.5 * (d as f64 / sigma) * (d as f64 / sigma));
-    let total: f64 = (-radius..=radius).map(weight).sum();
-    let smooth = |i: usize| {
-        (-radius..=radius).map(|d| weight(d) * reflected(gains, i as isize + d)).sum::<f64>() / total
-    };
-    gains.iter().enumerate().map(|(i, g)| (smooth(i) - g).clamp(-STRONGEST, STRONGEST)).collect()
+    let smooth = (0..gains.len()).map(|i| fitted(gains, i, sigma));
+    smooth.zip(gains).map(|(smooth, g)| (smooth - g).clamp(-STRONGEST, STRONGEST)).collect()
 }
 
-/// `values[i]`, continued beyond the ends by odd reflection, which goes on with a ramp as a ramp.
-fn reflected(values: &[f64], i: isize) -> f64 {
-    let last = values.len() as isize - 1;
-    if i < 0 {
-        2.0 * values[0] - values[(-i).min(last) as usize]
-    } else if i > last {
-        2.0 * values[last as usize] - values[(2 * last - i).max(0) as usize]
-    } else {
-        values[i as usize]
+/// The value at `i` of the straight line that fits best under a Gaussian round `i` (local linear regression,
+/// Cleveland 1979). Inside it is the Gaussian mean; at the ends, unlike reflection, it neither bends a
+/// ramp nor hangs on the last frame, which flickers as any other.
+fn fitted(gains: &[f64], i: usize, sigma: f64) -> f64 {
+    let radius = libm::ceil(3.0 * sigma) as usize;
+    let window = i.saturating_sub(radius)..(i + radius + 1).min(gains.len());
+    let (mut s0, mut s1, mut s2, mut t0, mut t1) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for j in window {
+        let d = j as f64 - i as f64;
+        let weight = libm::exp(-0.5 * (d / sigma) * (d / sigma));
+        (s0, s1, s2) = (s0 + weight, s1 + weight * d, s2 + weight * d * d);
+        (t0, t1) = (t0 + weight * gains[j], t1 + weight * d * gains[j]);
     }
+    let det = s0 * s2 - s1 * s1;
+    // A single frame has no slope.
+    if det > 1e-12 * s0 * s0 { (s2 * t0 - s1 * t1) / det } else { t0 / s0 }
 }
 
 #[cfg(test)]
@@ -285,13 +296,19 @@ mod tests {
         #[test]
         fn a_ramp_needs_no_correction(start in -3.0f64..3.0, slope in -0.2f64..0.2, n in 1usize..60) {
             let ramp: Vec<f64> = (0..n).map(|i| start + slope * i as f64).collect();
-            // Scenes shorter than the window are continued by less than a ramp.
-            if n > 18 {
-                for c in correction(&ramp, 6.0) {
-                    prop_assert!(c.abs() < 1e-9);
-                }
+            for c in correction(&ramp, 6.0) {
+                prop_assert!(c.abs() < 1e-9);
             }
         }
+    }
+
+    /// The first frame is corrected like any other: reflection would leave it as it is.
+    #[test]
+    fn a_spike_at_the_end_is_taken_out() {
+        let mut gains = [0.0; 40];
+        gains[0] = 0.8;
+        let first = correction(&gains, 6.0)[0];
+        assert!((-0.8..-0.5).contains(&first), "{first}");
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
         let frame = Canvas::from_rgb8(Size::new(16, 16), (0..768).map(|i| (i % 256) as u8).collect());
         let mut statistics = Statistics::default();
         (0..5).for_each(|_| statistics.push(&frame));
-        for tables in statistics.solve(&[0..5], 2, Matching::Full) {
+        for tables in statistics.solve(std::slice::from_ref(&(0..5)), 2, Matching::Full) {
             let mut mapped = frame.clone();
             apply(&tables, &mut mapped);
             assert_eq!(mapped, frame);

@@ -267,8 +267,8 @@ mod tests {
     #[test]
     fn cuts_divide_and_nonsense_among_them_is_ignored() {
         assert_eq!(scenes(10, &[4, 0, 4, 10, 99]), [0..4, 4..10]);
-        assert_eq!(scenes(3, &[]), [0..3]);
-        assert_eq!(scenes(0, &[1]), [0..0]);
+        assert_eq!(scenes(3, &[]), vec![Range { start: 0, end: 3 }]);
+        assert_eq!(scenes(0, &[1]), vec![Range { start: 0, end: 0 }]);
     }
 
     #[test]

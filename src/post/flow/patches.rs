@@ -25,7 +25,8 @@ impl Layout {
         let side = PATCH.min(size.width).min(size.height);
         let places = |length: usize| {
             let last = length - side;
-            let inner = (0..last).step_by(stride.clamp(1, PATCH));
+            // Never wider than a patch: no pixel may be left without one.
+            let inner = (0..last).step_by(stride.clamp(1, side));
             inner.chain([last]).collect::<Vec<_>>()
         };
         Self { side, columns: places(size.width), rows: places(size.height) }
