@@ -1,0 +1,78 @@
+//! Group norm in two passes over each group, the activation included.
+
+use rayon::prelude::*;
+
+use super::simd::{LANES, silu, sum_lanes, vectorised};
+
+/// Group norm of `x` into `out`: groups of `weight.len() / groups` channels of `plane` values, each channel times its weight plus
+/// its bias; `eps` is added to the variance. `active` adds SiLU.
+pub(super) fn group_norm(
+    x: &[f32],
+    (weight, bias): (&[f32], &[f32]),
+    groups: usize,
+    eps: f32,
+    active: bool,
+    plane: usize,
+    out: &mut [f32],
+) {
+    let channels = weight.len() / groups;
+    let size = (channels * plane).max(1);
+    x.par_chunks(size).zip(out.par_chunks_mut(size)).enumerate().for_each(|(index, (x, out))| {
+        let first = index % groups * channels;
+        let (mut mean, mut scale) = (0.0, 0.0);
+        moments(x, eps, &mut mean, &mut scale);
+        for (channel, (x, out)) in x.chunks(plane).zip(out.chunks_mut(plane)).enumerate() {
+            let factor = scale * weight[first + channel];
+            let offset = bias[first + channel] - mean * factor;
+            if active { scale_silu(x, factor, offset, out) } else { scale_shift(x, factor, offset, out) }
+        }
+    });
+}
+
+vectorised! {
+    /// Mean and one over the standard deviation. The deviations from the mean are squared, not the values:
+    /// the difference of two large numbers would lose digits. Partial sums of a line are added in f64.
+    fn moments(x: &[f32], eps: f32, mean: &mut f32, scale: &mut f32) {
+        let count = x.len() as f64;
+        let average = total(x, |value| value) / count;
+        let center = average as f32;
+        let variance = total(x, |value| (value - center) * (value - center)) / count;
+        *mean = center;
+        *scale = (1.0 / (variance + f64::from(eps)).sqrt()) as f32;
+    }
+}
+
+/// The sum of `term` of every value.
+#[inline(always)]
+fn total(x: &[f32], term: impl Fn(f32) -> f32) -> f64 {
+    let mut sum = 0.0;
+    for line in x.chunks(64 * LANES) {
+        let mut lanes = [0.0; LANES];
+        let (chunks, rest) = line.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (lane, value) in lanes.iter_mut().zip(chunk) {
+                *lane += term(*value);
+            }
+        }
+        sum += f64::from(sum_lanes(&lanes)) + rest.iter().map(|v| f64::from(term(*v))).sum::<f64>();
+    }
+    sum
+}
+
+vectorised! {
+    /// x · factor + offset.
+    fn scale_shift(x: &[f32], factor: f32, offset: f32, out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = x * factor + offset;
+        }
+    }
+}
+
+vectorised! {
+    /// silu(x · factor + offset).
+    fn scale_silu(x: &[f32], factor: f32, offset: f32, out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = silu(x * factor + offset);
+        }
+    }
+}
