@@ -84,14 +84,15 @@ impl Project {
 
 /// An error for each file that the film names and that is not there.
 fn missing_files(film: &Film) -> Vec<Diagnostic> {
-    let missing = film.files().into_iter().filter(|file| !file.path.exists());
+    // Models have names of their own and other errors; see `run::models`.
+    let missing = film.files().into_iter().filter(|file| file.param != "model" && !file.path.exists());
     missing
         .map(|file| Diagnostic {
             severity: Severity::Error,
             code: "E51",
             message: format!("there is no file {}", file.path.display()),
             span: file.span,
-            label: nearest(&file.path).map(|name| format!("did you mean `{name}`?")),
+            label: nearest(&file.path).map(|name| format!("did you mean `{name}`?").into()),
             labels: Vec::new(),
             hints: vec!["names of files are relative to the film's folder".to_owned()],
         })

@@ -80,3 +80,6 @@ impl Engine {
         self.vae.downscale()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,8 @@ pub fn dpmpp_2m_sde(
 /// What the run's parts report; interruption.
 pub fn dpmpp_3m_sde(run: &mut VeRun, mut x: Tensor, sigmas: &[f64], eta: f64) -> Result<Tensor> {
     let n = sigmas.len().saturating_sub(1);
-    let (mut last, mut second): (Option<(Tensor, f64)>, Option<(Tensor, f64)>) = (None, None);
+    let mut last: Option<(Tensor, f64)> = None;
+    let mut second: Option<(Tensor, f64)> = None;
     for i in 0..n {
         let (sigma, next) = (sigmas[i], sigmas[i + 1]);
         let denoised = run.first(i, n, &x, sigma)?;

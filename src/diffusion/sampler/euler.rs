@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{VeRun, ancestral_step, mix};
+use super::{VeRun, ancestral_step, bug, mix};
 use crate::error::Result;
 
 /// Noise added before each step so that errors are washed out (Karras et al. 2022, arXiv:2206.00364,
@@ -41,8 +41,7 @@ pub fn euler(run: &mut VeRun, mut x: Tensor, sigmas: &[f64], churn: Churn) -> Re
             x = mix([(1.0, &x), (strength, &run.noise.next(sigmas[i], sigma)?)])?;
         }
         let denoised = run.first(i, n, &x, sigma)?;
-        let ratio = sigmas[i + 1] / sigma;
-        x = mix([(ratio, &x), (1.0 - ratio, &denoised)])?;
+        x = step(&x, &denoised, sigma, sigmas[i + 1])?;
     }
     Ok(x)
 }
@@ -57,11 +56,18 @@ pub fn euler_a(run: &mut VeRun, mut x: Tensor, sigmas: &[f64], eta: f64) -> Resu
     for i in 0..n {
         let denoised = run.first(i, n, &x, sigmas[i])?;
         let (down, up) = ancestral_step(sigmas[i], sigmas[i + 1], eta);
-        let ratio = down / sigmas[i];
-        x = mix([(ratio, &x), (1.0 - ratio, &denoised)])?;
+        x = step(&x, &denoised, sigmas[i], down)?;
         if sigmas[i + 1] > 0.0 {
             x = mix([(1.0, &x), (up, &run.noise.next(sigmas[i], sigmas[i + 1])?)])?;
         }
     }
     Ok(x)
+}
+
+/// One Euler step from level `from` to `to`. Elsewhere the same is written as a mixture of `x` and
+/// `denoised`, which rounds less; here it is slope times length, as in the peers, because at the 4096 of
+/// zero-terminal-SNR models the rounding of the two forms differs visibly.
+fn step(x: &Tensor, denoised: &Tensor, from: f64, to: f64) -> Result<Tensor> {
+    let slope = (x - denoised).and_then(|difference| difference / from).map_err(bug)?;
+    mix([(1.0, x), (to - from, &slope)])
 }

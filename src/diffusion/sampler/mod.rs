@@ -173,3 +173,6 @@ impl Sampler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,6 +122,8 @@ impl Sampler {
             }
             Self::Dpmpp2mSdeHeun | Self::Dpmpp3mSde => Spacing::Exponential,
             Self::Ddim | Self::Plms => Spacing::DdimUniform,
+            // Distilled models are not asked at timestep 0, where their answer is the question.
+            Self::Lcm | Self::Tcd => Spacing::SgmUniform,
             _ => Spacing::Uniform,
         }
     }

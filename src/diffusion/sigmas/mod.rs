@@ -126,7 +126,7 @@ impl NoiseSchedule {
             .iter()
             // diffusers and sd-webui: a last alpha of zero becomes 2^-24, sigma 4096.
             .map(|a| a.max(f64::from(2f32.powi(-24))))
-            .map(|a| f64::from((((1.0 - a as f32) / a as f32) as f32).sqrt()))
+            .map(|a| f64::from(((1.0 - a as f32) / a as f32).sqrt()))
             .collect();
         let log_sigmas = sigmas.iter().map(|s| libm::log(*s)).collect();
         Ok(Self { alphas_cumprod, log_sigmas, sigmas, prediction })

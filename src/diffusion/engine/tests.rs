@@ -1,0 +1,175 @@
+use candle_core::Device;
+
+use super::*;
+use crate::canvas::Canvas;
+use crate::diffusion::guidance::ControlMode;
+use crate::error::Error;
+use crate::models::ModelFolder;
+
+const SIZE: Size = Size::new(64, 64);
+
+fn engine() -> Engine {
+    Engine::load(&ModelFolder::embedded("kinora-tiny").unwrap(), &[], &Device::Cpu).unwrap()
+}
+
+fn job() -> PaintJob<'static> {
+    PaintJob {
+        size: SIZE,
+        init: None,
+        denoise: 1.0,
+        prompt: "the sea, sunset",
+        negative: "fog",
+        steps: 2,
+        guidance: 3.0,
+        sampler: Sampler::EulerA,
+        spacing: Spacing::Karras,
+        seed: 5,
+        clip_skip: 1,
+        controls: Vec::new(),
+    }
+}
+
+fn paint(engine: &mut Engine, job: &PaintJob) -> Canvas {
+    engine.paint(job, &mut |_, _| true).unwrap().unwrap()
+}
+
+fn ramp() -> Canvas {
+    let grey = |i: usize| [(i % SIZE.width * 4) as u8; 3];
+    Canvas::from_rgb8(SIZE, (0..SIZE.area()).flat_map(grey).collect())
+}
+
+#[test]
+fn the_same_job_gives_the_same_bytes_and_every_setting_counts() {
+    let mut engine = engine();
+    let mut fresh = self::engine();
+    let first = paint(&mut engine, &job());
+    assert_eq!(first.size(), SIZE);
+    assert!(first == paint(&mut engine, &job()));
+    assert!(first == paint(&mut fresh, &job()));
+    for other in [
+        PaintJob { seed: 6, ..job() },
+        PaintJob { prompt: "snow", ..job() },
+        PaintJob { negative: "castle", ..job() },
+        PaintJob { guidance: 4.0, ..job() },
+        PaintJob { steps: 3, ..job() },
+        PaintJob { sampler: Sampler::Euler, ..job() },
+        PaintJob { spacing: Spacing::SgmUniform, ..job() },
+        PaintJob { clip_skip: 2, ..job() },
+    ] {
+        assert!(first != paint(&mut engine, &other), "{other:?}");
+    }
+}
+
+#[test]
+fn a_control_of_weight_0_or_outside_its_window_is_none() {
+    let mut engine = engine();
+    let plain = paint(&mut engine, &job());
+    let hint = ramp();
+    let mut with = |weight, start, mode| {
+        let control = PaintControl { net: ControlSource::Own, hint: &hint, weight, start, end: 1.0, mode };
+        paint(&mut engine, &PaintJob { controls: vec![control], ..job() })
+    };
+    assert!(plain == with(0.0, 0.0, ControlMode::Balanced));
+    // The window's clock stands at 0 during the first two steps.
+    assert!(plain == with(1.0, 0.5, ControlMode::Balanced));
+    let modes = [ControlMode::Balanced, ControlMode::Prompt, ControlMode::Control];
+    let pictures = modes.map(|mode| with(1.0, 0.0, mode));
+    assert!(pictures.iter().all(|picture| *picture != plain));
+    assert!(pictures[0] != pictures[1] && pictures[1] != pictures[2]);
+}
+
+#[test]
+fn without_guidance_the_negative_prompt_says_nothing() {
+    let mut engine = engine();
+    let quiet = PaintJob { guidance: 1.0, ..job() };
+    let other = PaintJob { negative: "a castle", ..quiet.clone() };
+    assert!(paint(&mut engine, &quiet) == paint(&mut engine, &other));
+}
+
+#[test]
+fn strength_goes_continuously_from_the_picture_to_a_new_one() {
+    let mut engine = engine();
+    let init = ramp();
+    let over = |denoise| PaintJob { init: Some(&init), denoise, ..job() };
+    assert!(paint(&mut engine, &over(0.0)) == init);
+    let differs = |a: &Canvas, b: &Canvas| -> u64 {
+        a.as_rgb8().iter().zip(b.as_rgb8()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+    };
+    let pictures = [0.1, 0.2, 0.21, 0.9].map(|denoise| paint(&mut engine, &over(denoise)));
+    assert!(pictures[1] != pictures[2], "2 steps do not make 0.2 and 0.21 the same");
+    assert!(differs(&pictures[0], &init) < differs(&pictures[3], &init));
+}
+
+#[test]
+fn steps_are_counted_and_a_run_can_be_stopped() {
+    let mut engine = engine();
+    let mut seen = Vec::new();
+    let mut watch = |step, of| {
+        seen.push((step, of));
+        step == 0
+    };
+    assert!(engine.paint(&PaintJob { steps: 4, ..job() }, &mut watch).unwrap().is_none());
+    assert_eq!(seen, [(0, 4), (1, 4)]);
+}
+
+#[test]
+fn impossible_jobs_are_refused_with_a_hint() {
+    let mut engine = engine();
+    let small = Canvas::filled(Size::new(8, 8), [9; 3]);
+    let hint = ramp();
+    let net = ControlSource::Named("pose");
+    let control =
+        PaintControl { net, hint: &hint, weight: 1.0, start: 0.0, end: 1.0, mode: ControlMode::Balanced };
+    for (job, part) in [
+        (PaintJob { size: Size::new(65, 64), ..job() }, "multiples of 8"),
+        (PaintJob { size: Size::new(0, 64), ..job() }, "multiples of 8"),
+        (PaintJob { init: Some(&small), ..job() }, "expected 64x64, found 8x8"),
+        (PaintJob { steps: 0, ..job() }, "at least 1"),
+        (PaintJob { denoise: f64::NAN, ..job() }, "0 to 1"),
+        (PaintJob { guidance: f64::INFINITY, ..job() }, "guidance"),
+        (PaintJob { controls: vec![control], ..job() }, "`pose`"),
+    ] {
+        let error = engine.paint(&job, &mut |_, _| true).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+        assert!(matches!(error, Error::Usage { .. }) && error.hint().is_some());
+    }
+}
+
+#[test]
+fn the_model_says_what_it_does_best() {
+    let engine = engine();
+    let defaults = engine.defaults();
+    assert_eq!(defaults.size, Size::new(256, 256));
+    assert_eq!((defaults.steps, defaults.guidance), (7, 3.5));
+    assert_eq!((defaults.sampler, defaults.spacing), (Sampler::Dpmpp2m, Spacing::Karras));
+    assert!(engine.own_controlnet().is_some());
+}
+
+#[test]
+fn unknown_models_are_refused_by_name() {
+    for (index, part) in [
+        (r#"{"_class_name": "FluxPipeline"}"#, "FluxPipeline"),
+        (
+            r#"{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet1DModel"]}"#,
+            "UNet1DModel",
+        ),
+        ("{}", "_class_name"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("model_index.json"), index).unwrap();
+        let model = ModelFolder::open(folder.path()).unwrap();
+        let error = Engine::load(&model, &[], &Device::Cpu).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn inpainting_models_are_refused_before_their_weights_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("model_index.json"), r#"{"_class_name": "StableDiffusionPipeline"}"#)
+        .unwrap();
+    std::fs::create_dir(folder.path().join("unet")).unwrap();
+    std::fs::write(folder.path().join("unet/config.json"), r#"{"in_channels": 9}"#).unwrap();
+    let error = Engine::load(&ModelFolder::open(folder.path()).unwrap(), &[], &Device::Cpu).unwrap_err();
+    assert!(error.to_string().contains("expected 4, found 9"), "{error}");
+}
