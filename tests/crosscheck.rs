@@ -40,9 +40,9 @@ impl candle_nn::var_builder::SimpleBackend for Seeded {
         // The layers that may be stored in two shapes: square projections of an attention.
         let width = match name {
             n if n.starts_with("decoder") || n.starts_with("encoder") => 16,
-            n if n.contains("_blocks.0.") && n.starts_with("down") => 8,
-            n if n.contains("_blocks.3.") && n.starts_with("up") => 8,
-            _ => 16,
+            n if n.starts_with("down_blocks.0.") => 32,
+            n if n.starts_with("up_blocks.3.") => 32,
+            _ => 64,
         };
         self.get((width, width).into(), name, candle_nn::Init::Const(0.0), dtype, device)
     }
@@ -66,7 +66,8 @@ fn random(count: usize, name: &str) -> Vec<f32> {
 
 fn tensor(shape: impl Into<Shape>, name: &str) -> Tensor {
     let shape = shape.into();
-    Tensor::from_vec(random(shape.elem_count(), name), shape, &Device::Cpu).unwrap()
+    Tensor::from_vec(random(shape.elem_count(), name), shape, &Device::Cpu)
+        .expect("the shape holds the values")
 }
 
 fn builder() -> VarBuilder<'static> {
@@ -76,7 +77,8 @@ fn builder() -> VarBuilder<'static> {
 /// Largest absolute difference over the largest absolute value.
 fn difference(a: &Tensor, b: &Tensor) -> f32 {
     assert_eq!(a.dims(), b.dims());
-    let values = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let values =
+        |x: &Tensor| x.flatten_all().expect("any shape is flattened").to_vec1::<f32>().expect("f32 values");
     let (a, b) = (values(a), values(b));
     let worst = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
     let largest = b.iter().fold(0f32, |m, x| m.max(x.abs()));
@@ -84,15 +86,15 @@ fn difference(a: &Tensor, b: &Tensor) -> f32 {
     worst / largest
 }
 
-/// Stable Diffusion 1.5's topology, 8 and 16 channels wide.
+/// Stable Diffusion 1.5's topology, 32 and 64 channels wide: candle has 32 norm groups built in.
 fn config() -> UNetConfig {
     let down = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"];
     let up = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"];
     serde_json::from_value(json!({
-        "block_out_channels": [8, 16, 16, 16], "down_block_types": down, "up_block_types": up,
-        "layers_per_block": 2, "cross_attention_dim": 12, "attention_head_dim": 2, "norm_num_groups": 4,
+        "block_out_channels": [32, 64, 64, 64], "down_block_types": down, "up_block_types": up,
+        "layers_per_block": 2, "cross_attention_dim": 12, "attention_head_dim": 2,
     }))
-    .unwrap()
+    .expect("a complete config")
 }
 
 fn peer_unet() -> UNet2DConditionModel {
@@ -102,7 +104,7 @@ fn peer_unet() -> UNet2DConditionModel {
         attention_head_dim: 2,
     };
     let config = UNet2DConditionModelConfig {
-        blocks: vec![block(8, true), block(16, true), block(16, true), block(16, false)],
+        blocks: vec![block(32, true), block(64, true), block(64, true), block(64, false)],
         center_input_sample: false,
         cross_attention_dim: 12,
         downsample_padding: 1,
@@ -111,11 +113,11 @@ fn peer_unet() -> UNet2DConditionModel {
         layers_per_block: 2,
         mid_block_scale_factor: 1.0,
         norm_eps: 1e-5,
-        norm_num_groups: 4,
+        norm_num_groups: 32,
         sliced_attention_size: None,
         use_linear_projection: false,
     };
-    UNet2DConditionModel::new(builder(), 4, 4, false, config).unwrap()
+    UNet2DConditionModel::new(builder(), 4, 4, false, config).expect("every name has weights")
 }
 
 #[test]

@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn strips_and_blocks_join_without_seams() {
-        // 200 rows of 9 · 300 numbers per pixel: more than one strip; 16 · 50 tiles: more than one block.
+        // 9 · 300 numbers for each of 40 columns: 19 rows fill a strip. 2 · 16 · 25 tiles: 13 blocks. 1200 pixels and
+        // 130 channels: three products each way.
         for (conv, x) in [
             (conv(300, 4, 3, 1, Padding::Even(1)), input(1, 300, 70, 40)),
             (conv(9, 8, 3, 1, Padding::Even(1)), input(2, 9, 62, 97)),

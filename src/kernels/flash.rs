@@ -4,14 +4,16 @@
 //! query's largest score and sum so far (Milakov & Gimelshein 2018, "Online normalizer calculation for softmax";
 //! Dao et al. 2022, "FlashAttention").
 
+use std::cell::RefCell;
+
 use rayon::prelude::*;
 
 use super::gemm::{Matrix, Scattered, product};
 use super::simd::{LANES, exp, sum_lanes, vectorised};
 
 /// Queries that one thread takes at once.
-const QUERIES: usize = 64;
-/// Keys of one block: with the queries, 128 KiB of scores.
+const QUERIES: usize = 128;
+/// Keys of one block: with the queries, 256 KiB of scores.
 const KEYS: usize = 512;
 
 /// The sizes of one attention.
@@ -34,30 +36,35 @@ struct Scratch {
     state: Vec<(f32, f32)>,
 }
 
+thread_local! {
+    /// Kept from call to call: clearing fresh memory would be a tenth of a small network's time. Nothing in a
+    /// task runs other tasks, so no thread borrows it twice.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
 /// softmax(q kᵀ / √width) v: `q` `[batch, queries, heads · width]`, `k` and `v` `[batch, keys, heads · width]`, into `out` of
 /// `q`'s size.
 pub(super) fn attend(q: &[f32], k: &[f32], v: &[f32], shape: &Shape, out: &mut [f32]) {
     let turned = turn_keys(k, shape);
     let blocks = shape.queries.div_ceil(QUERIES);
     let out = Scattered::new(out);
-    (0..shape.batch * shape.heads * blocks).into_par_iter().for_each_init(
-        Scratch::default,
-        |scratch, task| {
-            let (head, first) = (task / blocks, task % blocks * QUERIES);
-            let count = QUERIES.min(shape.queries - first);
-            attend_block(q, &turned, v, shape, head, first, count, scratch);
-            let channels = shape.heads * shape.width;
-            let (item, head) = (head / shape.heads, head % shape.heads);
-            for (i, (_, sum)) in scratch.state.iter().enumerate() {
-                let at = (item * shape.queries + first + i) * channels + head * shape.width;
-                // SAFETY: this query's channels of this head belong to this task alone.
-                let target = unsafe { out.part(at, shape.width) };
-                for (value, total) in target.iter_mut().zip(&scratch.values[i * shape.width..]) {
-                    *value = total / sum;
-                }
+    let attend = |task: usize, scratch: &mut Scratch| {
+        let (head, first) = (task / blocks, task % blocks * QUERIES);
+        let count = QUERIES.min(shape.queries - first);
+        attend_block(q, &turned, v, shape, head, first, count, scratch);
+        let channels = shape.heads * shape.width;
+        let (item, head) = (head / shape.heads, head % shape.heads);
+        for (i, (_, sum)) in scratch.state.iter().enumerate() {
+            let at = (item * shape.queries + first + i) * channels + head * shape.width;
+            // SAFETY: this query's channels of this head belong to this task alone.
+            let target = unsafe { out.part(at, shape.width) };
+            for (value, total) in target.iter_mut().zip(&scratch.values[i * shape.width..]) {
+                *value = total / sum;
             }
-        },
-    );
+        }
+    };
+    let tasks = shape.batch * shape.heads * blocks;
+    (0..tasks).into_par_iter().for_each(|task| SCRATCH.with_borrow_mut(|scratch| attend(task, scratch)));
 }
 
 /// The keys as `[batch, heads, width, keys]`, so that the products read them in order.

@@ -127,7 +127,7 @@ mod tests {
         let b = [1.0, 0.0, 2.0, 1.0, 0.0, 3.0]; // 2×3, used transposed
         let mut out = [10.0; 4];
         product(&mut out, (2, 2, 3), Matrix::new(&a, 3, 1), Matrix::new(&b, 1, 3), 2.0, true);
-        assert_eq!(out, [24.0, 32.0, 42.0, 54.0]);
+        assert_eq!(out, [24.0, 30.0, 42.0, 54.0]);
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub(super) fn group_norm(
         moments(x, eps, &mut mean, &mut scale);
         for (channel, (x, out)) in x.chunks(plane).zip(out.chunks_mut(plane)).enumerate() {
             let factor = scale * weight[first + channel];
-            let offset = bias[first + channel] - mean * factor;
-            if active { scale_silu(x, factor, offset, out) } else { scale_shift(x, factor, offset, out) }
+            let affine = (mean, factor, bias[first + channel]);
+            if active { scale_silu(x, affine, out) } else { scale_shift(x, affine, out) }
         }
     });
 }
@@ -60,19 +60,21 @@ fn total(x: &[f32], term: impl Fn(f32) -> f32) -> f64 {
 }
 
 vectorised! {
-    /// x · factor + offset.
-    fn scale_shift(x: &[f32], factor: f32, offset: f32, out: &mut [f32]) {
+    /// (x − mean) · factor + offset. Folding the mean into the offset would lose digits where it is large.
+    fn scale_shift(x: &[f32], affine: (f32, f32, f32), out: &mut [f32]) {
+        let (mean, factor, offset) = affine;
         for (out, x) in out.iter_mut().zip(x) {
-            *out = x * factor + offset;
+            *out = (x - mean) * factor + offset;
         }
     }
 }
 
 vectorised! {
-    /// silu(x · factor + offset).
-    fn scale_silu(x: &[f32], factor: f32, offset: f32, out: &mut [f32]) {
+    /// silu((x − mean) · factor + offset).
+    fn scale_silu(x: &[f32], affine: (f32, f32, f32), out: &mut [f32]) {
+        let (mean, factor, offset) = affine;
         for (out, x) in out.iter_mut().zip(x) {
-            *out = silu(x * factor + offset);
+            *out = silu((x - mean) * factor + offset);
         }
     }
 }
