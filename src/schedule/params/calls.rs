@@ -140,26 +140,52 @@ pub(super) static CONTROL_MODES: &[Choice] = &[
 
 pub(super) static FROM: &[Choice] = &[choice("depth", &[]), choice("as_is", &["none"])];
 
-/// Samplers with the names of the web UI (and k-diffusion's, which differ in nothing but the dashes).
+/// Samplers with the names that the web UI shows; its older names bring a spacing with them. A test holds
+/// the list against the samplers that there are.
 pub(super) static SAMPLERS: &[Choice] = &[
     choice("euler", &[]),
     choice("euler_a", &["Euler a", "euler_ancestral"]),
     choice("heun", &[]),
+    choice("dpm2", &["dpm_2"]),
+    choice("dpm2_a", &["DPM2 a", "dpm_2_ancestral"]),
     choice("lms", &[]),
-    choice("dpm_2", &["DPM2"]),
-    choice("dpm_2_a", &["DPM2 a", "dpm_2_ancestral"]),
     choice("dpmpp_2s_a", &["DPM++ 2S a", "dpmpp_2s_ancestral"]),
-    choice("dpmpp_sde", &["DPM++ SDE"]),
     choice("dpmpp_2m", &["DPM++ 2M"]),
+    choice("dpmpp_sde", &["DPM++ SDE"]),
     choice("dpmpp_2m_sde", &["DPM++ 2M SDE"]),
+    choice("dpmpp_2m_sde_heun", &["DPM++ 2M SDE Heun"]),
     choice("dpmpp_3m_sde", &["DPM++ 3M SDE"]),
+    choice("unipc", &[]),
     choice("ddim", &[]),
+    choice("plms", &[]),
     choice("lcm", &[]),
+    choice("tcd", &[]),
+    choice("lms_karras", &["LMS Karras"]),
+    choice("dpm2_karras", &["DPM2 Karras"]),
+    choice("dpm2_a_karras", &["DPM2 a Karras"]),
+    choice("dpmpp_2s_a_karras", &["DPM++ 2S a Karras"]),
+    choice("dpmpp_2m_karras", &["DPM++ 2M Karras"]),
+    choice("dpmpp_sde_karras", &["DPM++ SDE Karras"]),
+    choice("dpmpp_2m_sde_karras", &["DPM++ 2M SDE Karras"]),
+    choice("dpmpp_2m_sde_exponential", &["DPM++ 2M SDE Exponential"]),
+    choice("dpmpp_2m_sde_heun_karras", &["DPM++ 2M SDE Heun Karras"]),
+    choice("dpmpp_2m_sde_heun_exponential", &["DPM++ 2M SDE Heun Exponential"]),
+    choice("dpmpp_3m_sde_karras", &["DPM++ 3M SDE Karras"]),
+    choice("dpmpp_3m_sde_exponential", &["DPM++ 3M SDE Exponential"]),
 ];
 
+/// Spacings of the noise levels, with the names that the web UI shows.
 pub(super) static SPACINGS: &[Choice] = &[
-    choice("uniform", &["automatic"]),
+    choice("uniform", &[]),
+    choice("normal", &[]),
     choice("karras", &[]),
     choice("exponential", &[]),
-    choice("trailing", &[]),
+    choice("polyexponential", &[]),
+    choice("sgm_uniform", &["SGM Uniform", "trailing"]),
+    choice("simple", &[]),
+    choice("ddim_uniform", &[]),
+    choice("kl_optimal", &["KL Optimal"]),
+    choice("ays_sd15", &["Align Your Steps"]),
+    choice("ays_sdxl", &["Align Your Steps XL"]),
+    choice("beta", &[]),
 ];
