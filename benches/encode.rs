@@ -13,7 +13,7 @@ const FRAMES: usize = 24;
 fn frame(number: usize) -> Canvas {
     let pixel = |i: usize| {
         let (x, y) = (i % SIZE.width + number * 3, i / SIZE.width);
-        [(x * 7 ^ y) as u8, (x + y * 2) as u8, (y * 3) as u8]
+        [((x * 7) ^ y) as u8, (x + y * 2) as u8, (y * 3) as u8]
     };
     Canvas::from_rgb8(SIZE, (0..SIZE.area()).flat_map(pixel).collect())
 }

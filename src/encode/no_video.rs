@@ -1,5 +1,6 @@
 //! The video API of a program that was built without FFmpeg: every call says so.
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use super::{Fps, FrameSink, VideoSettings};
@@ -7,10 +8,14 @@ use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 
 /// Cannot be made in this build.
-pub enum VideoWriter {}
+pub struct VideoWriter {
+    never: Infallible,
+}
 
 /// Cannot be made in this build.
-pub enum VideoReader {}
+pub struct VideoReader {
+    never: Infallible,
+}
 
 /// The error of every call.
 fn absent() -> Error {
@@ -38,12 +43,12 @@ impl VideoWriter {
 
     /// Size of the frames that are pushed.
     pub fn size(&self) -> Size {
-        match *self {}
+        match self.never {}
     }
 
     /// Size of the frames in the file.
     pub fn coded_size(&self) -> Size {
-        match *self {}
+        match self.never {}
     }
 
     /// Encodes the next frame.
@@ -51,7 +56,7 @@ impl VideoWriter {
     /// # Errors
     /// None: it cannot be called.
     pub fn push(&mut self, _frame: &Canvas) -> Result<()> {
-        match *self {}
+        match self.never {}
     }
 
     /// Ends the file.
@@ -59,17 +64,17 @@ impl VideoWriter {
     /// # Errors
     /// None: it cannot be called.
     pub fn finish(self) -> Result<()> {
-        match self {}
+        match self.never {}
     }
 }
 
 impl FrameSink for VideoWriter {
     fn push(&mut self, _frame: &Canvas) -> Result<()> {
-        match *self {}
+        match self.never {}
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        match *self {}
+        match self.never {}
     }
 }
 
@@ -84,12 +89,12 @@ impl VideoReader {
 
     /// Width and height as displayed.
     pub fn size(&self) -> Size {
-        match *self {}
+        match self.never {}
     }
 
     /// Average frames a second.
     pub fn fps(&self) -> Fps {
-        match *self {}
+        match self.never {}
     }
 
     /// Counts the frames.
@@ -97,7 +102,7 @@ impl VideoReader {
     /// # Errors
     /// None: it cannot be called.
     pub fn count_frames(&mut self) -> Result<u64> {
-        match *self {}
+        match self.never {}
     }
 }
 
@@ -105,6 +110,6 @@ impl Iterator for VideoReader {
     type Item = Result<Canvas>;
 
     fn next(&mut self) -> Option<Result<Canvas>> {
-        match *self {}
+        match self.never {}
     }
 }

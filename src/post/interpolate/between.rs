@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::canvas::{Canvas, Size};
 use crate::post::flow::{Flow, FlowSettings, flow};
+use crate::post::interpolate::sample::{bicubic, bilinear, sample_plane};
 
 /// The difference, in grey levels, that a source hidden in the other picture counts as.
 const HIDDEN_COST: f32 = 10.0;
@@ -285,60 +286,6 @@ fn box_mean(values: &[f32], size: Size) -> Vec<f32> {
         })
     };
     (0..size.height).into_par_iter().flat_map_iter(down).collect()
-}
-
-/// Index and share of the two neighbours on one axis, clamped.
-fn pair(at: f32, length: usize) -> (usize, usize, f32) {
-    let at = at.clamp(0.0, (length - 1) as f32);
-    let low = at as usize;
-    (low, (low + 1).min(length - 1), at - low as f32)
-}
-
-fn sample_plane(values: &[f32], size: Size, (x, y): (f32, f32)) -> f32 {
-    let ((left, right, fx), (top, bottom, fy)) = (pair(x, size.width), pair(y, size.height));
-    let line = |row: usize| {
-        let (a, b) = (values[row * size.width + left], values[row * size.width + right]);
-        a + (b - a) * fx
-    };
-    line(top) + (line(bottom) - line(top)) * fy
-}
-
-fn bilinear(canvas: &Canvas, (x, y): (f32, f32)) -> [f32; 3] {
-    let ((left, right, fx), (top, bottom, fy)) = (pair(x, canvas.width()), pair(y, canvas.height()));
-    let [a, b, c, d] = [(left, top), (right, top), (left, bottom), (right, bottom)]
-        .map(|(x, y)| canvas.pixel(x, y).map(f32::from));
-    std::array::from_fn(|i| {
-        let (upper, lower) = (a[i] + (b[i] - a[i]) * fx, c[i] + (d[i] - c[i]) * fx);
-        upper + (lower - upper) * fy
-    })
-}
-
-/// Catmull-Rom (Keys 1981, a = -1/2), clamped at the border.
-fn bicubic(canvas: &Canvas, (x, y): (f32, f32)) -> [f32; 3] {
-    let (columns, wx) = cubic(x, canvas.width());
-    let (rows, wy) = cubic(y, canvas.height());
-    let rgb = canvas.as_rgb8();
-    let mut sum = [0f32; 3];
-    for (row, wy) in rows.into_iter().zip(wy) {
-        for (column, wx) in columns.into_iter().zip(wx) {
-            let at = (row * canvas.width() + column) * 3;
-            (0..3).for_each(|c| sum[c] += wy * wx * f32::from(rgb[at + c]));
-        }
-    }
-    sum
-}
-
-fn cubic(at: f32, length: usize) -> ([usize; 4], [f32; 4]) {
-    let at = at.clamp(0.0, (length - 1) as f32);
-    let (low, t) = (at as isize, at.fract());
-    let (t2, t3) = (t * t, t * t * t);
-    let weights = [
-        -0.5 * t3 + t2 - 0.5 * t,
-        1.5 * t3 - 2.5 * t2 + 1.0,
-        -1.5 * t3 + 2.0 * t2 + 0.5 * t,
-        0.5 * t3 - 0.5 * t2,
-    ];
-    ([-1, 0, 1, 2].map(|d| (low + d).clamp(0, length as isize - 1) as usize), weights)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! In-between frames, and a sequence at another frame rate.
 
 mod between;
+mod sample;
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -14,7 +14,7 @@ pub fn sha256(message: &[u8]) -> String {
 
 /// The first 32 bits of the fractional parts of the square or cube roots of the first primes.
 fn roots(degree: u32, count: usize) -> Vec<u32> {
-    let prime = |n: &u64| (2..*n).all(|d| n % d != 0);
+    let prime = |n: &u64| (2..*n).all(|d| !n.is_multiple_of(d));
     (2u64..).filter(prime).take(count).map(|p| root(degree, p) as u32).collect()
 }
 
