@@ -161,6 +161,7 @@ vectorised! {
                 for row in &mut d {
                     *row = input_points(row);
                 }
+                #[allow(clippy::needless_range_loop, reason = "columns of rows, which have no iterator")]
                 for column in 0..PATCH {
                     let points = input_points(&std::array::from_fn(|row| d[row][column]));
                     for (row, values) in points.iter().enumerate() {
@@ -237,6 +238,7 @@ vectorised! {
             for channel in 0..shape.outputs {
                 let offset = bias.map_or(0.0, |b| b[channel]);
                 let mut rows = [[[0.0; LANES]; PATCH]; TILE];
+                #[allow(clippy::needless_range_loop, reason = "columns of rows, which have no iterator")]
                 for column in 0..PATCH {
                     let m: [Lanes; PATCH] = std::array::from_fn(|row| {
                         let at = ((row * PATCH + column) * shape.outputs + channel) * shape.block() + group;
