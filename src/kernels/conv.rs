@@ -23,7 +23,7 @@ pub struct Conv2d {
     stride: usize,
     padding: Padding,
     /// The kernels as Winograd's method wants them, made at the first use.
-    packed: Arc<OnceLock<Vec<f32>>>,
+    packed: Arc<OnceLock<Arc<Vec<f32>>>>,
 }
 
 /// Winograd's kernels take four times the memory of the weights; above this product of channels
@@ -108,12 +108,21 @@ impl Conv2d {
         let mut out = vec![0.0; batch * outputs * shape.out_size.0 * shape.out_size.1];
         let tiled = winograd::Shape { batch, inputs, outputs, height, width };
         if self.is_winograd() && tiled.tiles() >= WINOGRAD_FEWEST_TILES {
-            let packed = self.packed.get_or_init(|| winograd::pack(weight, outputs, inputs));
-            winograd::convolve(x, packed, bias, &tiled, &mut out);
+            winograd::convolve(x, &self.packed(weight, outputs, inputs), bias, &tiled, &mut out);
         } else {
             direct::convolve(x, weight, bias, shape, &mut out);
         }
         out
+    }
+
+    /// The weights for Winograd's method. Not made inside the lock: a thread that waits for the others of its
+    /// pool may take up another forward pass meanwhile, and would wait for itself.
+    fn packed(&self, weight: &[f32], outputs: usize, inputs: usize) -> Arc<Vec<f32>> {
+        if let Some(packed) = self.packed.get() {
+            return packed.clone();
+        }
+        let packed = Arc::new(winograd::pack(weight, outputs, inputs));
+        self.packed.get_or_init(|| packed).clone()
     }
 
     /// Whether Winograd's method applies and pays for these weights.

@@ -55,6 +55,7 @@ impl<'a> Scattered<'a> {
     ///
     /// # Safety
     /// No other reference to any element of the matrix lives.
+    #[allow(clippy::too_many_arguments, reason = "the nine of BLAS, in fewer")]
     pub(super) unsafe fn product(
         &self,
         from: usize,

@@ -77,18 +77,29 @@ impl Shape {
 /// G g Gᵀ of every kernel, `[36, inputs, outputs]`, from `[outputs, inputs, 3, 3]`.
 pub(super) fn pack(weight: &[f32], outputs: usize, inputs: usize) -> Vec<f32> {
     let mut packed = vec![0.0; POINTS * inputs * outputs];
-    for (index, kernel) in weight.chunks_exact(9).enumerate() {
-        let (output, input) = (index / inputs, index % inputs);
-        let columns: [[f32; PATCH]; 3] =
-            std::array::from_fn(|x| kernel_points([kernel[x], kernel[3 + x], kernel[6 + x]]));
-        for row in 0..PATCH {
-            let points = kernel_points([columns[0][row], columns[1][row], columns[2][row]]);
-            for (column, value) in points.into_iter().enumerate() {
-                packed[((row * PATCH + column) * inputs + input) * outputs + output] = value;
+    let targets = Scattered::new(&mut packed);
+    (0..inputs).into_par_iter().for_each(|input| {
+        for output in 0..outputs {
+            let kernel = &weight[(output * inputs + input) * 9..][..9];
+            for (point, value) in transform_kernel(kernel).into_iter().enumerate() {
+                // SAFETY: this input channel's numbers belong to this task alone.
+                let target = unsafe { targets.part((point * inputs + input) * outputs + output, 1) };
+                target[0] = value;
             }
         }
-    }
+    });
     packed
+}
+
+/// G g Gᵀ, row by row, of one kernel's nine weights.
+fn transform_kernel(kernel: &[f32]) -> [f32; POINTS] {
+    let columns: [[f32; PATCH]; 3] =
+        std::array::from_fn(|x| kernel_points([kernel[x], kernel[3 + x], kernel[6 + x]]));
+    let mut points = [0.0; POINTS];
+    for (row, target) in points.chunks_exact_mut(PATCH).enumerate() {
+        target.copy_from_slice(&kernel_points([columns[0][row], columns[1][row], columns[2][row]]));
+    }
+    points
 }
 
 /// G, one column at a time: the values of g₀ + g₁ p + g₂ p² at the points p, over the products of their distances.
@@ -150,6 +161,7 @@ vectorised! {
                 for row in &mut d {
                     *row = input_points(row);
                 }
+                #[allow(clippy::needless_range_loop, reason = "columns of rows, which have no iterator")]
                 for column in 0..PATCH {
                     let points = input_points(&std::array::from_fn(|row| d[row][column]));
                     for (row, values) in points.iter().enumerate() {
@@ -226,6 +238,7 @@ vectorised! {
             for channel in 0..shape.outputs {
                 let offset = bias.map_or(0.0, |b| b[channel]);
                 let mut rows = [[[0.0; LANES]; PATCH]; TILE];
+                #[allow(clippy::needless_range_loop, reason = "columns of rows, which have no iterator")]
                 for column in 0..PATCH {
                     let m: [Lanes; PATCH] = std::array::from_fn(|row| {
                         let at = ((row * PATCH + column) * shape.outputs + channel) * shape.block() + group;

@@ -28,7 +28,7 @@ pub enum AutoencoderConfig {
 #[derive(Clone, Debug)]
 pub enum Autoencoder {
     /// The usual one.
-    Kl(AutoencoderKl),
+    Kl(Box<AutoencoderKl>),
     /// The small one (TAESD).
     Tiny(AutoencoderTiny),
 }
@@ -40,7 +40,7 @@ impl Autoencoder {
     /// When the config asks for something unsupported, or a weight is missing or has another shape.
     pub fn new(config: &AutoencoderConfig, vb: VarBuilder) -> Result<Self> {
         match config {
-            AutoencoderConfig::Kl(config) => AutoencoderKl::new(config, vb).map(Self::Kl),
+            AutoencoderConfig::Kl(config) => Ok(Self::Kl(Box::new(AutoencoderKl::new(config, vb)?))),
             AutoencoderConfig::Tiny(config) => AutoencoderTiny::new(config, vb).map(Self::Tiny),
         }
     }
