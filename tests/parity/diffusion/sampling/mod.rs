@@ -1,4 +1,5 @@
 //! Noise levels, samplers and whole runs.
+#![allow(clippy::unwrap_used, reason = "a panic is a failed case, and its message is shown")]
 
 mod closed_form;
 mod diffusers;
