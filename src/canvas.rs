@@ -99,9 +99,9 @@ impl Canvas {
         if size == self.size {
             return self.clone();
         }
-        let filter = fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3);
-        let rgb = resize(&self.rgb, self.size, size, fir::PixelType::U8x3, filter);
-        Self { size, rgb }
+        let pixels = self.rgb.as_chunks::<3>().0.iter().map(|p| fir::pixels::U8x3::new(*p)).collect();
+        let resized = resize(pixels, self.size, size, fir::FilterType::Lanczos3);
+        Self { size, rgb: resized.iter().flat_map(|p| p.0).collect() }
     }
 
     /// Reads a PNG or JPEG file. Grey is widened, alpha is dropped, 16 bits are rounded to 8.
@@ -183,24 +183,25 @@ impl Plane {
         if size == self.size {
             return self.clone();
         }
-        let filter = fir::ResizeAlg::Convolution(fir::FilterType::Bilinear);
-        let bytes: Vec<u8> = self.values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-        let out = resize(&bytes, self.size, size, fir::PixelType::F32, filter);
-        let values = out.as_chunks::<4>().0.iter().map(|b| f32::from_ne_bytes(*b)).collect();
-        Self { size, values }
+        let pixels = self.values.iter().map(|v| fir::pixels::F32::new(*v)).collect();
+        let resized = resize(pixels, self.size, size, fir::FilterType::Bilinear);
+        Self { size, values: resized.iter().map(|p| p.0).collect() }
     }
 }
 
-/// Resizes raw pixel bytes; both sizes are our own, so a refusal of the library is a bug.
-fn resize(bytes: &[u8], from: Size, to: Size, pixel: fir::PixelType, filter: fir::ResizeAlg) -> Vec<u8> {
-    let expect = "sizes and pixel type agree with the buffers";
-    // The buffer must be aligned for the pixel type, which a Vec<u8> of ours need not be.
-    let mut source = fir::images::Image::new(from.width as u32, from.height as u32, pixel);
-    source.buffer_mut().copy_from_slice(bytes);
-    let mut target = fir::images::Image::new(to.width as u32, to.height as u32, pixel);
-    let options = fir::ResizeOptions::new().resize_alg(filter).use_alpha(false);
-    fir::Resizer::new().resize(&source, &mut target, &options).expect(expect);
-    target.into_vec()
+/// Resizes pixels; both sizes are our own, so a refusal of the library is a bug.
+///
+/// Typed, because the library's untyped resize is compiled for every pixel type that there is: a quarter
+/// of the whole program's build.
+fn resize<P: fir::PixelTrait>(pixels: Vec<P>, from: Size, to: Size, filter: fir::FilterType) -> Vec<P> {
+    let expect = "sizes and pixels agree";
+    let source = fir::images::TypedImage::from_pixels(from.width as u32, from.height as u32, pixels)
+        .expect(expect);
+    let mut target = fir::images::TypedImage::new(to.width as u32, to.height as u32);
+    let options =
+        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)).use_alpha(false);
+    fir::Resizer::new().resize_typed(&source, &mut target, &options).expect(expect);
+    target.pixels().to_vec()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Desk, root};
+use common::{Desk, root, two_steps};
 use kinora::encode::VideoReader;
 
 /// All films below `folder`.
@@ -33,7 +33,7 @@ fn shrink(desk: &Desk, film: &Path) -> String {
         }
     }
     let name = film.file_name().unwrap().to_string_lossy().into_owned();
-    desk.write(&name, format!("{small}\nsteps = 2\n"));
+    desk.write(&name, two_steps(&small));
     name
 }
 

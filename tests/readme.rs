@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Desk, root};
+use common::{Desk, root, two_steps};
 
 /// Fenced blocks of one language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
@@ -38,7 +38,7 @@ fn small(bytes: &[u8]) -> Vec<u8> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.contains("kinora 1") => {
             let text = text.replace("256x256", "64x64").replace("128x128", "64x64").replace("fps = 8", "fps = 4");
-            format!("{text}\nsteps = 2\n").into_bytes()
+            two_steps(&text).into_bytes()
         }
         _ => bytes.to_vec(),
     }

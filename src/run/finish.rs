@@ -46,10 +46,19 @@ struct Finished {
 
 impl Finish {
     /// What the film's `post` block asks for; a draft leaves out in-between frames.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a video that is no MP4 file and for impossible rates and presets.
     pub(crate) fn new(project: &Project, out: &Path, size: Size, draft: bool) -> Result<Self> {
         let mut post = project.timeline.post().clone();
         if draft {
             post.interpolate = Interpolate::None;
+        }
+        if !out.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
+            return Err(Error::Usage {
+                message: format!("expected a name that ends in .mp4 for the video, found {}", out.display()),
+                hint: Some("kinora writes H.264 in MP4; the frames themselves are kept as PNG".to_owned()),
+            });
         }
         let fps = project.fps().checked()?;
         Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)? })

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The entry of a folder that is named most like `wanted`, among those that `fits` accepts.
 fn nearest_name(folder: &Path, wanted: &str, fits: impl Fn(&Path) -> bool) -> Option<String> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
     entries.sort();
     entries

@@ -114,3 +114,9 @@ pub fn picture(path: &Path, width: usize, height: usize) {
     let png = kinora::canvas::Canvas::from_rgb8(size, rgb).to_png().unwrap();
     std::fs::write(path, png).unwrap();
 }
+
+/// The film with two steps a frame, whatever it says itself.
+pub fn two_steps(film: &str) -> String {
+    let kept: Vec<&str> = film.lines().filter(|line| !line.starts_with("steps ")).collect();
+    format!("{}\nsteps = 2\n", kept.join("\n"))
+}

@@ -140,8 +140,7 @@ pub(super) static CONTROL_MODES: &[Choice] = &[
 
 pub(super) static FROM: &[Choice] = &[choice("depth", &[]), choice("as_is", &["none"])];
 
-/// Samplers with the names that the web UI shows; its older names bring a spacing with them. A test holds
-/// the list against the samplers that there are.
+/// Samplers with the names that the web UI shows. A test holds the list against the samplers that there are.
 pub(super) static SAMPLERS: &[Choice] = &[
     choice("euler", &[]),
     choice("euler_a", &["Euler a", "euler_ancestral"]),
@@ -160,18 +159,6 @@ pub(super) static SAMPLERS: &[Choice] = &[
     choice("plms", &[]),
     choice("lcm", &[]),
     choice("tcd", &[]),
-    choice("lms_karras", &["LMS Karras"]),
-    choice("dpm2_karras", &["DPM2 Karras"]),
-    choice("dpm2_a_karras", &["DPM2 a Karras"]),
-    choice("dpmpp_2s_a_karras", &["DPM++ 2S a Karras"]),
-    choice("dpmpp_2m_karras", &["DPM++ 2M Karras"]),
-    choice("dpmpp_sde_karras", &["DPM++ SDE Karras"]),
-    choice("dpmpp_2m_sde_karras", &["DPM++ 2M SDE Karras"]),
-    choice("dpmpp_2m_sde_exponential", &["DPM++ 2M SDE Exponential"]),
-    choice("dpmpp_2m_sde_heun_karras", &["DPM++ 2M SDE Heun Karras"]),
-    choice("dpmpp_2m_sde_heun_exponential", &["DPM++ 2M SDE Heun Exponential"]),
-    choice("dpmpp_3m_sde_karras", &["DPM++ 3M SDE Karras"]),
-    choice("dpmpp_3m_sde_exponential", &["DPM++ 3M SDE Exponential"]),
 ];
 
 /// Spacings of the noise levels, with the names that the web UI shows.
