@@ -3,7 +3,7 @@
 # dependencies are compiled once.
 
 CARGO ?= cargo
-KINORA = target/release/kinora
+KINORA = $(or $(CARGO_TARGET_DIR),target)/release/kinora
 DEMO = out/infinite-zoom.mp4
 
 .PHONY: demo test setup build fmt clippy unit doc smoke bench
@@ -36,10 +36,10 @@ doc: setup
 
 # One short render from end to end, with the program that the tests built.
 smoke: unit
-	rm -rf target/smoke && mkdir -p target/smoke
+	rm -rf out/smoke && mkdir -p out/smoke
 	$(KINORA) check examples/infinite-zoom.kin
-	$(KINORA) render examples/infinite-zoom.kin --draft --frames 0-3 -o target/smoke/zoom.mp4
-	test -s target/smoke/zoom.mp4
+	$(KINORA) render examples/infinite-zoom.kin --draft --frames 0-3 -o out/smoke/zoom.mp4
+	test -s out/smoke/zoom.mp4
 
 bench: setup
 	$(CARGO) bench --locked

@@ -195,11 +195,10 @@ impl Plane {
 /// of the whole program's build.
 fn resize<P: fir::PixelTrait>(pixels: Vec<P>, from: Size, to: Size, filter: fir::FilterType) -> Vec<P> {
     let expect = "sizes and pixels agree";
-    let source = fir::images::TypedImage::from_pixels(from.width as u32, from.height as u32, pixels)
-        .expect(expect);
+    let source =
+        fir::images::TypedImage::from_pixels(from.width as u32, from.height as u32, pixels).expect(expect);
     let mut target = fir::images::TypedImage::new(to.width as u32, to.height as u32);
-    let options =
-        fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)).use_alpha(false);
+    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter)).use_alpha(false);
     fir::Resizer::new().resize_typed(&source, &mut target, &options).expect(expect);
     target.pixels().to_vec()
 }

@@ -19,20 +19,21 @@
 //! | `canvas` | the pixel types that cross rooms | – |
 //! | `models` | model folders, on disk or compiled in | – |
 //! | `kernels` | the CPU operations that decide speed | – |
-//! | `camera` | 2D and 3D warps | canvas, timeline's frame sections |
-//! | `colour` | coherence, contrast, sharpness | canvas, timeline's frame sections |
-//! | `noise` | every random number, noise pictures | canvas, timeline's frame sections |
+//! | `camera` | 2D and 3D warps | canvas, timeline |
+//! | `colour` | coherence, contrast, sharpness | canvas, timeline |
+//! | `noise` | every random number, noise pictures | canvas, timeline |
 //! | `depth` | depth networks, reference depth | canvas, noise, kernels, models |
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
-//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise |
+//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, progress |
 //! | `post` | interpolation, deflicker | canvas, encode |
 //! | `encode` | video files and pictures, in and out | canvas |
 //! | `progress` | what a run tells, and how it is stopped | – |
-//! | `error` | one error type and the exit codes | schedule's diagnostics |
+//! | `error` | one error type and the exit codes; free to all | schedule |
 //! | `run` | the rooms wired together, one screen a command | all |
 //! | `cli` | arguments, one file a command | all |
 //!
-//! `tests/rooms.rs` holds this table against the code.
+//! Of `timeline`, the rooms of pixels use the plain numbers in `timeline::frame` alone. `tests/rooms.rs` reads
+//! this table and holds it against the code.
 
 pub mod camera;
 pub mod canvas;

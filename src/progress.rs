@@ -3,7 +3,7 @@
 //! The only place that knows the progress-bar library. Callers report; whether a bar, log lines or
 //! nothing comes of it is decided once, at the start.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,10 +19,15 @@ pub trait Progress: Send + Sync {
     fn step(&self, step: usize, steps: usize);
     /// One more frame of the stage is finished.
     fn frame(&self);
+    /// So many frames of the stage are finished.
+    fn reach(&self, done: u64);
     /// The stage is over.
     fn end(&self);
-    /// A line the user should read, now.
-    fn say(&self, line: &str);
+}
+
+/// Writes a line to stderr. That nobody reads it any more (`2>&1 | head`) is no reason to stop a render.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Reports nothing.
@@ -33,32 +38,18 @@ impl Progress for Silent {
     fn begin(&self, _label: &str, _total: u64, _done: u64) {}
     fn step(&self, _step: usize, _steps: usize) {}
     fn frame(&self) {}
+    fn reach(&self, _done: u64) {}
     fn end(&self) {}
-    fn say(&self, _line: &str) {}
 }
 
-/// A bar when stderr is a terminal, plain lines otherwise, nothing but warnings when `quiet`.
+/// A bar when stderr is a terminal, plain lines otherwise, nothing when `quiet`.
 pub fn for_stderr(quiet: bool) -> Box<dyn Progress> {
     if quiet {
-        Box::new(Quiet)
+        Box::new(Silent)
     } else if std::io::stderr().is_terminal() {
         Box::new(Bar::default())
     } else {
         Box::new(Log::default())
-    }
-}
-
-/// Only what must be read.
-#[derive(Debug)]
-struct Quiet;
-
-impl Progress for Quiet {
-    fn begin(&self, _label: &str, _total: u64, _done: u64) {}
-    fn step(&self, _step: usize, _steps: usize) {}
-    fn frame(&self) {}
-    fn end(&self) {}
-    fn say(&self, line: &str) {
-        eprintln!("{line}");
     }
 }
 
@@ -97,18 +88,14 @@ impl Progress for Bar {
         self.with(|bar| bar.inc(1));
     }
 
+    fn reach(&self, done: u64) {
+        self.with(|bar| bar.set_position(done));
+    }
+
     fn end(&self) {
         if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
             bar.set_message("");
             bar.abandon();
-        }
-    }
-
-    fn say(&self, line: &str) {
-        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        match bar.as_ref() {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
         }
     }
 }
@@ -130,7 +117,7 @@ struct LogState {
 
 impl LogState {
     fn line(&self) -> String {
-        let made = self.position - self.found;
+        let made = self.position.saturating_sub(self.found);
         let seconds = self.start.elapsed().as_secs_f64();
         let each = seconds / made.max(1) as f64;
         let left = each * self.total.saturating_sub(self.position) as f64;
@@ -144,9 +131,23 @@ impl LogState {
     }
 }
 
+impl Log {
+    fn advance(&self, next: impl FnOnce(u64) -> u64) {
+        if let Some(state) = self.state.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            state.position = next(state.position);
+            let elapsed = state.start.elapsed();
+            if elapsed >= state.next {
+                say(&state.line());
+                state.next = elapsed + elapsed.clamp(Duration::from_secs(1), Duration::from_secs(60));
+            }
+        }
+    }
+}
+
 impl Progress for Log {
     fn begin(&self, label: &str, total: u64, done: u64) {
-        eprintln!("{label}: {total} frames{}", if done > 0 { format!(", {done} already there") } else { String::new() });
+        let there = if done > 0 { format!(", {done} already there") } else { String::new() };
+        say(&format!("{label}: {total} frames{there}"));
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(LogState {
             label: label.to_owned(),
             total,
@@ -160,24 +161,17 @@ impl Progress for Log {
     fn step(&self, _step: usize, _steps: usize) {}
 
     fn frame(&self) {
-        if let Some(state) = self.state.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            state.position += 1;
-            let elapsed = state.start.elapsed();
-            if elapsed >= state.next {
-                eprintln!("{}", state.line());
-                state.next = elapsed + elapsed.clamp(Duration::from_secs(1), Duration::from_secs(60));
-            }
-        }
+        self.advance(|position| position + 1);
+    }
+
+    fn reach(&self, done: u64) {
+        self.advance(|_| done);
     }
 
     fn end(&self) {
         if let Some(state) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            eprintln!("{}", state.line());
+            say(&state.line());
         }
-    }
-
-    fn say(&self, line: &str) {
-        eprintln!("{line}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! The program as its users meet it: commands, messages, exit codes, and what bad input does.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{Desk, picture, root, tiny_film};
@@ -42,7 +44,8 @@ fn every_mistake_of_a_film_is_reported_at_once() {
     let desk = Desk::new();
     let mistakes: String = (0..40).map(|i| format!("strenght_{i} = 0.5\n")).collect();
     desk.write("film.kin", format!("frames = 4\nprompt = \"a\"\n{mistakes}"));
-    let ran = desk.run(&["check", "film.kin"]).expect(1).says(&["film.kin:3:1", "film.kin:42:1", "40 errors"]);
+    let ran =
+        desk.run(&["check", "film.kin"]).expect(1).says(&["film.kin:3:1", "film.kin:42:1", "40 errors"]);
     assert_eq!(ran.stderr.matches("error[").count(), 40);
     let json = desk.run(&["check", "film.kin", "--format", "json"]).expect(1).stdout;
     let data: serde_json::Value = serde_json::from_str(&json).expect("the data form is JSON");

@@ -1,5 +1,7 @@
 //! Every example film runs, at a tiny size, and gives the video that it promises.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

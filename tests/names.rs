@@ -28,7 +28,10 @@ fn presets_of_the_encoder_are_the_language_s() {
     let call = find("encode").unwrap().calls.iter().find(|call| call.name == "h264").unwrap();
     assert!(call.args.iter().any(|arg| arg.name == "preset"));
     for preset in kinora::encode::Preset::ALL {
-        let film = format!("kinora 1\nframes = 1\nprompt = \"a\"\npost {{ encode = h264(preset={}) }}\n", preset.name());
+        let film = format!(
+            "kinora 1\nframes = 1\nprompt = \"a\"\npost {{ encode = h264(preset={}) }}\n",
+            preset.name()
+        );
         assert!(kinora::schedule::read("film.kin", &film).is_ok(), "preset {} is refused", preset.name());
     }
 }

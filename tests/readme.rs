@@ -1,5 +1,7 @@
 //! The README is true: its films are whole films, and every command in it runs.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{Desk, root, two_steps};
@@ -25,7 +27,8 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 /// Copies the examples, at a size that a test can afford.
 fn copy_examples(desk: &Desk) {
     for folder in ["examples", "examples/batch", "examples/deflicker-timelapse"] {
-        for entry in std::fs::read_dir(root().join(folder)).unwrap().flatten().filter(|e| e.path().is_file()) {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap().flatten().filter(|e| e.path().is_file())
+        {
             let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
             let bytes = std::fs::read(entry.path()).unwrap();
             desk.write(&name, small(&bytes));
@@ -37,7 +40,8 @@ fn copy_examples(desk: &Desk) {
 fn small(bytes: &[u8]) -> Vec<u8> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.contains("kinora 1") => {
-            let text = text.replace("256x256", "64x64").replace("128x128", "64x64").replace("fps = 8", "fps = 4");
+            let text =
+                text.replace("256x256", "64x64").replace("128x128", "64x64").replace("fps = 8", "fps = 4");
             two_steps(&text).into_bytes()
         }
         _ => bytes.to_vec(),
@@ -50,7 +54,8 @@ fn every_command_runs() {
     let desk = Desk::new();
     copy_examples(&desk);
     for film in blocks(&readme, "kin") {
-        let name = film.lines().next().and_then(|l| l.strip_prefix("# ")).expect("a film begins with its name");
+        let name =
+            film.lines().next().and_then(|l| l.strip_prefix("# ")).expect("a film begins with its name");
         desk.write(name, small(film.split_once('\n').unwrap().1.as_bytes()));
     }
     let mut ran = 0;
@@ -90,6 +95,9 @@ fn the_exit_codes_of_readme_and_help_agree() {
     let help = Desk::new().run(&["--help"]).expect(0).stdout;
     for code in ["0", "1", "2", "3", "4", "130"] {
         assert!(readme.contains(&format!("| {code} |")), "README lacks {code}");
-        assert!(help.split_whitespace().any(|w| w.trim_matches([',', ':', '.']) == code), "help lacks {code}");
+        assert!(
+            help.split_whitespace().any(|w| w.trim_matches([',', ':', '.']) == code),
+            "help lacks {code}"
+        );
     }
 }

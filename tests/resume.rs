@@ -1,5 +1,7 @@
 //! A render can be stopped at any moment, and what comes out is the film of an unbroken run.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::time::Duration;
@@ -25,7 +27,7 @@ fn two_runs_give_the_same_bytes() {
 #[test]
 fn killed_and_resumed_equals_unbroken() {
     let desk = Desk::new();
-    let film = format!("{}coherence = lab\nnoise = 0.03\n", tiny_film(8));
+    let film = format!("{}coherence = lab\nnoise = 0.03\n", tiny_film(40));
     desk.write("whole.kin", &film);
     desk.write("killed.kin", &film);
     desk.run(&["render", "whole.kin"]).expect(0);
@@ -49,8 +51,10 @@ fn killed_and_resumed_equals_unbroken() {
 fn ctrl_c_is_130_and_keeps_what_is_finished() {
     let desk = Desk::new();
     desk.write("film.kin", tiny_film(40));
-    let child = desk.kinora(&["render", "film.kin"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child =
+        desk.kinora(&["render", "film.kin"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
     while desk.frames("film.frames").is_empty() {
+        assert!(child.try_wait().unwrap().is_none(), "the render ended before it could be interrupted");
         std::thread::sleep(Duration::from_millis(5));
     }
     let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
@@ -58,7 +62,7 @@ fn ctrl_c_is_130_and_keeps_what_is_finished() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     let kept = desk.frames("film.frames").len();
-    assert!(kept >= 1 && kept < 40, "{kept}");
+    assert!((1..40).contains(&kept), "{kept}");
 }
 
 #[test]
@@ -73,6 +77,40 @@ fn an_edit_keeps_the_frames_before_it() {
     let second = film_bytes(&desk, "film").0;
     assert_eq!(first[..4], second[..4]);
     assert_ne!(first[4..], second[4..]);
+}
+
+#[test]
+fn two_renders_of_one_film_do_not_mix() {
+    let desk = Desk::new();
+    desk.write("film.kin", tiny_film(40));
+    let mut child = desk.kinora(&["render", "film.kin"]).spawn().unwrap();
+    while desk.frames("film.frames").is_empty() {
+        assert!(child.try_wait().unwrap().is_none(), "the first render ended too soon");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    desk.run(&["render", "film.kin"]).expect(4).says(&["another kinora"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_film_is_the_same_film_from_another_folder() {
+    let desk = Desk::new();
+    common::picture(&desk.path("start.png"), 64, 64);
+    desk.write("film.kin", format!("{}source = init(\"start.png\")\n", tiny_film(2)));
+    desk.run(&["render", "film.kin"]).expect(0);
+    let whole = desk.path("film.kin");
+    desk.run(&["render", &whole.to_string_lossy()]).expect(0).says(&["up to date"]);
+}
+
+#[test]
+fn a_draft_never_takes_the_place_of_the_film() {
+    let desk = Desk::new();
+    desk.write("film.kin", tiny_film(2).replace("64x64", "128x128"));
+    desk.run(&["render", "film.kin", "-o", "out.mp4"]).expect(0);
+    let before = desk.read("out.frames/000001.png");
+    desk.run(&["render", "film.kin", "-o", "out.mp4", "--draft"]).expect(0);
+    assert_eq!(before, desk.read("out.frames/000001.png"));
 }
 
 #[test]

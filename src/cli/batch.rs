@@ -8,7 +8,8 @@ use clap::ValueEnum as _;
 use crate::cli::args::BatchArgs;
 use crate::cli::print;
 use crate::error::{Error, Result};
-use crate::progress::{Stop, StopFlag};
+use crate::progress::{Stop, StopFlag, say};
+use crate::run::project::Project;
 
 /// What came of a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
             outcomes.push(Outcome::NotStarted);
             continue;
         }
-        eprintln!("[{number}/{total}] {}", film.display());
+        say(&format!("[{number}/{total}] {}", film.display()));
         outcomes.push(job(&program, film, args));
     }
     for (film, outcome) in args.films.iter().zip(&outcomes) {
@@ -83,7 +84,7 @@ fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
         Ok(status) if status.success() => Outcome::Done,
         Ok(status) => Outcome::Failed(status.code()),
         Err(error) => {
-            eprintln!("error: cannot start the job: {error}");
+            say(&format!("error: cannot start the job: {error}"));
             Outcome::Failed(Some(4))
         }
     }
@@ -92,14 +93,18 @@ fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
 /// The video of a film when the batch has a folder for them.
 fn video(film: &Path, args: &BatchArgs) -> Option<PathBuf> {
     let folder = args.out.as_ref()?;
-    Some(folder.join(film.file_stem().unwrap_or_default()).with_extension("mp4"))
+    // A draft has a name of its own, so that it never takes the place of finished frames.
+    let mark = if args.draft { ".draft" } else { "" };
+    let stem = film.file_stem().unwrap_or_default().to_string_lossy();
+    Some(folder.join(format!("{stem}{mark}.mp4")))
 }
 
-/// Two films of the same name would write the same video.
+/// Two films must not write the same video. A film that does not check writes none.
 fn refuse_clashes(args: &BatchArgs) -> Result<()> {
     let mut seen = std::collections::BTreeMap::new();
     for film in &args.films {
-        let target = video(film, args).unwrap_or_else(|| film.clone());
+        let target = video(film, args).or_else(|| Some(Project::open(film).ok()?.video_path()));
+        let Some(target) = target.map(|target| real(&target)) else { continue };
         if let Some(first) = seen.insert(target.clone(), film) {
             return Err(Error::Usage {
                 message: format!(
@@ -113,4 +118,13 @@ fn refuse_clashes(args: &BatchArgs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The path with its folder resolved, so that two spellings of one place are equal.
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }

@@ -4,6 +4,7 @@ use crate::cli::args::{CheckArgs, ReportFormat};
 use crate::cli::{print, show};
 use crate::error::{Error, Result};
 use crate::run::project::Project;
+use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
 
 /// Checks a film and says what it would be.
@@ -16,11 +17,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
             Err(_) => return checked.map(drop),
         };
         print(&report::json(diagnostics))?;
-        return match checked {
-            // The data says it all: no second report on stderr, only the exit code.
-            Err(error) => Err(error),
-            Ok(_) => Ok(()),
-        };
+        // The data says it all: no second report on stderr, only the exit code.
+        return checked.map(drop).map_err(|_| Error::Schedule(Diagnostics::default()));
     }
     let project = checked?;
     show(&project.warnings);

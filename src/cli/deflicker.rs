@@ -5,17 +5,14 @@ use crate::encode::VideoSettings;
 use crate::error::Result;
 use crate::post::deflicker::Method;
 use crate::post::deflicker::sequence::{Job, deflicker};
-use crate::progress::{self, Stop, StopFlag};
+use crate::progress::{self, Stop, StopFlag, say};
 
 /// Evens out a folder of pictures or a video.
 pub(crate) fn run(args: &DeflickerArgs, stop: &StopFlag) -> Result<()> {
     let sigma = args.sigma;
     let method = match args.mode {
         DeflickerMode::Curve => Method::GainCurve { sigma },
-        DeflickerMode::Map => match Method::GAIN_MAP {
-            Method::GainMap { rows, columns, .. } => Method::GainMap { rows, columns, sigma },
-            other => other,
-        },
+        DeflickerMode::Map => Method::gain_map(sigma),
     };
     let progress = progress::for_stderr(args.quiet);
     let mut pass = 0;
@@ -28,14 +25,14 @@ pub(crate) fn run(args: &DeflickerArgs, stop: &StopFlag) -> Result<()> {
             let label = if pass == 1 { "looking" } else { "steadying" };
             progress.begin(label, at.total.unwrap_or_default() as u64, 0);
         }
-        progress.frame();
+        progress.reach(at.done as u64);
         stop.get() == Stop::No
     };
     let job = Job { method, cuts: &[], video: &VideoSettings::default(), watch: &mut watch };
     let frames = deflicker(&args.input, &args.out, job)?;
     progress.end();
     if !args.quiet {
-        eprintln!("{}: {frames} frames", args.out.display());
+        say(&format!("{}: {frames} frames", args.out.display()));
     }
     Ok(())
 }

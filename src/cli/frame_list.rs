@@ -70,7 +70,9 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused() {
-        for (text, says) in [("", "expected"), ("5-2", "2-5"), ("a", "`a`"), ("-3", "``"), ("0-4000000000", "more")] {
+        for (text, says) in
+            [("", "expected"), ("5-2", "2-5"), ("a", "`a`"), ("-3", "``"), ("0-4000000000", "more")]
+        {
             assert!(list(text).unwrap_err().contains(says), "{text}");
         }
     }

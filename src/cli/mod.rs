@@ -16,7 +16,7 @@ use clap::Parser as _;
 
 use crate::cli::args::{Args, Command};
 use crate::error::{Error, Result};
-use crate::progress::StopFlag;
+use crate::progress::{StopFlag, say};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
 
@@ -31,13 +31,19 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    match dispatch(args) {
+    match std::panic::catch_unwind(|| dispatch(args)).unwrap_or_else(|panic| Err(bug(&*panic))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// A panic as the error that it is. Where it happened has been printed already.
+fn bug(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    Error::Bug(text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned())
 }
 
 fn dispatch(args: Args) -> Result<()> {
@@ -57,8 +63,8 @@ fn dispatch(args: Args) -> Result<()> {
 fn listening(stop: StopFlag) -> Result<StopFlag> {
     let flag = stop.clone();
     ctrlc::set_handler(move || match flag.ask() {
-        0 => eprintln!("\nstopping after this frame; press Ctrl-C again to stop at the next step"),
-        1 => eprintln!("\nstopping at the next step"),
+        0 => say("\nstopping after this frame; press Ctrl-C again to stop at the next step"),
+        1 => say("\nstopping at the next step"),
         // Nothing half-written is ever under a final name, so leaving here loses nothing.
         #[allow(clippy::exit, reason = "the user insists")]
         _ => std::process::exit(130),
@@ -74,9 +80,9 @@ pub(crate) fn complain(error: &Error) {
             show(diagnostics);
         }
         error => {
-            eprintln!("error: {error}");
+            say(&format!("error: {error}"));
             if let Some(hint) = error.hint() {
-                eprintln!("hint: {hint}");
+                say(&format!("hint: {hint}"));
             }
         }
     }
@@ -84,6 +90,9 @@ pub(crate) fn complain(error: &Error) {
 
 /// Prints diagnostics with carets to stderr.
 pub(crate) fn show(diagnostics: &Diagnostics) {
+    if diagnostics.list.is_empty() {
+        return;
+    }
     // Without a terminal nobody cuts lines at its edge.
     let style = match terminal_width() {
         Some(width) => report::Style { colour: true, width },
@@ -96,7 +105,8 @@ pub(crate) fn show(diagnostics: &Diagnostics) {
 /// Columns of the terminal that stderr is, if it is one.
 fn terminal_width() -> Option<usize> {
     let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    terminal.then(|| terminal_size::terminal_size_of(std::io::stderr()).map_or(100, |(width, _)| width.0.into()))
+    terminal
+        .then(|| terminal_size::terminal_size_of(std::io::stderr()).map_or(100, |(width, _)| width.0.into()))
 }
 
 /// Writes to stdout; a reader that has gone away (`| head`) is no error.

@@ -3,7 +3,7 @@
 use crate::cli::args::PreviewArgs;
 use crate::cli::show;
 use crate::error::Result;
-use crate::progress::{self, StopFlag};
+use crate::progress::{self, StopFlag, say};
 use crate::run::preview::preview;
 use crate::run::project::Project;
 
@@ -14,7 +14,7 @@ pub(crate) fn run(args: &PreviewArgs, stop: &StopFlag) -> Result<()> {
     let progress = progress::for_stderr(args.quiet);
     let report = preview(&project, args.out.as_deref(), &*progress, stop)?;
     if !args.quiet {
-        eprint!("{report}");
+        say(report.to_string().trim_end());
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::cli::args::RenderArgs;
 use crate::cli::show;
 use crate::error::Result;
-use crate::progress::{self, StopFlag};
+use crate::progress::{self, StopFlag, say};
 use crate::run::project::Project;
 use crate::run::render::{RenderOptions, render};
 
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &RenderArgs, stop: &StopFlag) -> Result<()> {
     let progress = progress::for_stderr(args.quiet);
     let report = render(&project, &options, &*progress, stop)?;
     if !args.quiet {
-        eprint!("{report}");
+        say(report.to_string().trim_end());
     }
     Ok(())
 }

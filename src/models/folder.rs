@@ -20,6 +20,9 @@ const WEIGHTS: [&str; 4] = [
     "model.fp16.safetensors",
 ];
 
+/// Endings of the files that decide what a model paints.
+const DECISIVE: [&str; 3] = ["json", "txt", "safetensors"];
+
 /// A folder of model files: on disk, or compiled into the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFolder {
@@ -142,7 +145,8 @@ impl ModelFolder {
         .map_err(|e| model_error(&self.label(), &e))
     }
 
-    /// A hash of every file of the folder's model: two folders with the same hash make the same picture.
+    /// A hash of the model's files (configs, tokenizers, safetensors): two folders with the same hash make
+    /// the same picture. Hidden files and other formats decide nothing and do not count.
     ///
     /// # Errors
     /// [`Error::Model`] when a file cannot be read.
@@ -151,7 +155,9 @@ impl ModelFolder {
         match &self.place {
             Place::Disk(path) => hash_folder(path, &mut hasher)?,
             Place::Embedded(path) => {
-                for (name, bytes) in EMBEDDED.iter().filter(|(p, _)| p.starts_with(path.as_str())) {
+                let inside =
+                    |p: &&(&str, &[u8])| p.0.strip_prefix(path.as_str()).is_some_and(|r| r.starts_with('/'));
+                for (name, bytes) in EMBEDDED.iter().filter(inside) {
                     hasher.update(name.as_bytes()).update(bytes);
                 }
             }
@@ -244,10 +250,15 @@ fn hash_folder(folder: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
         .map_err(cannot)?;
     entries.sort();
     for path in entries {
-        hasher.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
         if path.is_dir() {
+            hasher.update(name.as_bytes());
             hash_folder(&path, hasher)?;
-        } else {
+        } else if path.extension().is_some_and(|e| DECISIVE.iter().any(|known| e == *known)) {
+            hasher.update(name.as_bytes());
             let file = std::fs::File::open(&path).map_err(cannot)?;
             hasher.update_reader(file).map_err(cannot)?;
         }

@@ -17,9 +17,7 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::seams::{PaintRequest, Painter, Sources};
 use crate::render::store::{Shelf, Store};
-use crate::timeline::frame::{
-    Camera, Coherence, ControlInput, DepthSource, FrameParams, FrameSource,
-};
+use crate::timeline::frame::{Camera, Coherence, ControlInput, DepthSource, FrameParams, FrameSource};
 
 /// Time spent in each stage of the loop.
 #[derive(Clone, Copy, Debug, Default)]

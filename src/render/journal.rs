@@ -83,7 +83,8 @@ impl Journal {
             .map_err(|e| Error::output(&path, format!("cannot write the journal: {e}")))?;
         if torn {
             // Closes the torn line, so that the next entry begins a line of its own.
-            file.write_all(b"\n").map_err(|e| Error::output(&path, format!("cannot write the journal: {e}")))?;
+            file.write_all(b"\n")
+                .map_err(|e| Error::output(&path, format!("cannot write the journal: {e}")))?;
         }
         Ok(Self { path, file })
     }

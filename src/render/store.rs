@@ -74,22 +74,24 @@ impl Store {
         Ok(Journal::read(&self.folder)?.into_iter().map(|entry| (entry.frame, entry.output)).collect())
     }
 
-    /// Removes the journal and all pictures of the store.
+    /// Keeps every other kinora out of the folder for as long as the returned lock lives.
     ///
     /// # Errors
-    /// [`Error::Output`] when a file cannot be removed.
-    pub fn clear(&self) -> Result<()> {
-        let cannot = |e: std::io::Error| Error::output(&self.folder, format!("cannot remove old frames: {e}"));
-        for entry in std::fs::read_dir(&self.folder).map_err(cannot)? {
-            let path = entry.map_err(cannot)?.path();
-            let ours = path.file_name().is_some_and(|name| name == super::journal::JOURNAL)
-                || path.extension().is_some_and(|e| e == "png")
-                    && path.file_stem().is_some_and(|s| s.len() == 6 && s.to_string_lossy().parse::<u32>().is_ok());
-            if ours {
-                std::fs::remove_file(&path).map_err(cannot)?;
+    /// [`Error::Output`] when another one is at work there, or the lock cannot be made.
+    pub fn lock(&self) -> Result<std::fs::File> {
+        let path = self.folder.join(".lock");
+        let file = std::fs::File::create(&path)
+            .map_err(|e| Error::output(&path, format!("cannot make a lock: {e}")))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(Error::output(&self.folder, "another kinora is rendering to this folder")
+                    .with_hint("wait for it, or choose another place with `-o`"))
+            }
+            Err(std::fs::TryLockError::Error(e)) => {
+                Err(Error::output(&path, format!("cannot lock the folder: {e}")))
             }
         }
-        Ok(())
     }
 
     /// Runs `work` beside a thread that stores what is handed to the [`Shelf`]. The first real cause
@@ -213,7 +215,9 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let film = [expected("a", true), expected("b", false), expected("c", false)];
         store
-            .while_storing(|shelf| (0..3).try_for_each(|i| shelf.put(i, picture(i as u8), film[i as usize].clone())))
+            .while_storing(|shelf| {
+                (0..3).try_for_each(|i| shelf.put(i, picture(i as u8), film[i as usize].clone()))
+            })
             .unwrap();
         assert_eq!(store.valid(&film).unwrap(), [true; 3]);
         assert_eq!(store.read(1).unwrap(), picture(1));

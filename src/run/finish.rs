@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::canvas::Size;
-use crate::encode::{Fps, VideoSettings, VideoWriter};
+use crate::encode::{self, Fps, VideoSettings, VideoWriter};
 use crate::error::{Error, Result};
 use crate::post::chain::{Chain, Step};
 use crate::post::deflicker::Method;
@@ -19,6 +19,9 @@ use crate::render::store::{self, Store};
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::timeline::{Deflicker, Encode, Interpolate, Post};
+
+/// Changes whenever the same frames would give another video than before.
+const FINISHING: u32 = 1;
 
 /// File in the frames' folder that says which video was made of them.
 const FINISHED: &str = "finished.json";
@@ -30,7 +33,7 @@ pub(crate) struct Finish {
     fps: Fps,
     post: Post,
     /// How it is encoded.
-    pub(crate) settings: VideoSettings,
+    settings: VideoSettings,
 }
 
 /// What [`FINISHED`] holds.
@@ -38,8 +41,8 @@ pub(crate) struct Finish {
 struct Finished {
     /// Hash of everything that the video was made of.
     made_of: String,
-    /// The video's length in bytes.
-    bytes: u64,
+    /// Hash of the video's bytes.
+    video: String,
     /// Frames in it.
     frames: u32,
 }
@@ -54,18 +57,13 @@ impl Finish {
         if draft {
             post.interpolate = Interpolate::None;
         }
-        if !out.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
-            return Err(Error::Usage {
-                message: format!("expected a name that ends in .mp4 for the video, found {}", out.display()),
-                hint: Some("kinora writes H.264 in MP4; the frames themselves are kept as PNG".to_owned()),
-            });
-        }
+        refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
         Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)? })
     }
 
     /// The video's frame rate.
-    pub(crate) fn fps_out(&self) -> Fps {
+    fn fps_out(&self) -> Fps {
         match self.post.interpolate {
             Interpolate::None => self.fps,
             Interpolate::Flow { rate } => Fps::new(rate.num, rate.den),
@@ -73,7 +71,7 @@ impl Finish {
     }
 
     /// The folder that the video goes to.
-    pub(crate) fn folder(&self) -> &Path {
+    fn folder(&self) -> &Path {
         self.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
@@ -91,16 +89,20 @@ impl Finish {
         let made_of = self.made_of(store, frames, cuts)?;
         let marker = store.folder().join(FINISHED);
         report.fps = self.fps_out().as_f64();
+        if !cfg!(feature = "ffmpeg") {
+            return Ok(());
+        }
         if let Some(finished) = self.already(&marker, &made_of) {
             report.written = finished.frames;
             report.up_to_date = true;
             return Ok(());
         }
+        self.forget(store)?;
         report.written = self.make(store, frames, cuts, progress, stop)?;
-        let bytes = std::fs::metadata(&self.out)
-            .map_err(|e| Error::output(&self.out, format!("the video is gone: {e}")))?
-            .len();
-        let finished = Finished { made_of, bytes, frames: report.written };
+        let video = self
+            .video_hash()
+            .ok_or_else(|| Error::output(&self.out, "the video is gone as soon as it was written"))?;
+        let finished = Finished { made_of, video, frames: report.written };
         let text = serde_json::to_string(&finished).map_err(|e| Error::Bug(e.to_string()))?;
         std::fs::write(&marker, text).map_err(|e| Error::output(&marker, format!("cannot write: {e}")))?;
         report.finishing = start.elapsed();
@@ -110,8 +112,32 @@ impl Finish {
     /// The record of a video that is still there and made of the same things.
     fn already(&self, marker: &Path, made_of: &str) -> Option<Finished> {
         let finished: Finished = serde_json::from_slice(&std::fs::read(marker).ok()?).ok()?;
-        let length = std::fs::metadata(&self.out).ok()?.len();
-        (finished.made_of == made_of && finished.bytes == length).then_some(finished)
+        (finished.made_of == made_of && self.video_hash()? == finished.video).then_some(finished)
+    }
+
+    /// Hash of the video that is there.
+    fn video_hash(&self) -> Option<String> {
+        Some(store::hash(&std::fs::read(&self.out).ok()?))
+    }
+
+    /// Takes back the record of a finished video, before anything it was made of changes.
+    pub(crate) fn forget(&self, store: &Store) -> Result<()> {
+        let marker = store.folder().join(FINISHED);
+        match std::fs::remove_file(&marker) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::output(&marker, format!("cannot remove the old record: {e}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the encoder and encodes two frames, so that what cannot work is known before the first frame.
+    /// A build without video keeps the frames and makes none.
+    pub(crate) fn probe(&self) -> Result<()> {
+        if !cfg!(feature = "ffmpeg") {
+            return Ok(());
+        }
+        encode::probe(&self.settings, self.size, self.fps_out(), self.folder())
     }
 
     /// Reads, steadies, fills in, encodes.
@@ -152,10 +178,7 @@ impl Finish {
         let deflicker = match self.post.deflicker {
             Deflicker::None => None,
             Deflicker::GainCurve { sigma } => Some(Method::GainCurve { sigma }),
-            Deflicker::GainMap { sigma } => match Method::GAIN_MAP {
-                Method::GainMap { rows, columns, .. } => Some(Method::GainMap { rows, columns, sigma }),
-                other => Some(other),
-            },
+            Deflicker::GainMap { sigma } => Some(Method::gain_map(sigma)),
         };
         Chain {
             deflicker,
@@ -170,7 +193,7 @@ impl Finish {
         let outputs = store.outputs()?;
         let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
         let text = format!(
-            "{} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
+            "{FINISHING} {} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
             self.size,
             self.fps,
             self.post,
@@ -179,6 +202,17 @@ impl Finish {
         );
         Ok(store::hash(text.as_bytes()))
     }
+}
+
+/// Only MP4 is written.
+pub(crate) fn refuse_other_formats(out: &Path) -> Result<()> {
+    if out.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!("expected a name that ends in .mp4 for the video, found {}", out.display()),
+        hint: Some("kinora writes H.264 in MP4; the frames themselves are kept as PNG".to_owned()),
+    })
 }
 
 /// How the film's video is encoded.

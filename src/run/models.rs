@@ -35,7 +35,9 @@ impl DeviceChoice {
     pub(crate) fn open(self) -> Result<Device> {
         let refuse = |e: candle_core::Error| Error::Usage {
             message: format!("cannot use this device: {}", e.to_string().lines().next().unwrap_or_default()),
-            hint: Some("build with the device's feature (`--features cuda`), or leave out --device".to_owned()),
+            hint: Some(
+                "build with the device's feature (`--features cuda`), or leave out --device".to_owned(),
+            ),
         };
         match self {
             Self::Cpu => Ok(Device::Cpu),

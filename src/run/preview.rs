@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::frame_loop::{LoopState, Rules, StageTimes, Studio};
 use crate::render::seams::{PaintRequest, Painter};
-use crate::run::finish::encoding;
+use crate::run::finish::{encoding, refuse_other_formats};
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sources::Files;
@@ -30,13 +30,20 @@ pub fn preview(
     stop: &StopFlag,
 ) -> Result<Report> {
     let out = out.map_or_else(|| default_out(project), Path::to_owned);
+    refuse_other_formats(&out)?;
     let size = project.timeline.size().map_or(SIZE, |(w, h)| Size::new(w as usize, h as usize));
     let frames = project.timeline.frames();
     let fps = project.fps();
     let mut writer = VideoWriter::open(&out, size, fps, &encoding(project)?)?;
     let mut painter = Unpainted;
     let mut sources = Files::new(Device::Cpu);
-    let mut studio = Studio { painter: &mut painter, sources: &mut sources, size, rules: Rules::NATIVE, times: StageTimes::default() };
+    let mut studio = Studio {
+        painter: &mut painter,
+        sources: &mut sources,
+        size,
+        rules: Rules::NATIVE,
+        times: StageTimes::default(),
+    };
     let mut state = LoopState::default();
     progress.begin("preview", u64::from(frames), 0);
     for frame in 0..frames {

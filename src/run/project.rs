@@ -114,7 +114,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("start.png"), "").unwrap();
         let film = folder.path().join("film.kin");
-        std::fs::write(&film, "kinora 1\nframes = 2\nprompt = \"a\"\nsource = init(\"strat.png\")\n").unwrap();
+        std::fs::write(&film, "kinora 1\nframes = 2\nprompt = \"a\"\nsource = init(\"strat.png\")\n")
+            .unwrap();
         let Err(Error::Schedule(found)) = Project::open(&film) else { panic!("the film was accepted") };
         assert_eq!(found.list.len(), 1);
         assert_eq!(found.list[0].label.as_deref(), Some("did you mean `start.png`?"));

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::canvas::Size;
-use crate::encode;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, StopFlag};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
@@ -14,7 +13,7 @@ use crate::run::finish::Finish;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
-use crate::run::sources::Files;
+use crate::run::sources::{Files, depth_network};
 use crate::timeline::frame::{ControlInput, DepthSource, FrameParams, FrameSource};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
@@ -53,14 +52,15 @@ pub fn render(
     let size = size(project, options, &mut painter)?;
     let finish = Finish::new(project, &out, size, options.draft)?;
     // Six hours of rendering are a bad moment to learn that there is no H.264 encoder.
-    encode::probe(&finish.settings, size, finish.fps_out(), finish.folder())?;
+    finish.probe()?;
 
-    let store = Store::open(&frames_folder(&out))?;
-    if options.fresh {
-        store.clear()?;
-    }
+    let store = Store::open(&frames_folder(&out, options.draft))?;
+    let _lock = store.lock()?;
     let plan = plan(project, options, size, &mut painter, &store, &wanted)?;
     let found = plan.iter().filter(|p| p.done).count() as u32;
+    if found < plan.len() as u32 {
+        finish.forget(&store)?;
+    }
     let mut report = Report::new(&out, store.folder(), plan.len() as u32, found);
     if found < plan.len() as u32 {
         report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)?;
@@ -88,7 +88,8 @@ fn paint(
         painter.engine(&Cast::of(&first.params))?;
     }
     let mut sources = Files::new(device);
-    let mut studio = Studio { painter, sources: &mut sources, size, rules: Rules::NATIVE, times: StageTimes::default() };
+    let mut studio =
+        Studio { painter, sources: &mut sources, size, rules: Rules::NATIVE, times: StageTimes::default() };
     progress.begin("diffusion", plan.len() as u64, done as u64);
     let result =
         store.while_storing(|shelf| frame_loop::run(plan, store, shelf, &mut studio, progress, stop));
@@ -120,16 +121,20 @@ fn target(project: &Project, options: &RenderOptions) -> PathBuf {
         marks.push_str(".draft");
     }
     if let Some((_, text)) = &options.frames {
-        marks.push_str(&format!(".{text}"));
+        // File names have a limit; a list can be longer.
+        let hash = store::hash(text.as_bytes());
+        marks.push_str(&format!(".{}", if text.len() > 40 { &hash[..8] } else { text.as_str() }));
     }
     let stem = base.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension = base.extension().unwrap_or_default().to_string_lossy().into_owned();
     base.with_file_name(format!("{stem}{marks}.{extension}"))
 }
 
-/// The folder of a video's frames: `film.frames` beside `film.mp4`.
-fn frames_folder(out: &Path) -> PathBuf {
-    out.with_extension("frames")
+/// The folder of a video's frames: `film.frames` beside `film.mp4`. A draft's frames never take the
+/// place of the film's.
+fn frames_folder(out: &Path, draft: bool) -> PathBuf {
+    let drafted = out.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".draft"));
+    out.with_extension(if draft && !drafted { "draft.frames" } else { "frames" })
 }
 
 /// The size of the frames.
@@ -158,10 +163,18 @@ fn plan(
     if options.draft {
         frames.iter_mut().try_for_each(|params| halve_steps(params, painter))?;
     }
-    let mut hashes = Hashes { painter, models: BTreeMap::new(), files: BTreeMap::new() };
+    let mut hashes = Hashes {
+        painter,
+        films: project.folder(),
+        device: options.device,
+        models: BTreeMap::new(),
+        depths: BTreeMap::new(),
+        files: BTreeMap::new(),
+    };
     let expected =
         frames.iter().map(|params| hashes.expected(params, size)).collect::<Result<Vec<Expected>>>()?;
-    let valid = store.valid(&expected)?;
+    // Nothing is thrown away before it is replaced: `--fresh` only stops trusting what is there.
+    let valid = if options.fresh { vec![false; expected.len()] } else { store.valid(&expected)? };
     let planned: Vec<Planned> = frames
         .into_iter()
         .zip(expected)
@@ -200,7 +213,11 @@ fn needed(planned: &[Planned], wanted: &BTreeSet<u32>) -> Vec<bool> {
 /// Hashes of models and files, each computed once.
 struct Hashes<'a> {
     painter: &'a ModelPainter,
+    /// The folder that the film's paths are relative to.
+    films: &'a Path,
+    device: DeviceChoice,
     models: BTreeMap<Cast, String>,
+    depths: BTreeMap<Option<PathBuf>, String>,
     files: BTreeMap<PathBuf, String>,
 }
 
@@ -215,8 +232,16 @@ impl Hashes<'_> {
                 hash
             }
         };
-        // The debug form of the numbers is exact, and names every field.
-        let mut text = format!("{PICTURES} {size} {params:?}");
+        // The debug form of the numbers is exact, and names every field. The folder is taken out of the
+        // paths: from wherever the film is rendered, it is the same film.
+        let folder = format!("{}", self.films.display());
+        let numbers = format!("{params:?}");
+        let numbers =
+            if folder.is_empty() { numbers } else { numbers.replace(&format!("\"{folder}/"), "\"") };
+        let mut text = format!("{PICTURES} {:?} {size} {numbers}", self.device);
+        if let DepthSource::Network(folder) = &params.depth {
+            text.push_str(&self.depth(folder)?);
+        }
         for path in files(params) {
             text.push_str(&self.file(path)?);
         }
@@ -224,11 +249,22 @@ impl Hashes<'_> {
         Ok(Expected { params: store::hash(text.as_bytes()), models, independent })
     }
 
+    /// Hash of a depth network's files. One that is never looked through costs a hash, and no more.
+    fn depth(&mut self, folder: &Option<PathBuf>) -> Result<String> {
+        if let Some(hash) = self.depths.get(folder) {
+            return Ok(hash.clone());
+        }
+        let hash = depth_network(folder.as_deref())?.fingerprint()?.to_hex().to_string();
+        self.depths.insert(folder.clone(), hash.clone());
+        Ok(hash)
+    }
+
     fn file(&mut self, path: &Path) -> Result<String> {
         if let Some(hash) = self.files.get(path) {
             return Ok(hash.clone());
         }
-        let bytes = std::fs::read(path).map_err(|e| Error::input(path, format!("cannot read the file: {e}")))?;
+        let bytes =
+            std::fs::read(path).map_err(|e| Error::input(path, format!("cannot read the file: {e}")))?;
         let hash = store::hash(&bytes);
         self.files.insert(path.to_owned(), hash.clone());
         Ok(hash)

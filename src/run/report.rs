@@ -48,7 +48,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.up_to_date {
+        if self.up_to_date && self.times.frames == 0 {
             return writeln!(f, "{} is up to date; nothing to do", self.out.display());
         }
         if self.times.frames > 0 {
@@ -71,6 +71,16 @@ impl fmt::Display for Report {
         }
         if self.found > 0 {
             writeln!(f, "{} of {} frames were there already", self.found, self.frames)?;
+        }
+        if self.up_to_date {
+            return writeln!(f, "{} is up to date: the frames are the same as before", self.out.display());
+        }
+        if self.written == 0 {
+            return writeln!(
+                f,
+                "this build writes no video; the frames are in {}",
+                self.frames_folder.display()
+            );
         }
         writeln!(
             f,

@@ -8,10 +8,13 @@ use candle_core::Device;
 
 use crate::canvas::{Canvas, DepthMap, Size};
 use crate::depth::{self, DepthEstimator as _, Estimator};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::render::seams::Sources;
 use crate::timeline::frame::DepthSource;
+
+/// The depth network of a film that names none.
+const EMBEDDED_DEPTH: &str = "kinora-depth";
 
 /// Reads files and loads depth networks when they are first asked for.
 pub(crate) struct Files {
@@ -55,10 +58,16 @@ fn open(source: &DepthSource, device: &Device) -> Result<Estimator> {
     match source {
         DepthSource::Flat => Ok(Estimator::flat()),
         DepthSource::Picture(path) => Estimator::reference(path),
-        DepthSource::Network(folder) => {
-            let folder = folder.as_deref().map(ModelFolder::open).transpose()?;
-            Estimator::load_on(folder.as_ref(), device)
-        }
+        DepthSource::Network(folder) => Estimator::load_on(Some(&depth_network(folder.as_deref())?), device),
+    }
+}
+
+/// The folder of a depth network; the embedded one when the film names none.
+pub(crate) fn depth_network(folder: Option<&Path>) -> Result<ModelFolder> {
+    match folder {
+        Some(path) => ModelFolder::open(path),
+        None => ModelFolder::embedded(EMBEDDED_DEPTH)
+            .ok_or_else(|| Error::Bug("this build has no embedded depth network".to_owned())),
     }
 }
 

@@ -83,6 +83,10 @@ fn discover(root: &Path) -> Vec<Case> {
         let folder = root.join(name);
         if folder.is_dir() {
             cases.extend(discover(&folder));
+        } else if std::env::var_os("KINORA_ORACLES").is_none() {
+            // Our own copy of the data is complete: what is missing there is a mistake.
+            let missing = format!("no folder {}", folder.display());
+            cases.push(Case::new(name, "folder", move || Verdict::Fail(missing.clone())));
         } else {
             println!("skipped: no folder {}", folder.display());
         }

@@ -65,7 +65,12 @@ impl Method {
     /// The gain curve with its default width.
     pub const GAIN_CURVE: Self = Self::GainCurve { sigma: 6.0 };
     /// The gain map of 12 rows and 4 columns with its default width.
-    pub const GAIN_MAP: Self = Self::GainMap { rows: 12, columns: 4, sigma: 6.0 };
+    pub const GAIN_MAP: Self = Self::gain_map(6.0);
+
+    /// The gain map of 12 rows and 4 columns with a width of `sigma` frames.
+    pub const fn gain_map(sigma: f64) -> Self {
+        Self::GainMap { rows: 12, columns: 4, sigma }
+    }
 
     fn check(self) -> Result<()> {
         let (rows, columns, sigma) = match self {

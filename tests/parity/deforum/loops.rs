@@ -1,6 +1,6 @@
 //! Whole runs of Deforum's render loop with a pattern in place of the model, against kinora's loop.
 //!
-//! Deforum works on BGR arrays: so do we here, with the rules that reproduce its defects.
+//! With the rules that reproduce Deforum's defects, such as red and blue exchanged inside HSV and LAB.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,30 +41,63 @@ fn case(folder: &Path, run: &Path) -> Case {
     let name = run.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let recorded: Value = match std::fs::read(run.join("case.json")).map(|b| serde_json::from_slice(&b)) {
         Ok(Ok(recorded)) => recorded,
-        _ => return Case::unsupported("deforum/loop", name, "no readable case.json"),
+        _ => return Case::new("deforum/loop", name, || Verdict::Fail("no readable case.json".to_owned())),
     };
     if let Some(why) = unsupported(&recorded["settings_over_base"]) {
         return Case::unsupported("deforum/loop", name, why);
     }
     let (folder, run) = (folder.to_owned(), run.to_owned());
     Case::new("deforum/loop", name, move || {
-        Replay::new(&folder, &recorded).and_then(|mut replay| replay.compare(&run)).unwrap_or_else(Verdict::Fail)
+        Replay::new(&folder, &recorded)
+            .and_then(|mut replay| replay.compare(&run))
+            .unwrap_or_else(Verdict::Fail)
     })
 }
 
 /// What the loop does not do yet.
 fn unsupported(over: &Value) -> Option<String> {
     const KNOWN: [&str; 31] = [
-        "animation_mode", "zoom", "angle", "translation_x", "translation_y", "translation_z", "rotation_3d_x",
-        "rotation_3d_y", "rotation_3d_z", "transform_center_x", "transform_center_y", "strength_schedule",
-        "strength", "use_init", "color_coherence", "noise_schedule", "noise_type", "amount_schedule",
-        "kernel_schedule", "sigma_schedule", "threshold_schedule", "contrast_schedule", "seed_behavior",
-        "seed_schedule", "enable_steps_scheduling", "steps_schedule", "cfg_scale_schedule", "border",
-        "sampling_mode", "padding_mode", "fov_schedule",
+        "animation_mode",
+        "zoom",
+        "angle",
+        "translation_x",
+        "translation_y",
+        "translation_z",
+        "rotation_3d_x",
+        "rotation_3d_y",
+        "rotation_3d_z",
+        "transform_center_x",
+        "transform_center_y",
+        "strength_schedule",
+        "strength",
+        "use_init",
+        "color_coherence",
+        "noise_schedule",
+        "noise_type",
+        "amount_schedule",
+        "kernel_schedule",
+        "sigma_schedule",
+        "threshold_schedule",
+        "contrast_schedule",
+        "seed_behavior",
+        "seed_schedule",
+        "enable_steps_scheduling",
+        "steps_schedule",
+        "cfg_scale_schedule",
+        "border",
+        "sampling_mode",
+        "padding_mode",
+        "fov_schedule",
     ];
     const LOGGED: [&str; 8] = [
-        "enable_sampler_scheduling", "sampler_schedule", "enable_checkpoint_scheduling", "checkpoint_schedule",
-        "enable_subseed_scheduling", "subseed_schedule", "subseed_strength_schedule", "use_depth_warping",
+        "enable_sampler_scheduling",
+        "sampler_schedule",
+        "enable_checkpoint_scheduling",
+        "checkpoint_schedule",
+        "enable_subseed_scheduling",
+        "subseed_schedule",
+        "subseed_strength_schedule",
+        "use_depth_warping",
     ];
     let over = over.as_object()?;
     if let Some(key) = over.keys().find(|k| !KNOWN.contains(&k.as_str()) && !LOGGED.contains(&k.as_str())) {
@@ -114,9 +147,10 @@ impl Replay {
         let seed = number("start_seed")?;
         let keys = [("0", "first --neg bad"), ("3", "second (w:`t/10`)")];
         let keys = keys.map(|(k, p)| (k.to_owned(), p.to_owned()));
-        let prompts = PromptSeries::new(&keys, "", "", PromptMode::Hold, frames, seed).map_err(|e| e.message)?;
+        let prompts =
+            PromptSeries::new(&keys, "", "", PromptMode::Hold, frames, seed).map_err(|e| e.message)?;
         let init = match recorded["init_image"].as_str() {
-            Some(name) => Some(swapped(Canvas::open(&folder.join(name)).map_err(|e| e.to_string())?)),
+            Some(name) => Some(Canvas::open(&folder.join(name)).map_err(|e| e.to_string())?),
             None => None,
         };
         Ok(Self {
@@ -189,7 +223,11 @@ impl Replay {
             }));
         }
         let three = |replay: &mut Self, names: [&'static str; 3]| -> Outcome<[f64; 3]> {
-            Ok([replay.number(names[0], frame)?, replay.number(names[1], frame)?, replay.number(names[2], frame)?])
+            Ok([
+                replay.number(names[0], frame)?,
+                replay.number(names[1], frame)?,
+                replay.number(names[2], frame)?,
+            ])
         };
         Ok(Camera::Deep(Camera3d {
             translation: three(self, ["translation_x", "translation_y", "translation_z"])?,
@@ -218,7 +256,8 @@ impl Replay {
     fn params(&mut self, frame: u32) -> Outcome<FrameParams> {
         let with_init = self.init.is_some();
         let slider = self.settings.get("strength").and_then(Value::as_f64).unwrap_or(0.8);
-        let strength = if frame == 0 { slider } else { self.number("strength_schedule", frame)?.clamp(0.0, 1.0) };
+        let strength =
+            if frame == 0 { slider } else { self.number("strength_schedule", frame)?.clamp(0.0, 1.0) };
         let prompt = self.prompts.at(frame).map_err(|e| e.message)?;
         let perlin = self.is("noise_type", "perlin");
         let scheduled = self.on("enable_steps_scheduling");
@@ -288,14 +327,16 @@ impl Replay {
             let params = self.params(frame)?;
             self.log_agrees(frame, &params)?;
             let made = studio.frame(&params, &mut state, &mut |_, _| true).map_err(|e| e.to_string())?;
-            let made = swapped(made.ok_or("the painter gave up")?);
+            let made = made.ok_or("the painter gave up")?;
             let theirs = Canvas::open(&run.join(format!("{frame:03}.png"))).map_err(|e| e.to_string())?;
             let differences =
                 made.as_rgb8().iter().zip(theirs.as_rgb8()).map(|(a, b)| f64::from(a.abs_diff(*b)));
             let (largest, sum) = differences.fold((0.0f64, 0.0), |(m, s), d| (m.max(d), s + d));
             let mean = sum / theirs.as_rgb8().len() as f64;
             if mean > MEAN {
-                return Ok(Verdict::Fail(format!("frame {frame}: mean difference {mean:.4}, allowed {MEAN}")));
+                return Ok(Verdict::Fail(format!(
+                    "frame {frame}: mean difference {mean:.4}, allowed {MEAN}"
+                )));
             }
             worst = worst.max(largest);
         }
@@ -338,13 +379,7 @@ impl Replay {
     }
 }
 
-/// Red and blue exchanged.
-fn swapped(mut canvas: Canvas) -> Canvas {
-    canvas.as_rgb8_mut().chunks_exact_mut(3).for_each(|pixel| pixel.swap(0, 2));
-    canvas
-}
-
-/// The recorded runs' stand-in for a model (see the data's README), on BGR pictures.
+/// The recorded runs' stand-in for a model (see the data's README).
 struct Pattern;
 
 impl Painter for Pattern {
@@ -362,7 +397,7 @@ impl Painter for Pattern {
         let mut canvas = Canvas::filled(request.size, [0; 3]);
         let width = request.size.width;
         for (i, value) in canvas.as_rgb8_mut().iter_mut().enumerate() {
-            let (x, y, channel) = ((i / 3 % width) as i64, (i / 3 / width) as i64, 2 - (i % 3) as i64);
+            let (x, y, channel) = ((i / 3 % width) as i64, (i / 3 / width) as i64, (i % 3) as i64);
             let pattern =
                 triangle(3 * x + 5 * y + 17 * seed + 40 * channel + 7 * i64::from(params.frame)) as f64;
             *value = match request.init {
