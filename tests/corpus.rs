@@ -22,7 +22,7 @@ use kinora::error::Error;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::{Options, Timeline};
+use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("grammar/corpus").join(folder);
@@ -37,12 +37,14 @@ fn corpus(folder: &str) -> Vec<PathBuf> {
 }
 
 /// Everything that is found in a film, in all its frames. That the version is missing is only told
-/// about files that are there for it.
+/// about files that are there for it; those with `compat` in their name are read as Deforum reads them.
 fn diagnose(path: &Path) -> Diagnostics {
+    let stem = path.file_stem().unwrap().to_str().unwrap();
+    let compat = if stem.contains("compat") { Compat::Deforum } else { Compat::Native };
     let text = std::fs::read_to_string(path).unwrap();
     let (film, mut found) = kinora::schedule::read_all(path.parent().unwrap(), "film.kin", &text);
     if !found.has_errors() {
-        match Timeline::new(&film, &Options::default()) {
+        match Timeline::new(&film, &Options { compat, ..Options::default() }) {
             Ok(timeline) => {
                 found.list.extend(timeline.warnings().list);
                 found.list.extend(timeline.check_all_frames().list);
@@ -51,7 +53,7 @@ fn diagnose(path: &Path) -> Diagnostics {
             Err(other) => panic!("{}: {other}", path.display()),
         }
     }
-    if !path.file_stem().unwrap().to_str().unwrap().contains("version") {
+    if !stem.contains("version") {
         found.list.retain(|diagnostic| diagnostic.code != "W01");
     }
     found.sort();

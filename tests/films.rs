@@ -6,7 +6,8 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Desk, root, two_steps};
+use common::{Desk, picture, root, two_steps};
+use kinora::canvas::Canvas;
 use kinora::encode::VideoReader;
 
 /// All films below `folder`.
@@ -81,4 +82,40 @@ fn a_draft_is_half_as_large_and_leaves_the_film_alone() {
     let video = VideoReader::open(&desk.path("film.draft.mp4")).unwrap();
     assert_eq!((video.size().width, video.size().height), (64, 96));
     assert!(!desk.path("film.mp4").exists());
+}
+
+#[test]
+fn a_blend_of_prompts_and_a_walk_of_seeds_go_smoothly() {
+    let desk = Desk::new();
+    picture(&desk.path("base.png"), 64, 64);
+    let film = |keys: &str| {
+        format!(
+            "kinora 1\nvideo {{ size = 64x64  fps = 4 }}\nframes = 9\nsource = still(\"base.png\")\nstrength = 0.2\n\
+             noise = 0\ncoherence = none\nsteps = 2\nsampler = euler_a\n{keys}\n"
+        )
+    };
+    let blends = ["lerp", "slerp", "composed"].map(|blend| {
+        format!(
+            "prompt = 0: \"the sea\", 8: \"a forest\" ~linear\nprompt.blend = {blend}\nseed_behavior = fixed"
+        )
+    });
+    let walk = "prompt = \"the sea\"\nseed = 0: 41, 8: 42".to_owned();
+    for (name, keys) in blends.into_iter().chain([walk]).enumerate() {
+        desk.write(&format!("{name}.kin"), film(&keys));
+        desk.run(&["render", &format!("{name}.kin")]).expect(0);
+        let frame = |index: u32| desk.path(&format!("{name}.frames/{index:06}.png"));
+        let pictures: Vec<Canvas> =
+            (0..9).map(|index| kinora::encode::stills::read(&frame(index)).unwrap()).collect();
+        let apart = |a: &Canvas, b: &Canvas| -> u64 {
+            a.as_rgb8().iter().zip(b.as_rgb8()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+        };
+        let whole = apart(&pictures[0], &pictures[8]);
+        let steps: Vec<u64> = pictures.windows(2).map(|pair| apart(&pair[0], &pair[1])).collect();
+        // Eight even steps are an eighth each; a cut would be the whole in one.
+        assert!(steps.iter().all(|step| 0 < *step && *step * 2 < whole), "{keys}: {steps:?} of {whole}");
+        // A frame alone is the same frame.
+        desk.run(&["render", &format!("{name}.kin"), "-o", "one.mp4", "--frames", "5"]).expect(0);
+        assert_eq!(desk.read("one.frames/000005.png"), desk.read(&format!("{name}.frames/000005.png")));
+        std::fs::remove_dir_all(desk.path("one.frames")).unwrap();
+    }
 }

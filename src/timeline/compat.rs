@@ -10,8 +10,9 @@ use super::deforum::{Clip, Mode, expand_with};
 use super::line::{Line, has_unit};
 use crate::schedule::deforum::keys::is_plain_number;
 use crate::schedule::diagnostic::Diagnostic;
+use crate::schedule::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::schedule::film::{Ease, Film, Key, SettingValue};
-use crate::schedule::params::{Kind, Param};
+use crate::schedule::params::Kind;
 use crate::schedule::source::Sources;
 use crate::schedule::span::Span;
 use crate::schedule::units::Short;
@@ -22,13 +23,14 @@ use crate::schedule::units::Short;
 /// | in the score | Deforum | kinora | says |
 /// |---|---|---|---|
 /// | a key behind the last frame | drops it | keeps it: the value goes part of the way | W81 |
-/// | `10:( 5 )` | takes `5` with blanks for an expression: jumps | a number: ramps | W82 |
+/// | `0:( 5 ), 9:(7)` | takes `5` with blanks for an expression: holds it, then jumps | a number: ramps | W82 |
 /// | `0:(1):(2)`, `0:0: (t)` | ignores what is behind the second colon | the same | W83 |
 /// | `0:(2)(3)` | 23 | refuses it | E81 |
 /// | `` `t/10` `` and `--neg` in a prompt | computes, every letter t replaced; splits | text | W04 |
 /// | `0:(max(t, 3))` | cuts at the comma and dies | a call | – |
 /// | `10:(1)` without a key at 0 | dies | the first value holds before it | – |
 /// | a comma at the end, `and`, `or`, own functions and names | dies | reads it | – |
+/// | `0:(1+2), 9:(5)` | holds 3 until frame 9, since it is no plain number | the same | – |
 /// | NaN at a frame | goes in a straight line over it | the same | – |
 /// | `0:(1/0)` | dies | E36 at the frame | – |
 ///
@@ -60,11 +62,16 @@ pub(super) fn series(
         return Ok(None);
     }
     let clock = &line.clock;
+    if compat == Compat::Native
+        && behind(keys, clock).is_empty()
+        && keys.iter().all(|key| is_same(key, sources))
+    {
+        return Ok(None);
+    }
     let written = Written::new(keys, sources);
     let clip = Clip::new(clock.length, clock.seed, Mode::Compat);
     let values = expand_with(&written.text, Span::default(), &clip, Method::Linear);
     match (values, compat) {
-        (Ok(values), Compat::Deforum) => Ok(Some(values.into())),
         (Err(wrong), Compat::Deforum) => {
             let message =
                 format!("Deforum cannot read this value of `{}`: {}", line.param.name, wrong.message);
@@ -74,79 +81,122 @@ pub(super) fn series(
         }
         // What Deforum refuses nobody can have meant its way.
         (Err(_), Compat::Native) => Ok(None),
+        (Ok(values), Compat::Deforum) => {
+            for (span, time) in behind(keys, clock) {
+                forget_w03(span, warnings);
+                warnings.push(dropped(line, span, time));
+            }
+            Ok(Some(values.into()))
+        }
         (Ok(values), Compat::Native) => {
-            let odd = odd_keys(line.param, keys, sources, clock, warnings);
-            if odd.is_empty() {
+            let (behind, blanks) = (behind(keys, clock), blanks(keys, sources, clock));
+            if behind.is_empty() && blanks.is_empty() {
                 return Ok(Some(values.into()));
             }
-            warn(line, &values, odd, warnings);
+            behind.iter().for_each(|(span, _)| forget_w03(*span, warnings));
+            let Some(example) = largest_difference(line, &values) else { return Ok(None) };
+            for (span, time) in behind {
+                let found = dropped(line, span, time).hint("here the value goes part of the way to it");
+                warnings.push(found.hint(example.clone()));
+            }
+            for span in blanks {
+                let name = line.param.name;
+                let message = format!(
+                    "Deforum holds this value of `{name}` until the next key: blanks in the brackets"
+                );
+                let found =
+                    Diagnostic::warning("W82", message, span).hint("here the value ramps; `~cut` holds it");
+                warnings.push(found.hint(example.clone()));
+            }
             Ok(None)
         }
     }
 }
 
-/// A key whose reading differs on purpose.
-enum Odd {
-    Behind(Span, f64),
-    Blanks(Span),
+fn time_of(key: &Key, clock: &Clock) -> Option<f64> {
+    super::line::key_time(key.time.as_ref()?, clock).ok()
 }
 
-fn odd_keys(
-    param: &Param,
-    keys: &[Key],
-    sources: &Sources,
-    clock: &Clock,
-    warnings: &mut Vec<Diagnostic>,
-) -> Vec<Odd> {
-    let mut odd = Vec::new();
+/// Keys behind the last frame, with their times.
+fn behind(keys: &[Key], clock: &Clock) -> Vec<(Span, f64)> {
     let last = f64::from(clock.length) - 1.0;
-    for key in keys {
-        let time = key.time.as_ref().and_then(|time| super::line::key_time(time, clock).ok());
-        if let Some(time) = time.filter(|time| *time > last) {
-            odd.push(Odd::Behind(key.span, time));
-            // W81 says the same and more.
-            warnings.retain(|found| !(found.code == "W03" && found.span == key.span));
-        }
+    let times = keys.iter().filter_map(|key| Some((key.span, time_of(key, clock)?)));
+    times.filter(|(_, time)| *time > last).collect()
+}
+
+/// Numbers with blanks around them, which Deforum takes for expressions: they do not ramp to the key behind them.
+fn blanks(keys: &[Key], sources: &Sources, clock: &Clock) -> Vec<Span> {
+    let end = keys.iter().filter_map(|key| time_of(key, clock)).fold(f64::NEG_INFINITY, f64::max);
+    let held = keys.iter().filter(|key| time_of(key, clock).is_some_and(|time| time < end));
+    held.filter(|key| {
         let inside = value_text(key, sources).and_then(|text| text.strip_prefix('(')?.strip_suffix(')'));
-        let blanks = inside.filter(|inside| inside.trim() != *inside && is_plain_number(inside.trim()));
-        if blanks.is_some() && keys.len() > 1 && param.keyed {
-            odd.push(Odd::Blanks(key.value.span));
+        inside.is_some_and(|inside| inside.trim() != inside && is_plain_number(inside.trim()))
+    })
+    .map(|key| key.value.span)
+    .collect()
+}
+
+/// W81 says the same and more, or W03 is not so.
+fn forget_w03(span: Span, warnings: &mut Vec<Diagnostic>) {
+    warnings.retain(|found| !(found.code == "W03" && found.span == span));
+}
+
+fn dropped(line: &Line, span: Span, time: f64) -> Diagnostic {
+    let (name, last) = (line.param.name, line.clock.length - 1);
+    let message =
+        format!("Deforum drops this key of `{name}`: frame {} is behind the last one, {last}", Short(time));
+    Diagnostic::warning("W81", message, span)
+}
+
+/// Where the readings are furthest apart; `None` when they are the same.
+fn largest_difference(line: &Line, deforums: &[f64]) -> Option<String> {
+    let mut worst: Option<(f64, String)> = None;
+    for (frame, theirs) in (line.clock.start..).zip(deforums) {
+        let Some(own) = line.at(frame).ok().and_then(|(value, _)| value.as_f64()) else { continue };
+        let far = (own - theirs).abs();
+        if far > 1e-9 * own.abs().max(1.0) && worst.as_ref().is_none_or(|(most, _)| far > *most) {
+            let example = format!(
+                "at frame {} Deforum would have {}, here it is {}",
+                frame - line.clock.start,
+                Short(*theirs),
+                Short(own)
+            );
+            worst = Some((far, example));
         }
     }
-    odd
+    worst.map(|(_, example)| example)
 }
 
-/// Warns when the readings really differ at a frame.
-fn warn(line: &Line, values: &[f64], odd: Vec<Odd>, warnings: &mut Vec<Diagnostic>) {
-    let different = values.iter().enumerate().find_map(|(index, deforums)| {
-        let frame = line.clock.start + index as u32;
-        let own = line.at(frame).ok()?.0.as_f64()?;
-        let far = (own - deforums).abs() > 1e-9 * own.abs().max(1.0);
-        far.then_some((frame, own, *deforums))
-    });
-    let Some((frame, own, deforums)) = different else { return };
-    let example =
-        format!("at frame {frame} Deforum would have {}, here it is {}", Short(deforums), Short(own));
-    for key in odd {
-        let found = match key {
-            Odd::Behind(span, time) => {
-                let message = format!(
-                    "Deforum drops this key of `{}`: frame {} is behind the last one, {}",
-                    line.param.name,
-                    Short(time),
-                    line.clock.length - 1
-                );
-                Diagnostic::warning("W81", message, span).hint("here the value goes part of the way to it")
-            }
-            Odd::Blanks(span) => {
-                let message = format!(
-                    "Deforum jumps to this value of `{}`: it takes a number with blanks around it for an expression",
-                    line.param.name
-                );
-                Diagnostic::warning("W82", message, span).hint("here the value ramps; `~cut` jumps")
-            }
-        };
-        warnings.push(found.hint(example.clone()));
+/// Whether a key means the same to both without computing it: a plain number, or sums, products and waves of the
+/// time, whose values are finite and do not depend on numexpr's kinds. Most schedules that people have are made of
+/// these, and our own evaluator is faster.
+fn is_same(key: &Key, sources: &Sources) -> bool {
+    let inside = value_text(key, sources).and_then(|text| text.strip_prefix('(')?.strip_suffix(')'));
+    inside.is_some_and(is_plain_number) || (key.changes && is_tame(&key.value))
+}
+
+fn is_tame(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Int(_) | ExprKind::Float(_) => true,
+        ExprKind::Name(name) => matches!(name.as_str(), "t" | "s" | "max_f"),
+        ExprKind::Unary(UnaryOp::Neg | UnaryOp::Pos, x) => is_tame(x),
+        ExprKind::Binary(BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul, a, b) => is_tame(a) && is_tame(b),
+        ExprKind::Binary(BinaryOp::Div, a, b) => is_tame(a) && is_divisor(b),
+        ExprKind::Call { name, args, .. } => {
+            matches!(name.as_str(), "sin" | "cos")
+                && args.len() == 1
+                && args.iter().all(|arg| is_tame(&arg.value))
+        }
+        _ => false,
+    }
+}
+
+/// A number that is not 0.
+fn is_divisor(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Int(number) => *number != 0,
+        ExprKind::Float(number) => *number != 0.0,
+        _ => false,
     }
 }
 

@@ -40,7 +40,7 @@ pub struct PromptMix {
     /// Texts with their holes filled and their weights, at least one. Weights sum to 1 and are never 0;
     /// an ease that swings beyond its ends takes them below 0 and above 1.
     pub parts: Vec<(String, f64)>,
-    /// How the parts come together.
+    /// How the parts come together; the default for a single one.
     pub blend: PromptBlend,
 }
 
@@ -65,14 +65,13 @@ impl PromptMix {
 
     /// `from` at share 0 of the way, `to` at share 1; equal texts, and either end of the way, are one text.
     pub fn between(from: String, to: String, way: f64, blend: PromptBlend) -> Self {
-        let parts = if way == 0.0 || from == to {
-            vec![(from, 1.0)]
+        if way == 0.0 || from == to {
+            Self::plain(from)
         } else if way == 1.0 {
-            vec![(to, 1.0)]
+            Self::plain(to)
         } else {
-            vec![(from, 1.0 - way), (to, way)]
-        };
-        Self { parts, blend }
+            Self { parts: vec![(from, 1.0 - way), (to, way)], blend }
+        }
     }
 
     /// The text with the largest weight.

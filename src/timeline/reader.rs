@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
                 self.wrong("E36", &error.message, error.span, error.hint);
                 PromptMix::plain(text)
             }
-            _ => PromptMix { blend, ..PromptMix::plain(text) },
+            _ => PromptMix::plain(text),
         }
     }
 

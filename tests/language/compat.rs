@@ -31,7 +31,7 @@ fn a_key_behind_the_end_is_kept_and_deforum_drops_it() {
     let value = "0:(0), 20:(10)";
     let (own, said) = angles(value, Compat::Native);
     assert_eq!((own[10], said), (5.0, vec!["W81"]));
-    assert_eq!(angles(value, Compat::Deforum), (vec![0.0; 11], vec![]));
+    assert_eq!(angles(value, Compat::Deforum), (vec![0.0; 11], vec!["W81"]));
     assert_eq!(deforum(value), vec![0.0; 11]);
     // The frame behind the last one is dropped too.
     assert_eq!(angles("0:(0), 11:(11)", Compat::Native).1, ["W81"]);
@@ -43,10 +43,12 @@ fn a_key_behind_the_end_is_kept_and_deforum_drops_it() {
 fn blanks_in_brackets_do_not_make_a_step() {
     let value = "0:( 0 ), 10:( 10 )";
     let (own, said) = angles(value, Compat::Native);
-    assert_eq!((own[5], said), (5.0, vec!["W82", "W82"]));
+    assert_eq!((own[5], said), (5.0, vec!["W82"]));
     let (old, said) = angles(value, Compat::Deforum);
     assert_eq!((old[9], old[10], said), (0.0, 10.0, vec![]));
     assert_eq!(old, deforum(value));
+    // The last one is held anyway.
+    assert_eq!(angles("0:(0), 10:( 10 )", Compat::Native).1, Vec::<&str>::new());
 }
 
 #[test]

@@ -303,7 +303,7 @@ fn every_parameter_is_read() {
             Kind::Call => format!("{}(\"a.png\")", param.calls.last().unwrap().name),
         };
         let value = match param.name {
-            "strength" | "denoise" | "init_strength" | "noise" => "0.25".to_owned(),
+            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" => "0.25".to_owned(),
             "bpm" => "60".to_owned(),
             "animation_mode" => "depth".to_owned(),
             _ => value,
@@ -316,7 +316,11 @@ fn every_parameter_is_read() {
         let mode =
             if param.name == "animation_mode" { String::new() } else { format!("animation_mode = {mode}\n") };
         let length = if param.name == "frames" { "" } else { "frames = 9\n" };
-        let init = if param.name == "init_strength" { "source = init(\"a.png\")\n" } else { "" };
+        let init = match param.name {
+            "init_strength" => "source = init(\"a.png\")\n",
+            "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
+            _ => "",
+        };
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
         let base = if param.name == "bpm" {
             "bpm = 120\nangle = 0: 0, 1b: 8\nanimation_mode = flat\n"
@@ -403,7 +407,8 @@ fn holes_of_both_prompts_are_filled_at_the_frame() {
 
 #[test]
 fn the_blend_is_chosen_by_name() {
-    let blend = |text: &str| at(&format!("frames = 2\nprompt = \"a\"\n{text}"), 0).prompt.blend;
+    let blend =
+        |text: &str| at(&format!("frames = 9\nprompt = 0: \"a\", 8: \"b\" ~linear\n{text}"), 4).prompt.blend;
     assert_eq!(blend(""), PromptBlend::Lerp);
     assert_eq!(blend("prompt.blend = slerp"), PromptBlend::Slerp);
     assert_eq!(blend("prompt.blend = composed"), PromptBlend::Composed);

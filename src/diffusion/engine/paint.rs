@@ -149,7 +149,7 @@ impl Engine {
             return Err(usage(format!("denoise: expected 0 to 1, found {}", job.denoise), "0.5 is usual"));
         }
         for (what, mix) in [("prompt", &job.prompt), ("negative prompt", &job.negative)] {
-            let sum: f64 = mix.parts.iter().map(|part| part.1).sum();
+            let sum = mix.parts.iter().fold(0.0, |sum, part| sum + part.1);
             // Weights are computed: (1 - w) + w is 1 to the last bits.
             if (sum - 1.0).abs() > 1e-6 || sum.is_nan() {
                 let message = format!("weights of the {what}: expected a sum of 1, found {sum}");

@@ -57,6 +57,29 @@ pub fn expand(text: &str, max_frames: u32) -> Result<Vec<f64>, ReadError> {
     Ok(series)
 }
 
+/// The values of a schedule of texts at frames 0 to `max_frames - 1`: what stands in the brackets without the quotes
+/// around it, held until the next key.
+///
+/// # Errors
+/// As [`expand`].
+pub fn expand_text(text: &str, max_frames: u32) -> Result<Vec<String>, ReadError> {
+    let keys = keys(text)?;
+    let whole = within(text, text, Span::default());
+    if max_frames == 0 || max_frames > MAX_FRAMES {
+        return Err(ReadError::new(whole, format!("expected 1 to {MAX_FRAMES} frames, found {max_frames}")));
+    }
+    let held = |frame: u32| keys.range(..=i64::from(frame)).next_back().map(|(_, value)| unquoted(value));
+    let values: Option<Vec<String>> = (0..max_frames).map(|frame| held(frame).map(str::to_owned)).collect();
+    values.ok_or_else(|| {
+        ReadError::new(whole, "expected a key for frame 0, found none").hint("begin with `0:(...)`")
+    })
+}
+
+/// Without the quotes at both ends.
+fn unquoted(value: &str) -> &str {
+    value.trim_matches(['"', '\''])
+}
+
 /// The most recent key's value.
 enum Running {
     Number(f64),
@@ -146,6 +169,12 @@ mod tests {
         // The last digits before the colon count, whatever stands before them.
         assert_eq!(expand("0:(0), max_f/2:(1)", 3).unwrap(), [0.0, 0.5, 1.0]);
         assert_eq!(expand("0:(1), 2:(3)\n", 3).unwrap(), [1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn texts_keep_their_brackets_and_commas() {
+        assert_eq!(expand_text("0:(\"a (b) c, d\"), 2:('1')", 3).unwrap(), ["a (b) c, d", "a (b) c, d", "1"]);
+        assert!(expand_text("1:(\"a\")", 3).is_err() && expand_text("0: a", 3).is_err());
     }
 
     #[test]

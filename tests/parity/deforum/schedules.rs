@@ -542,7 +542,10 @@ fn variant_cases(folder: &Path) -> Vec<Case> {
 fn run_notebook(case: &Value, expected: &Value) -> Verdict {
     let text = case["text"].as_str().expect("a text");
     if case["string_schedule"] == Value::Bool(true) {
-        return Verdict::Unsupported("a schedule of texts".into());
+        return run_texts(
+            expected,
+            notebook::expand_text(text, whole(&case["max_frames"])).map_err(|e| e.to_string()),
+        );
     }
     let found = notebook::expand(text, whole(&case["max_frames"])).map_err(|e| e.to_string());
     labelled(run_numbers(expected, &found, RELATIVE), text)
