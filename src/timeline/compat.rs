@@ -18,7 +18,8 @@ use crate::schedule::span::Span;
 use crate::schedule::units::Short;
 
 /// How values in Deforum's notation are read (sd-webui-deforum 32242685). The notation is: every value in brackets,
-/// times without units, no eases. Everything else is kinora's own and never read otherwise.
+/// times without units, no eases. With [`Compat::Deforum`] the brackets may be absent, as they may in Deforum.
+/// Everything else is kinora's own and never read otherwise.
 ///
 /// | in the score | Deforum | kinora | says |
 /// |---|---|---|---|
@@ -29,8 +30,10 @@ use crate::schedule::units::Short;
 /// | `` `t/10` `` and `--neg` in a prompt | computes, every letter t replaced; splits | text | W04 |
 /// | `0:(max(t, 3))` | cuts at the comma and dies | a call | – |
 /// | `10:(1)` without a key at 0 | dies | the first value holds before it | – |
+/// | `real`, `imag`, `conj`, `sum`, `prod`, `ones_like`, the name `i`, a number in quotes | reads it | refuses it by name | E11, E12, E32 |
 /// | a comma at the end, `and`, `or`, own functions and names | dies | reads it | – |
 /// | `0:(1+2), 9:(5)` | holds 3 until frame 9, since it is no plain number | the same | – |
+/// | two keys at one frame | forgets the first | the same | W06 |
 /// | NaN at a frame | goes in a straight line over it | the same | – |
 /// | `0:(1/0)` | dies | E36 at the frame | – |
 ///
@@ -58,12 +61,16 @@ pub(super) fn series(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Option<Arc<[f64]>>, Diagnostic> {
     let is_number = matches!(line.param.kind, Kind::Number(_) | Kind::Integer);
-    if !is_number || line.is_constant() || !keys.iter().all(|key| is_deforums(key, sources)) {
+    let in_brackets = keys.iter().all(|key| is_deforums(key, sources, true));
+    let may_be_deforums =
+        in_brackets || (compat == Compat::Deforum && keys.iter().all(|key| is_deforums(key, sources, false)));
+    if !is_number || line.is_constant() || !may_be_deforums {
         return Ok(None);
     }
     let clock = &line.clock;
     if compat == Compat::Native
         && behind(keys, clock).is_empty()
+        && !has_twins(keys, clock)
         && keys.iter().all(|key| is_same(key, sources))
     {
         return Ok(None);
@@ -72,6 +79,9 @@ pub(super) fn series(
     let clip = Clip::new(clock.length, clock.seed, Mode::Compat);
     let values = expand_with(&written.text, Span::default(), &clip, Method::Linear);
     match (values, compat) {
+        // What Deforum refuses nobody can have meant its way.
+        (Err(_), Compat::Native) => Ok(None),
+        (Err(_), Compat::Deforum) if !in_brackets => Ok(None),
         (Err(wrong), Compat::Deforum) => {
             let message =
                 format!("Deforum cannot read this value of `{}`: {}", line.param.name, wrong.message);
@@ -79,8 +89,6 @@ pub(super) fn series(
             found.hints.extend(wrong.hint);
             Err(found.hint("leave out `--compat deforum`, or write it without brackets"))
         }
-        // What Deforum refuses nobody can have meant its way.
-        (Err(_), Compat::Native) => Ok(None),
         (Ok(values), Compat::Deforum) => {
             for (span, time) in behind(keys, clock) {
                 forget_w03(span, warnings);
@@ -122,6 +130,13 @@ fn behind(keys: &[Key], clock: &Clock) -> Vec<(Span, f64)> {
     let last = f64::from(clock.length) - 1.0;
     let times = keys.iter().filter_map(|key| Some((key.span, time_of(key, clock)?)));
     times.filter(|(_, time)| *time > last).collect()
+}
+
+/// Whether two keys stand at one frame: Deforum forgets the first of them, also on the way to it.
+fn has_twins(keys: &[Key], clock: &Clock) -> bool {
+    let mut times: Vec<f64> = keys.iter().filter_map(|key| time_of(key, clock)).collect();
+    times.sort_by(f64::total_cmp);
+    times.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// Numbers with blanks around them, which Deforum takes for expressions: they do not ramp to the key behind them.
@@ -200,13 +215,14 @@ fn is_divisor(expr: &Expr) -> bool {
     }
 }
 
-/// Whether a key is written Deforum's way.
-fn is_deforums(key: &Key, sources: &Sources) -> bool {
+/// Whether a key is written Deforum's way, with or without the brackets that nearly everybody writes.
+fn is_deforums(key: &Key, sources: &Sources, in_brackets: bool) -> bool {
     let plain_time = key.time.as_ref().is_some_and(|time| !has_unit(time));
     let value = value_text(key, sources);
-    plain_time
-        && key.ease == Ease::Linear
-        && value.is_some_and(|text| text.starts_with('(') && text.ends_with(')'))
+    let bracketed = |text: &str| text.starts_with('(') && text.ends_with(')');
+    let value_fits =
+        value.is_some_and(|text| if in_brackets { bracketed(text) } else { !text.contains('~') });
+    plain_time && key.ease == Ease::Linear && value_fits
 }
 
 /// What stands behind the colon of a key.

@@ -1,5 +1,6 @@
 //! Data made by running Deforum itself.
 
+mod films;
 mod loops;
 mod motion;
 mod schedules;
@@ -11,6 +12,7 @@ use crate::Case;
 /// All cases of the folder.
 pub fn discover(folder: &Path) -> Vec<Case> {
     let mut cases = schedules::discover(folder);
+    cases.extend(films::discover(folder));
     cases.extend(motion::discover(folder));
     cases.extend(loops::discover(folder));
     cases

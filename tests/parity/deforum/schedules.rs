@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::{Case, Verdict, within};
 
-const RELATIVE: f64 = 1e-9;
+pub(super) const RELATIVE: f64 = 1e-9;
 
 /// All cases of the folder that this file knows.
 pub fn discover(folder: &Path) -> Vec<Case> {
@@ -39,7 +39,7 @@ pub fn discover(folder: &Path) -> Vec<Case> {
 
 /// The array `key` of a JSON file; nothing when there is no such file, one case that fails when it
 /// cannot be read.
-fn list(folder: &Path, file: &str, key: &str) -> Vec<Value> {
+pub(super) fn list(folder: &Path, file: &str, key: &str) -> Vec<Value> {
     let Some(data) = read(&folder.join(file)) else {
         return Vec::new();
     };
@@ -51,7 +51,7 @@ fn read(path: &Path) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 
-fn name_of(case: &Value) -> String {
+pub(super) fn name_of(case: &Value) -> String {
     case["name"].as_str().unwrap_or("unnamed").to_owned()
 }
 
@@ -66,7 +66,7 @@ fn number(v: &Value) -> f64 {
 }
 
 /// The difference in units of `1e-9 max(|expected|, 1)`, or of the limit of the method.
-fn difference(found: f64, expected: f64) -> f64 {
+pub(super) fn difference(found: f64, expected: f64) -> f64 {
     if found == expected || (found.is_nan() && expected.is_nan()) {
         return 0.0;
     }
@@ -94,7 +94,7 @@ fn compare(found: &[f64], expected: &[f64], limit: f64) -> Verdict {
     }
 }
 
-fn numbers(values: &Value) -> Vec<f64> {
+pub(super) fn numbers(values: &Value) -> Vec<f64> {
     values.as_array().expect("a list of values").iter().map(number).collect()
 }
 
@@ -104,7 +104,7 @@ fn texts(values: &Value) -> Vec<String> {
 }
 
 /// The part of a text that fits a line of the report.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(120).collect()
 }
 
