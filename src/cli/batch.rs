@@ -6,66 +6,25 @@ use std::process::Command;
 use clap::ValueEnum as _;
 
 use crate::cli::args::BatchArgs;
-use crate::cli::print;
+use crate::cli::jobs::{self, Job};
 use crate::error::{Error, Result};
-use crate::progress::{Stop, StopFlag, say};
+use crate::progress::StopFlag;
 use crate::run::project::Project;
-
-/// What came of a job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Failed(Option<i32>),
-    NotStarted,
-}
-
-impl Outcome {
-    fn describe(self) -> String {
-        match self {
-            Self::Done => "done".to_owned(),
-            Self::NotStarted => "not started".to_owned(),
-            Self::Failed(Some(1)) => "failed: the film has errors".to_owned(),
-            Self::Failed(Some(2)) => "failed: wrong usage".to_owned(),
-            Self::Failed(Some(3)) => "failed: an input or a model cannot be used".to_owned(),
-            Self::Failed(Some(130)) => "interrupted; run the batch again to go on".to_owned(),
-            Self::Failed(Some(code)) => format!("failed with exit code {code}"),
-            Self::Failed(None) => "was killed".to_owned(),
-        }
-    }
-}
 
 /// Renders the films in turn and reports at the end.
 pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
-    let program = std::env::current_exe()
-        .map_err(|e| Error::Bug(format!("cannot find the program's own file: {e}")))?;
+    let program = jobs::program()?;
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::output(folder, format!("cannot make the folder: {e}")))?;
     }
     refuse_clashes(args)?;
-    let total = args.films.len();
-    let mut outcomes = Vec::with_capacity(total);
-    for (number, film) in (1..).zip(&args.films) {
-        if stop.get() != Stop::No {
-            outcomes.push(Outcome::NotStarted);
-            continue;
-        }
-        say(&format!("[{number}/{total}] {}", film.display()));
-        outcomes.push(job(&program, film, args));
-    }
-    for (film, outcome) in args.films.iter().zip(&outcomes) {
-        print(&format!("{}: {}\n", film.display(), outcome.describe()))?;
-    }
-    let failed = outcomes.iter().filter(|o| matches!(o, Outcome::Failed(_))).count();
-    match failed {
-        _ if stop.get() != Stop::No => Err(Error::Interrupted),
-        0 => Ok(()),
-        _ => Err(Error::Batch { failed, total }),
-    }
+    let jobs = args.films.iter().map(|film| job(&program, film, args)).collect();
+    jobs::run(jobs, stop)
 }
 
 /// One film in a process of its own. Its messages go to our stderr.
-fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
+fn job(program: &Path, film: &Path, args: &BatchArgs) -> Job {
     let mut command = Command::new(program);
     command.arg("render").arg(film);
     if let Some(out) = video(film, args) {
@@ -80,14 +39,7 @@ fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
     if let Some(device) = args.device.to_possible_value() {
         command.arg("--device").arg(device.get_name());
     }
-    match command.status() {
-        Ok(status) if status.success() => Outcome::Done,
-        Ok(status) => Outcome::Failed(status.code()),
-        Err(error) => {
-            say(&format!("error: cannot start the job: {error}"));
-            Outcome::Failed(Some(4))
-        }
-    }
+    Job { name: film.display().to_string(), command }
 }
 
 /// The video of a film when the batch has a folder for them.

@@ -5,11 +5,14 @@ mod batch;
 mod check;
 mod deflicker;
 mod frame_list;
+mod jobs;
 mod params;
+mod presets;
 mod preview;
 mod render;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -17,6 +20,7 @@ use clap::Parser as _;
 use crate::cli::args::{Args, Command};
 use crate::error::{Error, Result};
 use crate::progress::{StopFlag, say};
+use crate::run::project::Project;
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
 
@@ -53,6 +57,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Check(command) => check::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop)?),
         Command::Params(command) => params::run(&command),
+        Command::Presets(command) => presets::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop)?),
         Command::Batch(command) => batch::run(&command, &listening(stop)?),
     }
@@ -71,6 +76,19 @@ fn listening(stop: StopFlag) -> Result<StopFlag> {
     })
     .map_err(|e| Error::Bug(format!("cannot listen for Ctrl-C: {e}")))?;
     Ok(stop)
+}
+
+/// A film, or the one of its variants that was asked for.
+pub(crate) fn opened(film: &Path, wanted: Option<&str>) -> Result<Project> {
+    let project = Project::open(film)?;
+    let Some(wanted) = wanted else { return Ok(project) };
+    match project.select(wanted)?.as_slice() {
+        [variant] => Project::open_variant(film, variant),
+        several => Err(Error::Usage {
+            message: format!("--variant {wanted} is {} variants, expected one", several.len()),
+            hint: several.first().map(|first| format!("for example --variant {}", first.text)),
+        }),
+    }
 }
 
 /// Prints an error and its hint to stderr.
@@ -113,7 +131,7 @@ fn terminal_width() -> Option<usize> {
 pub(crate) fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::output(std::path::Path::new("standard output"), e.to_string()))
+            Err(Error::output(Path::new("standard output"), e.to_string()))
         }
         _ => Ok(()),
     }

@@ -1,0 +1,78 @@
+//! Films one after the other, each in a process of its own, so that nothing one does can harm another.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::cli::print;
+use crate::error::{Error, Result};
+use crate::progress::{Stop, StopFlag, say};
+
+/// A film to be rendered.
+pub(crate) struct Job {
+    /// What reports call it.
+    pub(crate) name: String,
+    /// The process that renders it.
+    pub(crate) command: Command,
+}
+
+/// What came of a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed(Option<i32>),
+    NotStarted,
+}
+
+impl Outcome {
+    fn describe(self) -> String {
+        match self {
+            Self::Done => "done".to_owned(),
+            Self::NotStarted => "not started".to_owned(),
+            Self::Failed(Some(1)) => "failed: the film has errors".to_owned(),
+            Self::Failed(Some(2)) => "failed: wrong usage".to_owned(),
+            Self::Failed(Some(3)) => "failed: an input or a model cannot be used".to_owned(),
+            Self::Failed(Some(130)) => "interrupted; run the same command again to go on".to_owned(),
+            Self::Failed(Some(code)) => format!("failed with exit code {code}"),
+            Self::Failed(None) => "was killed".to_owned(),
+        }
+    }
+}
+
+/// The program's own file.
+pub(crate) fn program() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|e| Error::Bug(format!("cannot find the program's own file: {e}")))
+}
+
+/// Runs the jobs in turn and reports at the end.
+pub(crate) fn run(jobs: Vec<Job>, stop: &StopFlag) -> Result<()> {
+    let total = jobs.len();
+    let mut outcomes = Vec::with_capacity(total);
+    for (number, job) in (1..).zip(jobs) {
+        if stop.get() != Stop::No {
+            outcomes.push((job.name, Outcome::NotStarted));
+            continue;
+        }
+        say(&format!("[{number}/{total}] {}", job.name));
+        outcomes.push((job.name, start(job.command)));
+    }
+    for (name, outcome) in &outcomes {
+        print(&format!("{name}: {}\n", outcome.describe()))?;
+    }
+    let failed = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).count();
+    match failed {
+        _ if stop.get() != Stop::No => Err(Error::Interrupted),
+        0 => Ok(()),
+        _ => Err(Error::Batch { failed, total }),
+    }
+}
+
+fn start(mut command: Command) -> Outcome {
+    match command.status() {
+        Ok(status) if status.success() => Outcome::Done,
+        Ok(status) => Outcome::Failed(status.code()),
+        Err(error) => {
+            say(&format!("error: cannot start the job: {error}"));
+            Outcome::Failed(Some(4))
+        }
+    }
+}
