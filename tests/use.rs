@@ -227,9 +227,9 @@ fn frames_do_not_depend_on_the_folder() {
         desk.write(&format!("{folder}/deep/b.kin"), "contrast = 1.01");
         common::picture(&desk.path(&format!("{folder}/looks/a.png")), 64, 64);
     };
-    files("here");
-    desk.run(&["render", "here/film.kin"]).expect(0);
-    std::fs::rename(desk.path("here"), desk.path("there")).unwrap();
+    files("here \"now\"");
+    desk.run(&["render", "here \"now\"/film.kin"]).expect(0);
+    std::fs::rename(desk.path("here \"now\""), desk.path("there")).unwrap();
     let ran = desk.run(&["render", "there/film.kin"]).expect(0);
     assert!(ran.stderr.contains("is up to date; nothing to do"), "{}", ran.stderr);
     // A number of the series changes the frames from its own on, and no other.

@@ -3,7 +3,7 @@
 use crate::cli::args::{CheckArgs, ReportFormat};
 use crate::cli::{opened, print, show};
 use crate::error::{Error, Result};
-use crate::run::project::Project;
+use crate::run::project::{Project, Purpose};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
 
@@ -11,7 +11,7 @@ use crate::schedule::report;
 pub(crate) fn run(args: &CheckArgs) -> Result<()> {
     let checked = match &args.variant {
         None => Project::open_with_variants(&args.film),
-        wanted => opened(&args.film, wanted.as_deref()),
+        wanted => opened(Purpose::Render, &args.film, wanted.as_deref()),
     };
     if args.format == ReportFormat::Json {
         let diagnostics = match &checked {

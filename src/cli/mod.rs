@@ -20,7 +20,7 @@ use clap::Parser as _;
 use crate::cli::args::{Args, Command};
 use crate::error::{Error, Result};
 use crate::progress::{StopFlag, say};
-use crate::run::project::Project;
+use crate::run::project::{Project, Purpose};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
 
@@ -79,11 +79,11 @@ fn listening(stop: StopFlag) -> Result<StopFlag> {
 }
 
 /// A film, or the one of its variants that was asked for.
-pub(crate) fn opened(film: &Path, wanted: Option<&str>) -> Result<Project> {
-    let project = Project::open(film)?;
+pub(crate) fn opened(purpose: Purpose, film: &Path, wanted: Option<&str>) -> Result<Project> {
+    let project = Project::open_for(purpose, film)?;
     let Some(wanted) = wanted else { return Ok(project) };
     match project.select(wanted)?.as_slice() {
-        [variant] => Project::open_variant(film, variant),
+        [variant] => Project::open_variant(purpose, film, variant),
         several => Err(Error::Usage {
             message: format!("--variant {wanted} is {} variants, expected one", several.len()),
             hint: several.first().map(|first| format!("for example --variant {}", first.text)),

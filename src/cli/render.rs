@@ -9,7 +9,7 @@ use crate::cli::jobs::{self, Job};
 use crate::cli::show;
 use crate::error::Result;
 use crate::progress::{self, StopFlag, say};
-use crate::run::project::{Project, labelled};
+use crate::run::project::{Project, Purpose, labelled};
 use crate::run::render::{RenderOptions, render};
 use crate::schedule::variants::Variant;
 
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &RenderArgs, stop: &StopFlag) -> Result<()> {
     };
     match variants.as_slice() {
         [] => one(&project, args, stop),
-        [variant] => one(&Project::open_variant(&args.film, variant)?, args, stop),
+        [variant] => one(&Project::open_variant(Purpose::Render, &args.film, variant)?, args, stop),
         variants => {
             show(&project.warnings);
             let program = jobs::program()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::encode::Fps;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::run::models::EMBEDDED;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::{FileRef, Film};
 use crate::schedule::names::did_you_mean;
@@ -14,6 +15,15 @@ use crate::timeline::{self, Interpolate, Options, Timeline};
 
 /// At most this many variants are listed.
 const LISTED: usize = 24;
+
+/// What a film is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be rendered: all files and models must be there.
+    Render,
+    /// To look at its motion, which no model is needed for.
+    Preview,
+}
 
 /// A film that can be rendered.
 #[derive(Debug)]
@@ -35,15 +45,23 @@ impl Project {
     /// # Errors
     /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with everything that is wrong.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::read(path, &[], None)
+        Self::open_for(Purpose::Render, path)
+    }
+
+    /// As [`Project::open`], looking only for the files that are needed.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub fn open_for(purpose: Purpose, path: &Path) -> Result<Self> {
+        Self::read(purpose, path, &[], None)
     }
 
     /// As [`Project::open`], with the values of one of the film's variants.
     ///
     /// # Errors
     /// As [`Project::open`].
-    pub fn open_variant(path: &Path, variant: &Variant) -> Result<Self> {
-        Self::read(path, &variant.chosen, Some(variant.label.clone()))
+    pub fn open_variant(purpose: Purpose, path: &Path, variant: &Variant) -> Result<Self> {
+        Self::read(purpose, path, &variant.chosen, Some(variant.label.clone()))
     }
 
     /// As [`Project::open`], and every one of its variants is checked as well.
@@ -54,7 +72,7 @@ impl Project {
         let mut project = Self::open(path)?;
         let mut found = std::mem::take(&mut project.warnings);
         for variant in project.variants() {
-            let own = match Self::open_variant(path, &variant) {
+            let own = match Self::open_variant(Purpose::Render, path, &variant) {
                 Ok(project) => project.warnings,
                 Err(Error::Schedule(errors)) => errors,
                 Err(other) => return Err(other),
@@ -76,10 +94,10 @@ impl Project {
         Ok(project)
     }
 
-    fn read(path: &Path, chosen: &[Chosen], label: Option<String>) -> Result<Self> {
+    fn read(purpose: Purpose, path: &Path, chosen: &[Chosen], label: Option<String>) -> Result<Self> {
         let (film, found) = crate::schedule::load_all(path, chosen)?;
         let (timeline, mut found) = timeline::check_film(&film, found, &Options::default());
-        found.list.extend(missing_files(&film));
+        found.list.extend(missing_files(&film, purpose));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {
             Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),
@@ -168,8 +186,10 @@ pub fn labelled(video: &Path, label: &str) -> PathBuf {
 }
 
 /// An error for each file and model that the film names and that is not there.
-fn missing_files(film: &Film) -> Vec<Diagnostic> {
-    film.files().iter().filter_map(|file| missing(film, file)).collect()
+fn missing_files(film: &Film, purpose: Purpose) -> Vec<Diagnostic> {
+    let files = film.files();
+    let needed = files.iter().filter(|file| purpose == Purpose::Render || file.param != "model");
+    needed.filter_map(|file| missing(film, file)).collect()
 }
 
 fn missing(film: &Film, file: &FileRef) -> Option<Diagnostic> {
@@ -182,16 +202,15 @@ fn missing(film: &Film, file: &FileRef) -> Option<Diagnostic> {
         let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
         return Some(found.label(near).hint("its name is relative to the file it is named in"));
     }
-    let built_in = ModelFolder::embedded_names();
-    if built_in.contains(written.as_str()) {
+    if ModelFolder::embedded(&written).is_some() {
         return None;
     }
     let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
-    let near = near.or_else(|| did_you_mean(&written, built_in.iter().copied()));
+    let near = near.or_else(|| did_you_mean(&written, [EMBEDDED]));
     let found = Diagnostic::error("E67", format!("there is no model `{written}`"), file.span).label(near);
-    let names: Vec<&str> = built_in.into_iter().collect();
-    let hint = format!("a model is a folder beside the film, or built in: {}", names.join(", "));
-    Some(found.hint(hint))
+    Some(
+        found.hint(format!("a model is a folder beside the film, or the one that is built in: `{EMBEDDED}`")),
+    )
 }
 
 /// What lies beside `path` and is named most like it.
