@@ -165,7 +165,8 @@ impl Expander<'_> {
             }
         };
         if bytes.len() > MAX_BYTES {
-            return Err(Box::new(limit(span, &format!("a file has at most {} MiB", MAX_BYTES >> 20))));
+            let message = format!("a film has at most {} MiB, this file has more", MAX_BYTES >> 20);
+            return Err(Box::new(Diagnostic::error("E63", message, span)));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
