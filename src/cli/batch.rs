@@ -26,7 +26,7 @@ pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
 /// One film in a process of its own. Its messages go to our stderr.
 fn job(program: &Path, film: &Path, args: &BatchArgs) -> Job {
     let mut command = Command::new(program);
-    command.arg("render").arg(film);
+    command.arg("render");
     if let Some(out) = video(film, args) {
         command.arg("-o").arg(out);
     }
@@ -39,6 +39,8 @@ fn job(program: &Path, film: &Path, args: &BatchArgs) -> Job {
     if let Some(device) = args.device.to_possible_value() {
         command.arg("--device").arg(device.get_name());
     }
+    // A film may be called `-loop.kin`.
+    command.arg("--").arg(film);
     Job { name: film.display().to_string(), command }
 }
 

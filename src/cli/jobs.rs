@@ -7,6 +7,10 @@ use crate::cli::print;
 use crate::error::{Error, Result};
 use crate::progress::{Stop, StopFlag, say};
 
+/// How often a running job is looked at.
+#[cfg(unix)]
+const POLL: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// A film to be rendered.
 pub(crate) struct Job {
     /// What reports call it.
@@ -53,7 +57,7 @@ pub(crate) fn run(jobs: Vec<Job>, stop: &StopFlag) -> Result<()> {
             continue;
         }
         say(&format!("[{number}/{total}] {}", job.name));
-        outcomes.push((job.name, start(job.command)));
+        outcomes.push((job.name, start(job.command, stop)));
     }
     for (name, outcome) in &outcomes {
         print(&format!("{name}: {}\n", outcome.describe()))?;
@@ -66,8 +70,8 @@ pub(crate) fn run(jobs: Vec<Job>, stop: &StopFlag) -> Result<()> {
     }
 }
 
-fn start(mut command: Command) -> Outcome {
-    match command.status() {
+fn start(mut command: Command, stop: &StopFlag) -> Outcome {
+    match finished(&mut command, stop) {
         Ok(status) if status.success() => Outcome::Done,
         Ok(status) => Outcome::Failed(status.code()),
         Err(error) => {
@@ -75,4 +79,38 @@ fn start(mut command: Command) -> Outcome {
             Outcome::Failed(Some(4))
         }
     }
+}
+
+/// Runs the job to its end. What the user asks of us is passed on to it, once each time.
+#[cfg(unix)]
+fn finished(command: &mut Command, stop: &StopFlag) -> std::io::Result<std::process::ExitStatus> {
+    use std::os::unix::process::CommandExt as _;
+    // In a group of its own the job hears nothing from the terminal, so that nothing reaches it twice.
+    let mut child = command.process_group(0).spawn()?;
+    let mut told = 0;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        while told < stop.asked() {
+            told += 1;
+            interrupt(&child);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Sends the job what Ctrl-C sends.
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    if let Ok(pid) = libc::pid_t::try_from(child.id()) {
+        // SAFETY: the call has no memory in it, and a child that was not waited for keeps its number.
+        unsafe { libc::kill(pid, libc::SIGINT) };
+    }
+}
+
+/// Runs the job to its end; it hears the terminal itself.
+#[cfg(not(unix))]
+fn finished(command: &mut Command, _: &StopFlag) -> std::io::Result<std::process::ExitStatus> {
+    command.status()
 }

@@ -46,8 +46,11 @@ pub fn load(path: &Path) -> Result<(Film, Diagnostics)> {
 /// [`Error::Input`] when the file cannot be read or is not UTF-8.
 pub fn load_all(path: &Path, chosen: &[Chosen]) -> Result<(Film, Diagnostics)> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Error::input(path, format!("the film cannot be read: {error}"))
-            .with_hint("give the path of a `.kin` file")
+        let hint = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "check who may read the file",
+            _ => "give the path of a `.kin` file",
+        };
+        Error::input(path, format!("the film cannot be read: {error}")).with_hint(hint)
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
