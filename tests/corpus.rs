@@ -12,6 +12,9 @@
 //! zoom = 0:(1.0), 30:(1.02+0.01*sni(t/10))
 //! ```
 //!
+//! A film of several files has those that it uses in the folder `with` beside it: they are no films of their
+//! own, and what is wrong in them stands in their own comments. Each is used by one film only.
+//!
 //! `KINORA_BLESS=1` writes the comments anew; read the difference before you keep it.
 
 #![allow(clippy::unwrap_used, reason = "a test whose files are missing fails")]
@@ -42,7 +45,8 @@ fn diagnose(path: &Path) -> Diagnostics {
     let stem = path.file_stem().unwrap().to_str().unwrap();
     let compat = if stem.contains("compat") { Compat::Deforum } else { Compat::Native };
     let text = std::fs::read_to_string(path).unwrap();
-    let (film, mut found) = kinora::schedule::read_all(path.parent().unwrap(), "film.kin", &text);
+    let name = path.file_name().unwrap().to_string_lossy();
+    let (film, mut found) = kinora::schedule::read_all(path.parent().unwrap(), &name, &text);
     if !found.has_errors() {
         match Timeline::new(&film, &Options { compat, ..Options::default() }) {
             Ok(timeline) => {
@@ -53,6 +57,7 @@ fn diagnose(path: &Path) -> Diagnostics {
             Err(other) => panic!("{}: {other}", path.display()),
         }
     }
+    found.sources = film.sources.files.clone();
     if !stem.contains("version") {
         found.list.retain(|diagnostic| diagnostic.code != "W01");
     }
@@ -65,7 +70,8 @@ fn is_expectation(line: &str) -> bool {
 }
 
 /// The expectations of a diagnostic as comment lines.
-fn comments(found: &Diagnostic, text: &str, lines: &Lines<'_>) -> String {
+fn comments(found: &Diagnostic, sources: &[(String, String)], lines: &Lines<'_>) -> String {
+    let text = &sources[found.span.source as usize].1;
     let severity = if found.severity == Severity::Error { "error" } else { "warning" };
     let (line, start) = lines.place(found.span.start as usize);
     let (end_line, end) = lines.place(found.span.end as usize);
@@ -76,6 +82,7 @@ fn comments(found: &Diagnostic, text: &str, lines: &Lines<'_>) -> String {
         out += &format!("#   label {label}\n");
     }
     for label in &found.labels {
+        let text = &sources[label.span.source as usize].1;
         out += &format!("#   also `{}` {}\n", slice(text, label.span), label.text);
     }
     for hint in &found.hints {
@@ -88,16 +95,26 @@ fn slice(text: &str, span: Span) -> &str {
     text[span.start as usize..span.end as usize].lines().next().unwrap_or("")
 }
 
-/// The film with the expectations that its diagnostics call for.
-fn annotated(path: &Path) -> (String, String) {
-    let text = std::fs::read_to_string(path).unwrap();
+/// The files of a film, as they are and with the expectations that the film's diagnostics call for.
+fn annotated(path: &Path) -> Vec<(PathBuf, String, String)> {
     let found = diagnose(path);
-    let lines = Lines::new(&text);
+    let folder = path.parent().unwrap();
+    let files = found.sources.iter().enumerate().map(|(source, (name, text))| {
+        let path = if source == 0 { path.to_owned() } else { folder.join(name) };
+        (path, text.clone(), annotated_file(&found, source as u32, text))
+    });
+    // Presets are compiled in.
+    files.filter(|(path, ..)| path.exists()).collect()
+}
+
+fn annotated_file(found: &Diagnostics, source: u32, text: &str) -> String {
+    let lines = Lines::new(text);
     let mut wanted: Vec<(usize, String)> = found
         .list
         .iter()
+        .filter(|diagnostic| diagnostic.span.source == source)
         .map(|diagnostic| {
-            (lines.place(diagnostic.span.start as usize).0, comments(diagnostic, &text, &lines))
+            (lines.place(diagnostic.span.start as usize).0, comments(diagnostic, &found.sources, &lines))
         })
         .collect();
     // What is said about the very start of a film belongs to its first line that is no expectation.
@@ -115,18 +132,19 @@ fn annotated(path: &Path) -> (String, String) {
         }
         out += line;
     }
-    (text, out)
+    out
 }
 
 #[test]
 fn films_to_reject_are_rejected_as_their_comments_say() {
     let mut wrong = Vec::new();
     for path in corpus("reject") {
-        let (written, expected) = annotated(&path);
-        if written != expected && std::env::var_os("KINORA_BLESS").is_some() {
-            std::fs::write(&path, &expected).unwrap();
-        } else if written != expected {
-            wrong.push(format!("=== {}\n{expected}", path.display()));
+        for (file, written, expected) in annotated(&path) {
+            if written != expected && std::env::var_os("KINORA_BLESS").is_some() {
+                std::fs::write(&file, &expected).unwrap();
+            } else if written != expected {
+                wrong.push(format!("=== {}\n{expected}", file.display()));
+            }
         }
         let errors = diagnose(&path).of(Severity::Error).count();
         assert!(errors > 0 || path.to_str().unwrap().contains("warn"), "{} has no error", path.display());

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Preview(PreviewArgs),
     /// Look up the parameters a film can set: types, units, ranges, defaults
     Params(ParamsArgs),
+    /// List the presets that a film can `use`, or print one
+    Presets(PresetsArgs),
     /// Even out the brightness of a time-lapse: a folder of pictures, or a video
     Deflicker(DeflickerArgs),
     /// Render several films one after the other; one failing never stops the rest
@@ -66,6 +68,9 @@ pub(crate) struct RenderArgs {
     /// Only these frames, such as `0-23` or `0,12,40-47`, counted from 0
     #[arg(long, value_name = "LIST")]
     pub(crate) frames: Option<FrameList>,
+    /// Of a film with variants only this one: its number, or values such as `seed=1,smiling=0.4`
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) variant: Option<String>,
     /// A quick look at motion and timing: half the size, half the steps, no in-between frames. The picture
     /// itself may differ from the film's: models paint other things at other sizes
     #[arg(long)]
@@ -85,6 +90,9 @@ pub(crate) struct RenderArgs {
 pub(crate) struct CheckArgs {
     /// The film's score
     pub(crate) film: PathBuf,
+    /// Of a film with variants only this one: its number, or values such as `seed=1,smiling=0.4`
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) variant: Option<String>,
     /// How to print what is found
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
@@ -101,12 +109,21 @@ pub(crate) enum ReportFormat {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct PresetsArgs {
+    /// The preset to print, such as `zoom`
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct PreviewArgs {
     /// The film's score
     pub(crate) film: PathBuf,
     /// The video to write [default: the film's name with .preview.mp4]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Of a film with variants only this one: its number, or values such as `seed=1,smiling=0.4`
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) variant: Option<String>,
     /// Only say what must be read
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -6,70 +6,25 @@ use std::process::Command;
 use clap::ValueEnum as _;
 
 use crate::cli::args::BatchArgs;
-use crate::cli::print;
+use crate::cli::jobs::{self, Job};
 use crate::error::{Error, Result};
-use crate::progress::{Stop, StopFlag, say};
+use crate::progress::StopFlag;
 use crate::run::project::Project;
-
-/// How often a running job is looked at.
-#[cfg(unix)]
-const POLL: std::time::Duration = std::time::Duration::from_millis(50);
-
-/// What came of a job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Failed(Option<i32>),
-    NotStarted,
-}
-
-impl Outcome {
-    fn describe(self) -> String {
-        match self {
-            Self::Done => "done".to_owned(),
-            Self::NotStarted => "not started".to_owned(),
-            Self::Failed(Some(1)) => "failed: the film has errors".to_owned(),
-            Self::Failed(Some(2)) => "failed: wrong usage".to_owned(),
-            Self::Failed(Some(3)) => "failed: an input or a model cannot be used".to_owned(),
-            Self::Failed(Some(130)) => "interrupted; run the batch again to go on".to_owned(),
-            Self::Failed(Some(code)) => format!("failed with exit code {code}"),
-            Self::Failed(None) => "was killed".to_owned(),
-        }
-    }
-}
 
 /// Renders the films in turn and reports at the end.
 pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
-    let program = std::env::current_exe()
-        .map_err(|e| Error::Bug(format!("cannot find the program's own file: {e}")))?;
+    let program = jobs::program()?;
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::output(folder, format!("cannot make the folder: {e}")))?;
     }
     refuse_clashes(args)?;
-    let total = args.films.len();
-    let mut outcomes = Vec::with_capacity(total);
-    for (number, film) in (1..).zip(&args.films) {
-        if stop.get() != Stop::No {
-            outcomes.push(Outcome::NotStarted);
-            continue;
-        }
-        say(&format!("[{number}/{total}] {}", film.display()));
-        outcomes.push(job(&program, film, args, stop));
-    }
-    for (film, outcome) in args.films.iter().zip(&outcomes) {
-        print(&format!("{}: {}\n", film.display(), outcome.describe()))?;
-    }
-    let failed = outcomes.iter().filter(|o| matches!(o, Outcome::Failed(_))).count();
-    match failed {
-        _ if stop.get() != Stop::No => Err(Error::Interrupted),
-        0 => Ok(()),
-        _ => Err(Error::Batch { failed, total }),
-    }
+    let jobs = args.films.iter().map(|film| job(&program, film, args)).collect();
+    jobs::run(jobs, stop)
 }
 
 /// One film in a process of its own. Its messages go to our stderr.
-fn job(program: &Path, film: &Path, args: &BatchArgs, stop: &StopFlag) -> Outcome {
+fn job(program: &Path, film: &Path, args: &BatchArgs) -> Job {
     let mut command = Command::new(program);
     command.arg("render");
     if let Some(out) = video(film, args) {
@@ -86,48 +41,7 @@ fn job(program: &Path, film: &Path, args: &BatchArgs, stop: &StopFlag) -> Outcom
     }
     // A film may be called `-loop.kin`.
     command.arg("--").arg(film);
-    match finished(&mut command, stop) {
-        Ok(status) if status.success() => Outcome::Done,
-        Ok(status) => Outcome::Failed(status.code()),
-        Err(error) => {
-            say(&format!("error: cannot start the job: {error}"));
-            Outcome::Failed(Some(4))
-        }
-    }
-}
-
-/// Runs the job to its end. What the user asks of the batch is passed on to it, once each time.
-#[cfg(unix)]
-fn finished(command: &mut Command, stop: &StopFlag) -> std::io::Result<std::process::ExitStatus> {
-    use std::os::unix::process::CommandExt as _;
-    // In a group of its own the job hears nothing from the terminal, so that nothing reaches it twice.
-    let mut child = command.process_group(0).spawn()?;
-    let mut told = 0;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        while told < stop.asked() {
-            told += 1;
-            interrupt(&child);
-        }
-        std::thread::sleep(POLL);
-    }
-}
-
-/// Sends the job what Ctrl-C sends.
-#[cfg(unix)]
-fn interrupt(child: &std::process::Child) {
-    if let Ok(pid) = libc::pid_t::try_from(child.id()) {
-        // SAFETY: the call has no memory in it, and a child that was not waited for keeps its number.
-        unsafe { libc::kill(pid, libc::SIGINT) };
-    }
-}
-
-/// Runs the job to its end; it hears the terminal itself.
-#[cfg(not(unix))]
-fn finished(command: &mut Command, _: &StopFlag) -> std::io::Result<std::process::ExitStatus> {
-    command.status()
+    Job { name: film.display().to_string(), command }
 }
 
 /// The video of a film when the batch has a folder for them.

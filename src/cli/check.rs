@@ -1,15 +1,18 @@
 //! `kinora check`.
 
 use crate::cli::args::{CheckArgs, ReportFormat};
-use crate::cli::{print, show};
+use crate::cli::{opened, print, show};
 use crate::error::{Error, Result};
-use crate::run::project::Project;
+use crate::run::project::{Project, Purpose};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
 
 /// Checks a film and says what it would be.
 pub(crate) fn run(args: &CheckArgs) -> Result<()> {
-    let checked = Project::open(&args.film);
+    let checked = match &args.variant {
+        None => Project::open_with_variants(&args.film),
+        wanted => opened(Purpose::Render, &args.film, wanted.as_deref()),
+    };
     if args.format == ReportFormat::Json {
         let diagnostics = match &checked {
             Ok(project) => &project.warnings,

@@ -5,11 +5,14 @@ mod batch;
 mod check;
 mod deflicker;
 mod frame_list;
+mod jobs;
 mod params;
+mod presets;
 mod preview;
 mod render;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -17,6 +20,7 @@ use clap::Parser as _;
 use crate::cli::args::{Args, Command};
 use crate::error::{Error, Result};
 use crate::progress::{StopFlag, say};
+use crate::run::project::{Project, Purpose};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
 
@@ -49,10 +53,11 @@ fn bug(panic: &(dyn std::any::Any + Send)) -> Error {
 fn dispatch(args: Args) -> Result<()> {
     let stop = StopFlag::default();
     match args.command {
-        Command::Render(command) => render::run(&command, &listening(stop, announce_frames)?),
+        Command::Render(command) => render::run(&command, stop),
         Command::Check(command) => check::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),
+        Command::Presets(command) => presets::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop, announce_work)?),
         // The job at hand is told, and says itself what it does about it.
         Command::Batch(command) => batch::run(&command, &listening(stop, |_| {})?),
@@ -89,6 +94,19 @@ fn announce_work(before: u8) {
 #[allow(clippy::exit, reason = "the user insists")]
 fn leave() {
     std::process::exit(130);
+}
+
+/// A film, or the one of its variants that was asked for.
+pub(crate) fn opened(purpose: Purpose, film: &Path, wanted: Option<&str>) -> Result<Project> {
+    let project = Project::open_for(purpose, film)?;
+    let Some(wanted) = wanted else { return Ok(project) };
+    match project.select(wanted)?.as_slice() {
+        [variant] => Project::open_variant(purpose, film, variant),
+        several => Err(Error::Usage {
+            message: format!("--variant {wanted} is {} variants, expected one", several.len()),
+            hint: several.first().map(|first| format!("for example --variant {}", first.text)),
+        }),
+    }
 }
 
 /// Prints an error and its hint to stderr.
@@ -131,7 +149,7 @@ fn terminal_width() -> Option<usize> {
 pub(crate) fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::output(std::path::Path::new("standard output"), e.to_string()))
+            Err(Error::output(Path::new("standard output"), e.to_string()))
         }
         _ => Ok(()),
     }

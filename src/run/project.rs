@@ -5,15 +5,33 @@ use std::path::{Path, PathBuf};
 
 use crate::encode::Fps;
 use crate::error::{Error, Result};
-use crate::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::schedule::film::Film;
+use crate::models::ModelFolder;
+use crate::run::models::EMBEDDED;
+use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
+use crate::schedule::film::{FileRef, Film};
+use crate::schedule::names::did_you_mean;
+use crate::schedule::variants::{self, Chosen, Variant};
 use crate::timeline::{self, Interpolate, Options, Timeline};
+
+/// At most this many variants are listed.
+const LISTED: usize = 24;
+
+/// What a film is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be rendered: all files and models must be there.
+    Render,
+    /// To look at its motion, which no model is needed for.
+    Preview,
+}
 
 /// A film that can be rendered.
 #[derive(Debug)]
 pub struct Project {
     path: PathBuf,
     film: Film,
+    /// What file names call the variant that was opened.
+    label: Option<String>,
     /// The film as numbers.
     pub timeline: Timeline,
     /// What is odd about it.
@@ -27,14 +45,78 @@ impl Project {
     /// # Errors
     /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with everything that is wrong.
     pub fn open(path: &Path) -> Result<Self> {
-        let (film, timeline, mut warnings) = timeline::check(path, &Options::default())?;
-        let missing = missing_files(&film);
-        if !missing.is_empty() {
-            warnings.list.extend(missing);
-            warnings.sort();
-            return Err(Error::Schedule(warnings));
+        Self::open_for(Purpose::Render, path)
+    }
+
+    /// As [`Project::open`], looking only for the files that are needed.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub fn open_for(purpose: Purpose, path: &Path) -> Result<Self> {
+        Self::read(purpose, path, &[], None)
+    }
+
+    /// As [`Project::open`], with the values of one of the film's variants.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub fn open_variant(purpose: Purpose, path: &Path, variant: &Variant) -> Result<Self> {
+        Self::read(purpose, path, &variant.chosen, Some(variant.label.clone()))
+    }
+
+    /// As [`Project::open`], and every one of its variants is checked as well.
+    ///
+    /// # Errors
+    /// As [`Project::open`], also when a variant alone has errors.
+    pub fn open_with_variants(path: &Path) -> Result<Self> {
+        let mut project = Self::open(path)?;
+        let mut found = std::mem::take(&mut project.warnings);
+        for variant in project.variants() {
+            let own = match Self::open_variant(Purpose::Render, path, &variant) {
+                Ok(project) => project.warnings,
+                Err(Error::Schedule(errors)) => errors,
+                Err(other) => return Err(other),
+            };
+            let is_same =
+                |a: &Diagnostic, b: &Diagnostic| (a.span, a.code, &a.message) == (b.span, b.code, &b.message);
+            for diagnostic in own.list {
+                if !found.list.iter().any(|known| is_same(known, &diagnostic)) {
+                    let hint = format!("in variant {}: {}", variant.number, variant.text);
+                    found.list.push(diagnostic.hint(hint));
+                }
+            }
         }
-        Ok(Self { path: path.to_owned(), film, timeline, warnings })
+        found.sort();
+        if found.has_errors() {
+            return Err(Error::Schedule(found));
+        }
+        project.warnings = found;
+        Ok(project)
+    }
+
+    fn read(purpose: Purpose, path: &Path, chosen: &[Chosen], label: Option<String>) -> Result<Self> {
+        let (film, found) = crate::schedule::load_all(path, chosen)?;
+        let (timeline, mut found) = timeline::check_film(&film, found, &Options::default());
+        found.list.extend(missing_files(&film, purpose));
+        found.sort();
+        match timeline.filter(|_| !found.has_errors()) {
+            Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),
+            None => Err(Error::Schedule(found)),
+        }
+    }
+
+    /// The film's variants in order.
+    pub fn variants(&self) -> Vec<Variant> {
+        variants::all(&self.film.variants).collect()
+    }
+
+    /// The variants that `wanted` asks for: a number from 1, or `name=value,name=value`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there are none such.
+    pub fn select(&self, wanted: &str) -> Result<Vec<Variant>> {
+        variants::select(&self.film.variants, wanted)
+            .map_err(|(message, hint)| Error::Usage { message, hint: Some(hint) })
     }
 
     /// The folder that the film's paths are relative to.
@@ -45,7 +127,8 @@ impl Project {
     /// Where the video goes when the command line does not say: `video.out`, else `film.mp4` beside the
     /// film.
     pub fn video_path(&self) -> PathBuf {
-        self.timeline.video().out.clone().unwrap_or_else(|| self.path.with_extension("mp4"))
+        let base = self.timeline.video().out.clone().unwrap_or_else(|| self.path.with_extension("mp4"));
+        self.label.as_ref().map_or(base.clone(), |label| labelled(&base, label))
     }
 
     /// Frames per second that are diffused.
@@ -78,31 +161,62 @@ impl Project {
         if let Interpolate::Flow { rate } = self.timeline.post().interpolate {
             let _ = writeln!(text, "  in-between frames to {} a second", Fps::new(rate.num, rate.den));
         }
+        // A variant by itself is one film.
+        let variants = if self.label.is_none() { self.variants() } else { Vec::new() };
+        if !variants.is_empty() {
+            let _ = writeln!(text, "  {} variant{}", variants.len(), plural(variants.len() as u32));
+        }
+        for variant in variants.iter().take(LISTED) {
+            let _ = writeln!(text, "    {}: {}", variant.number, variant.text);
+        }
+        if variants.len() > LISTED {
+            let _ = writeln!(text, "    and {} more", variants.len() - LISTED);
+        }
         text
     }
 }
 
-/// An error for each file that the film names and that is not there.
-fn missing_files(film: &Film) -> Vec<Diagnostic> {
-    // Models have names of their own and other errors; see `run::models`.
-    let missing = film.files().into_iter().filter(|file| file.param != "model" && !file.path.exists());
-    missing
-        .map(|file| Diagnostic {
-            severity: Severity::Error,
-            code: "E51",
-            message: format!("there is no file {}", file.path.display()),
-            span: file.span,
-            label: nearest(&file.path).map(|name| format!("did you mean `{name}`?").into()),
-            labels: Vec::new(),
-            hints: vec!["names of files are relative to the film's folder".to_owned()],
-        })
-        .collect()
+/// `film.mp4` of the variant `seed-1` is `film.seed-1.mp4`.
+pub fn labelled(video: &Path, label: &str) -> PathBuf {
+    let stem = video.file_stem().unwrap_or_default().to_string_lossy();
+    match video.extension() {
+        Some(extension) => video.with_file_name(format!("{stem}.{label}.{}", extension.to_string_lossy())),
+        None => video.with_file_name(format!("{stem}.{label}")),
+    }
 }
 
-/// The file beside `path` that is named most like it.
+/// An error for each file and model that the film names and that is not there.
+fn missing_files(film: &Film, purpose: Purpose) -> Vec<Diagnostic> {
+    let files = film.files();
+    let needed = files.iter().filter(|file| purpose == Purpose::Render || file.param != "model");
+    needed.filter_map(|file| missing(film, file)).collect()
+}
+
+fn missing(film: &Film, file: &FileRef) -> Option<Diagnostic> {
+    if file.path.exists() {
+        return None;
+    }
+    let written = file.path.strip_prefix(&film.folder).unwrap_or(&file.path).to_string_lossy().into_owned();
+    if file.param != "model" {
+        let found = Diagnostic::error("E60", format!("there is no file `{written}`"), file.span);
+        let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
+        return Some(found.label(near).hint("its name is relative to the file it is named in"));
+    }
+    if ModelFolder::embedded(&written).is_some() {
+        return None;
+    }
+    let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
+    let near = near.or_else(|| did_you_mean(&written, [EMBEDDED]));
+    let found = Diagnostic::error("E67", format!("there is no model `{written}`"), file.span).label(near);
+    Some(
+        found.hint(format!("a model is a folder beside the film, or the one that is built in: `{EMBEDDED}`")),
+    )
+}
+
+/// What lies beside `path` and is named most like it.
 fn nearest(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_string_lossy().into_owned();
-    crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_file())
+    crate::run::nearest_name(path.parent()?, &wanted, |_| true)
 }
 
 #[cfg(test)]

@@ -271,7 +271,8 @@ impl Hashes<'_> {
         };
         // The debug form of the numbers is exact, and names every field. The folder is taken out of the
         // paths: from wherever the film is rendered, it is the same film.
-        let folder = format!("{}", self.films.display());
+        let folder = format!("{:?}", self.films);
+        let folder = &folder[1..folder.len() - 1];
         let numbers = format!("{params:?}");
         let numbers =
             if folder.is_empty() { numbers } else { numbers.replace(&format!("\"{folder}/"), "\"") };

@@ -1,6 +1,7 @@
 //! The expression tree of the language. The parser builds it, the checker gives it meaning, the
 //! evaluator (`timeline::eval`) computes it.
 
+use super::series::SeriesCall;
 use super::span::Span;
 
 /// An expression and where it stands.
@@ -49,6 +50,8 @@ pub enum ExprKind {
     },
     /// `[a, b, c]`.
     List(Vec<Expr>),
+    /// Values out of a file, at a moment. Only in checked films: what is written is a call of `series`.
+    Series(Box<SeriesCall>),
 }
 
 /// A piece of a string.

@@ -9,6 +9,7 @@ use super::source::Sources;
 use super::span::Span;
 use super::syntax::Name;
 use super::units::{Rate, Tempo};
+use super::variants::Axis;
 
 /// The newest version of the language.
 pub const NEWEST: u32 = 1;
@@ -35,6 +36,10 @@ pub struct Film {
     pub controls: Vec<Control>,
     /// Scenes in order; a film without any is one scene of `frames` frames.
     pub scenes: Vec<Scene>,
+    /// What the film is to be rendered with, each in turn; see [`super::variants`].
+    pub variants: Vec<Axis>,
+    /// Files of numbers that the film's values come from.
+    pub series: Vec<FileRef>,
 }
 
 impl Film {
@@ -53,6 +58,7 @@ impl Film {
         for settings in groups.chain(controls.map(|control| &control.settings)) {
             settings.values().for_each(|setting| self.collect(setting, &mut files));
         }
+        files.extend(self.series.iter().cloned());
         files.sort_by_key(|file: &FileRef| file.span);
         files
     }
@@ -129,6 +135,8 @@ pub struct Setting {
     pub name: Name,
     /// To what.
     pub value: SettingValue,
+    /// The same parameter's names in files before, whose settings this one took the place of, in order.
+    pub replaced: Vec<Name>,
 }
 
 /// What a parameter is set to.

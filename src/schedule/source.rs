@@ -1,5 +1,7 @@
 //! Names and texts of a film's files, and where in them a byte stands.
 
+use std::path::{Path, PathBuf};
+
 use super::span::Span;
 
 /// The files a film is made of; [`Span::source`] is an index into them.
@@ -7,12 +9,26 @@ use super::span::Span;
 pub struct Sources {
     /// Name and text of each file, the film itself first.
     pub files: Vec<(String, String)>,
+    /// The folder of each file beyond the first, relative to the film's.
+    folders: Vec<PathBuf>,
 }
 
 impl Sources {
     /// A film of one file.
     pub fn one(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { files: vec![(name.into(), text.into())] }
+        Self { files: vec![(name.into(), text.into())], folders: Vec::new() }
+    }
+
+    /// One more file, whose own paths are relative to `folder`, which itself is relative to the film's.
+    pub(super) fn add(&mut self, name: String, text: String, folder: PathBuf) {
+        self.files.push((name, text));
+        self.folders.push(folder);
+    }
+
+    /// The folder of file `source`, relative to the film's folder; empty for the film itself.
+    pub fn folder(&self, source: u32) -> &Path {
+        let beyond = (source as usize).checked_sub(1);
+        beyond.and_then(|at| self.folders.get(at)).map_or(Path::new(""), PathBuf::as_path)
     }
 
     /// The text a span covers; empty when the span is not of these sources.

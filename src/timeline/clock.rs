@@ -4,6 +4,7 @@ use super::eval::{Names, Value};
 use crate::schedule::expr::{Expr, ExprKind, TextPart, Unit};
 use crate::schedule::functions::find_function;
 use crate::schedule::params::{Kind, Measure};
+use crate::schedule::series::SeriesCall;
 use crate::schedule::units::{Context, Tempo, amount, sides};
 
 /// A stretch of the film with a time of its own.
@@ -83,6 +84,10 @@ pub(super) fn lower(expr: &Expr, context: Context, clock: &Clock) -> Result<Expr
         }
         ExprKind::List(items) => {
             ExprKind::List(items.iter().map(|item| inner(item, context)).collect::<Result<_, _>>()?)
+        }
+        ExprKind::Series(call) => {
+            let at = call.at.as_ref().map(|at| inner(at, Context::Inner)).transpose()?;
+            ExprKind::Series(Box::new(SeriesCall { series: call.series.clone(), at }))
         }
         ExprKind::Text(parts) => ExprKind::Text(
             parts

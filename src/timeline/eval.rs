@@ -11,6 +11,7 @@ pub use functions::{Function, constant_names, function_names};
 pub use value::{Value, print_float};
 
 use crate::schedule::expr::{Arg, BinaryOp, Expr, ExprKind, TextPart, UnaryOp, Unit};
+use crate::schedule::series::SeriesCall;
 use crate::schedule::span::Span;
 
 /// Deepest nesting that is evaluated: brackets in brackets, calls in calls. Chains such as
@@ -126,7 +127,20 @@ impl Evaluator<'_> {
             ExprKind::List(items) => {
                 items.iter().map(|x| self.expr(x, depth)).collect::<Result<_, _>>().map(Value::List)
             }
+            ExprKind::Series(call) => self.series(call, expr.span, depth),
         }
+    }
+
+    /// The value of a series at a moment, which is given in frames.
+    fn series(&self, call: &SeriesCall, span: Span, depth: usize) -> Result<Value, EvalError> {
+        let (at, at_span) = match &call.at {
+            Some(at) => (self.expr(at, depth)?, at.span),
+            None => (self.name("t", span)?, span),
+        };
+        let frame = at.as_f64().filter(|frame| frame.is_finite());
+        let frame = frame.ok_or_else(|| EvalError::new(at_span, format!("expected a time, found {at}")))?;
+        let fps = self.name("fps", span)?.as_f64().unwrap_or(1.0);
+        Ok(Value::Float(call.series.at(frame, fps)))
     }
 
     /// Left-grouped chains lean to the left in the tree; walking down their spine with a list instead

@@ -187,6 +187,7 @@ fn division_by_zero(expr: &Expr, is_zero: &dyn Fn(&Expr) -> bool) -> Option<Span
         }
         ExprKind::Call { args, .. } => args.iter().find_map(|arg| inner(&arg.value)),
         ExprKind::List(items) => items.iter().find_map(inner),
+        ExprKind::Series(call) => call.at.as_ref().and_then(inner),
         _ => None,
     }
 }

@@ -164,29 +164,35 @@ fn sorted(list: Vec<Diagnostic>, sources: Vec<(String, String)>) -> Diagnostics 
 /// # Errors
 /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with all errors and warnings.
 pub fn check(path: &Path, options: &Options) -> Result<(Film, Timeline, Diagnostics)> {
-    let (film, mut diagnostics) = crate::schedule::load(path)?;
-    if options.compat == Compat::Deforum {
-        // «Deforum's notation, here it is text» is not so now.
-        diagnostics.list.retain(|found| found.code != "W04");
-    }
-    let timeline = Timeline::new(&film, options).map_err(|error| with_warnings(error, &diagnostics))?;
-    diagnostics.list.extend(timeline.warnings().list);
-    diagnostics.list.extend(timeline.check_all_frames().list);
-    diagnostics.sort();
-    if diagnostics.has_errors() {
-        Err(Error::Schedule(diagnostics))
-    } else {
-        Ok((film, timeline, diagnostics))
+    let (film, diagnostics) = crate::schedule::load_all(path, &[])?;
+    match check_film(&film, diagnostics, options) {
+        (Some(timeline), diagnostics) => Ok((film, timeline, diagnostics)),
+        (None, diagnostics) => Err(Error::Schedule(diagnostics)),
     }
 }
 
-fn with_warnings(error: Error, warnings: &Diagnostics) -> Error {
-    match error {
-        Error::Schedule(mut found) => {
-            found.list.extend(warnings.list.iter().cloned());
-            found.sort();
-            Error::Schedule(found)
-        }
-        other => other,
+/// As [`check`], for a film that has been read and what was found then. The timeline is there when
+/// nothing is wrong.
+pub fn check_film(film: &Film, mut found: Diagnostics, options: &Options) -> (Option<Timeline>, Diagnostics) {
+    if options.compat == Compat::Deforum {
+        // «Deforum's notation, here it is text» is not so now.
+        found.list.retain(|found| found.code != "W04");
     }
+    if found.has_errors() {
+        return (None, found);
+    }
+    let timeline = match Timeline::new(film, options) {
+        Ok(timeline) => timeline,
+        Err(error) => {
+            if let Error::Schedule(errors) = error {
+                found.list.extend(errors.list);
+            }
+            found.sort();
+            return (None, found);
+        }
+    };
+    found.list.extend(timeline.warnings().list);
+    found.list.extend(timeline.check_all_frames().list);
+    found.sort();
+    (Some(timeline).filter(|_| !found.has_errors()), found)
 }

@@ -18,6 +18,8 @@ fn grammar() -> Grammar {
 fn films(folder: &str) -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("grammar/corpus").join(folder);
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // The folder `with` holds what films use.
+    let paths = paths.filter(|path| path.extension().is_some_and(|ending| ending == "kin"));
     paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 

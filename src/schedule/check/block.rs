@@ -10,7 +10,7 @@ use crate::schedule::params::{Kind, Measure, Places, find_in};
 use crate::schedule::syntax::{self, Block, Item, Name};
 
 /// Kinds of blocks.
-const BLOCKS: &[&str] = &["scene", "control", "video", "post"];
+const BLOCKS: &[&str] = &["scene", "control", "video", "post", "variants"];
 
 /// Longest scene in frames.
 const MAX_FRAMES: f64 = 10_000_000.0;
@@ -45,6 +45,8 @@ impl Checker {
                 self.control(block, &mut controls);
                 self.film.controls = controls;
             }
+            // Looked at when all names are known.
+            "variants" => {}
             _ => self.unknown_block(block),
         }
     }
@@ -60,7 +62,7 @@ impl Checker {
             let label = did_you_mean(name, BLOCKS.iter().copied());
             Diagnostic::error("E26", format!("unknown block `{name}`"), block.kind.span)
                 .label(label)
-                .hint("there are `scene`, `control`, `video` and `post`")
+                .hint("there are `scene`, `control`, `video`, `post` and `variants`")
         };
         self.report(found);
     }
@@ -78,7 +80,7 @@ impl Checker {
         }
     }
 
-    fn misplaced(&mut self, item: &Item, block: &Name) {
+    pub(super) fn misplaced(&mut self, item: &Item, block: &Name) {
         let (what, span) = match item {
             Item::Block(inner) => (format!("a `{}` block", inner.kind.text), inner.kind.span),
             Item::Let(bound) => ("`let`".to_owned(), bound.name.span),
@@ -100,21 +102,29 @@ impl Checker {
             self.report(found.hint("write `control depth { ... }`"));
             return;
         };
-        if let Some(first) = controls.iter().find(|known| known.name.text == name.text) {
-            let found =
-                Diagnostic::error("E28", format!("there are two controls `{}`", name.text), name.span);
-            let found = found.also(first.name.span, "the first one");
-            self.report(found);
-            return;
-        }
-        let mut settings = Settings::new();
+        let at = controls.iter().position(|known| known.name.text == name.text);
+        let mut settings = match at.map(|at| &mut controls[at]) {
+            Some(first) if first.name.span.source == name.span.source => {
+                let found =
+                    Diagnostic::error("E28", format!("there are two controls `{}`", name.text), name.span);
+                let found = found.also(first.name.span, "the first one");
+                self.report(found);
+                return;
+            }
+            // The control of a file before: this block changes it.
+            Some(first) => std::mem::take(&mut first.settings),
+            None => Settings::new(),
+        };
         for item in &block.items {
             match item {
                 Item::Setting(setting) => self.setting(Places::CONTROL, setting, &mut settings),
                 other => self.misplaced(other, &block.kind),
             }
         }
-        controls.push(Control { name, settings });
+        match at {
+            Some(at) => controls[at] = Control { name, settings },
+            None => controls.push(Control { name, settings }),
+        }
     }
 
     fn scene(&mut self, block: &Block) {
@@ -185,7 +195,7 @@ fn label_name(label: &Expr) -> Option<Name> {
 }
 
 /// `cn_1_weight` is the `weight` of the control `cn_1`.
-fn control_unit(name: &Name) -> Option<(Name, Name)> {
+pub(super) fn control_unit(name: &Name) -> Option<(Name, Name)> {
     let rest = name.text.strip_prefix("cn_")?;
     let (unit, inner) = rest.split_once('_')?;
     let is_number = !unit.is_empty() && unit.bytes().all(|byte| byte.is_ascii_digit());

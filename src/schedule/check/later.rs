@@ -25,7 +25,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// Blocks.
-const BLOCKS: &[&str] = &["variants", "easing"];
+const BLOCKS: &[&str] = &["easing"];
 
 /// Words behind a scene's length.
 const LABELS: &[&str] = &["loop", "reverse"];

@@ -1,48 +1,68 @@
 //! The syntax tree becomes a checked film. Nothing stops at the first mistake: what is wrong is left
 //! out of the film and the rest is still looked at.
 
+mod bind;
 mod block;
 mod call;
 mod later;
 mod scope;
+mod series;
 mod setting;
 mod typed;
 mod unit;
+mod variants;
 
 use std::path::Path;
+use std::rc::Rc;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Severity};
 use super::expr::{BinaryOp, Expr, ExprKind};
 use super::film::{DEFAULT_RATE, Film, NEWEST, Settings};
+use super::include::Whole;
+use super::library::Library;
 use super::params::Places;
-use super::source::Sources;
 use super::span::Span;
-use super::syntax::{File, Item, Value};
+use super::syntax::{Item, Value};
 use super::units::{Rate, Tempo};
+use super::variants::Chosen;
 use scope::Scope;
 
-/// Checks `file` and adds what is wrong to `list`.
-pub(super) fn check(folder: &Path, sources: Sources, file: &File, list: &mut Vec<Diagnostic>) -> Film {
+/// Checks `whole`, with `chosen` values of its variants, and adds what is wrong to `list`.
+pub(super) fn check(
+    folder: &Path,
+    whole: Whole,
+    library: Rc<dyn Library>,
+    chosen: &[Chosen],
+    list: &mut Vec<Diagnostic>,
+) -> Film {
     // A film that could not be read to its end would only seem to lack what was not read.
-    let is_whole = !list.iter().any(|found| found.severity == super::diagnostic::Severity::Error);
+    let is_whole = list.iter().all(|found| found.severity == Severity::Warning);
+    let Whole { items, sources, version, used_versions, .. } = whole;
+    let series = series::Loader::new(library, folder, &sources);
     let film = Film {
         folder: folder.to_owned(),
         version: NEWEST,
         sources,
-        tempo: tempo(&file.items),
+        tempo: tempo(&items, chosen),
         settings: Settings::new(),
         controls: Vec::new(),
         scenes: Vec::new(),
+        variants: Vec::new(),
+        series: Vec::new(),
     };
-    let mut checker = Checker { film, list: Vec::new(), scope: Scope::default() };
-    checker.version(file.version);
-    checker.bind(&file.items);
-    checker.film_items(&file.items);
+    let scope = Scope::with_series(series);
+    let mut checker = Checker { film, list: Vec::new(), scope, is_chosen: false };
+    checker.version(version);
+    used_versions.into_iter().for_each(|(number, span)| checker.known_version(number, span));
+    checker.bind_film(&items, chosen);
+    checker.film_items(&items, chosen);
     checker.clashes();
+    checker.variants(&items);
     if is_whole {
         checker.missing();
     }
     list.append(&mut checker.list);
+    checker.film.series = checker.scope.series_files();
     checker.film
 }
 
@@ -50,6 +70,8 @@ struct Checker {
     film: Film,
     list: Vec<Diagnostic>,
     scope: Scope,
+    /// What is being set is a value of the film's variants: it takes the place of what the film says.
+    is_chosen: bool,
 }
 
 impl Checker {
@@ -59,15 +81,7 @@ impl Checker {
 
     fn version(&mut self, version: Option<(u32, Span)>) {
         match version {
-            Some((NEWEST, _)) => {}
-            Some((other, span)) => self.report(
-                Diagnostic::error(
-                    "E09",
-                    format!("expected version {NEWEST} of the language, found {other}"),
-                    span,
-                )
-                .hint("a newer kinora may know it"),
-            ),
+            Some((number, span)) => self.known_version(number, span),
             None => self.report(
                 Diagnostic::warning(
                     "W01",
@@ -79,26 +93,24 @@ impl Checker {
         }
     }
 
-    fn bind(&mut self, items: &[Item]) {
-        for item in items {
-            match item {
-                Item::Let(bound) => self.scope.bind(bound, &mut self.list),
-                Item::Function(function) => self.scope.define(function, &mut self.list),
-                _ => {}
-            }
+    fn known_version(&mut self, number: u32, span: Span) {
+        if number != NEWEST {
+            let message = format!("expected version {NEWEST} of the language, found {number}");
+            self.report(Diagnostic::error("E09", message, span).hint("a newer kinora may know it"));
         }
     }
 
-    fn film_items(&mut self, items: &[Item]) {
+    fn film_items(&mut self, items: &[Item], chosen: &[Chosen]) {
         let mut settings = Settings::new();
         for item in items {
             match item {
                 Item::Setting(setting) => self.film_setting(setting, &mut settings),
                 Item::Block(block) => self.film_block(block, &mut settings),
-                Item::Use { span, .. } => self.report(later::error("`use`", *span)),
-                Item::Let(_) | Item::Function(_) => {}
+                // What is used has been put in its place.
+                Item::Use { .. } | Item::Let(_) | Item::Function(_) => {}
             }
         }
+        self.choose(chosen, &mut settings);
         self.film.settings = settings;
     }
 
@@ -118,7 +130,7 @@ impl Checker {
 
     /// What a film cannot do without.
     fn missing(&mut self) {
-        let has_errors = self.list.iter().any(|found| found.severity == super::diagnostic::Severity::Error);
+        let has_errors = self.list.iter().any(|found| found.severity == Severity::Error);
         let end = self.film.sources.files.first().map_or(0, |(_, text)| text.trim_end().len());
         let end = Span::new(0, end as u32, end as u32);
         if self.film.scenes.is_empty() && self.film.setting("frames").is_none() && !has_errors {
@@ -144,27 +156,33 @@ impl Checker {
 
 /// Frames per second and tempo, wherever in the film they stand; mistakes in them are reported when
 /// they are checked as settings.
-fn tempo(items: &[Item]) -> Tempo {
+fn tempo(items: &[Item], chosen: &[Chosen]) -> Tempo {
     let mut tempo = Tempo { rate: DEFAULT_RATE, bpm: None };
     for item in items {
         match item {
-            Item::Setting(setting) => {
-                let Value::Expr(value) = &setting.value else { continue };
-                match setting.name.text.as_str() {
-                    "fps" => tempo.rate = rate(value).unwrap_or(tempo.rate),
-                    "bpm" => tempo.bpm = unit::plain_number(value).filter(|bpm| *bpm > 0.0),
-                    _ => {}
-                }
-            }
+            Item::Setting(setting) => set_tempo(&mut tempo, &setting.name.text, &setting.value),
             Item::Block(block) if block.kind.text == "video" => {
-                let inner = self::tempo(&block.items);
-                tempo.bpm = inner.bpm.or(tempo.bpm);
-                tempo.rate = if inner.rate == DEFAULT_RATE { tempo.rate } else { inner.rate };
+                for item in &block.items {
+                    let Item::Setting(setting) = item else { continue };
+                    set_tempo(&mut tempo, &setting.name.text, &setting.value);
+                }
             }
             _ => {}
         }
     }
+    for Chosen { name, value } in chosen {
+        set_tempo(&mut tempo, &name.text, &Value::Expr(value.clone()));
+    }
     tempo
+}
+
+fn set_tempo(tempo: &mut Tempo, name: &str, value: &Value) {
+    let Value::Expr(value) = value else { return };
+    match name {
+        "fps" => tempo.rate = rate(value).unwrap_or(tempo.rate),
+        "bpm" => tempo.bpm = unit::plain_number(value).filter(|bpm| *bpm > 0.0).or(tempo.bpm),
+        _ => {}
+    }
 }
 
 /// `12`, `23.976`, `24000/1001`.

@@ -2,12 +2,15 @@
 //! everything after this works on plain expressions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::later;
+use super::series::Loader;
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Arg, Expr, ExprKind, TextPart};
 use crate::schedule::functions::{FUNCTIONS, VARIABLES, find_function, find_variable};
 use crate::schedule::names::did_you_mean;
+use crate::schedule::series::SeriesCall;
 use crate::schedule::span::Span;
 use crate::schedule::syntax::{Function, Let, Name};
 
@@ -23,6 +26,8 @@ pub(super) struct Scope {
     functions: BTreeMap<String, Function>,
     /// Names whose definition is wrong, which was reported; what uses them is not reported again.
     broken: BTreeSet<String>,
+    /// Where files of numbers come from.
+    series: Option<Rc<Loader>>,
 }
 
 /// An expression being written out.
@@ -38,6 +43,31 @@ struct Writer<'a> {
 }
 
 impl Scope {
+    /// A scope without names, for films whose files of numbers are read by `loader`.
+    pub fn with_series(loader: Rc<Loader>) -> Self {
+        Self { series: Some(loader), ..Self::default() }
+    }
+
+    /// The files of numbers that were read.
+    pub fn series_files(&self) -> Vec<crate::schedule::film::FileRef> {
+        self.series.as_ref().map_or(Vec::new(), |loader| loader.files())
+    }
+
+    /// Whether `name` is bound by `let`.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name) || self.broken.contains(name)
+    }
+
+    /// Whether `name` was bound to something that is wrong, which was reported.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
+    }
+
+    /// Names bound by `let`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// Adds `let name = value`; later statements see it.
     pub fn bind(&mut self, bound: &Let, list: &mut Vec<Diagnostic>) {
         let first = self.place_of(&bound.name.text);
@@ -86,12 +116,14 @@ impl Scope {
 
 /// Whether `name` can be bound; reports it when not.
 fn is_free(name: &Name, first: Option<Span>, list: &mut Vec<Diagnostic>) -> bool {
-    if let Some(first) = first {
+    // What another file bound gives way.
+    if let Some(first) = first.filter(|first| first.source == name.span.source) {
         let found = Diagnostic::error("E23", format!("`{}` is bound twice", name.text), name.span);
         list.push(found.also(first, "first bound here"));
         return false;
     }
-    let is_taken = find_function(&name.text).is_some() || find_variable(&name.text).is_some();
+    let is_taken =
+        find_function(&name.text).is_some() || find_variable(&name.text).is_some() || name.text == "series";
     if is_taken {
         let message = format!("`{}` already has a meaning in the language", name.text);
         list.push(Diagnostic::error("E23", message, name.span).hint("take another name"));
@@ -135,6 +167,14 @@ impl<'a> Writer<'a> {
             }
             ExprKind::Call { name, name_span, args, method } => {
                 return self.call(name, *name_span, args, *method, expr.span);
+            }
+            // Out of the body of a function: its parameters get their values.
+            ExprKind::Series(call) => {
+                let at = match &call.at {
+                    Some(at) => Some(self.expr(at)?),
+                    None => None,
+                };
+                ExprKind::Series(Box::new(SeriesCall { series: call.series.clone(), at }))
             }
             other => other.clone(),
         })
@@ -188,6 +228,9 @@ impl<'a> Writer<'a> {
         method: bool,
         span: Span,
     ) -> Option<ExprKind> {
+        if name == "series" && !method && !self.scope.functions.contains_key(name) {
+            return self.series(name_span, args);
+        }
         let written: Vec<Option<Arg>> = args
             .iter()
             .map(|arg| self.expr(&arg.value).map(|value| Arg { name: arg.name.clone(), value }))
@@ -228,6 +271,32 @@ impl<'a> Writer<'a> {
         let values = self.place(name, name_span, function.params, args, span)?;
         let args = values.into_iter().map(|value| Arg { name: None, value }).collect();
         Some(ExprKind::Call { name: name.to_owned(), name_span, args, method })
+    }
+
+    /// The values of a file; asked for at the time when nothing else is said.
+    fn series(&mut self, name_span: Span, args: &'a [Arg]) -> Option<ExprKind> {
+        let found = self.scope.series.as_ref()?.call(name_span, args);
+        match found {
+            Ok((series, at)) => {
+                let at = match at {
+                    Some(at) => Some(self.expr(at)?),
+                    None => None,
+                };
+                let is_time = |at: &Expr| {
+                    !matches!(at.kind, ExprKind::Text(_) | ExprKind::List(_) | ExprKind::Size(..))
+                };
+                if let Some(wrong) = at.as_ref().filter(|at| !is_time(at)) {
+                    let found = Diagnostic::error("E13", "`at` takes a time", wrong.span);
+                    self.list.push(found.hint("for example `at=t * 2`"));
+                    return None;
+                }
+                Some(ExprKind::Series(Box::new(SeriesCall { series, at })))
+            }
+            Err(wrong) => {
+                self.list.push(*wrong);
+                None
+            }
+        }
     }
 
     /// The arguments in the order of `params`.
@@ -281,7 +350,8 @@ impl<'a> Writer<'a> {
             return;
         }
         let own = self.scope.functions.keys().map(String::as_str);
-        let near = did_you_mean(name, own.chain(FUNCTIONS.iter().map(|function| function.name)));
+        let known = FUNCTIONS.iter().map(|function| function.name).chain(["series"]);
+        let near = did_you_mean(name, own.chain(known));
         let found = Diagnostic::error("E12", format!("unknown function `{name}`"), span).label(near);
         let is_name = find_variable(name).is_some() || self.scope.values.contains_key(name);
         self.list.push(if is_name {
@@ -299,6 +369,7 @@ fn size(expr: &Expr) -> usize {
         ExprKind::Binary(_, a, b) => size(a) + size(b),
         ExprKind::List(items) => items.iter().map(size).sum(),
         ExprKind::Call { args, .. } => args.iter().map(|arg| size(&arg.value)).sum(),
+        ExprKind::Series(call) => call.at.as_ref().map_or(0, size),
         ExprKind::Text(parts) => parts
             .iter()
             .map(|part| match part {
@@ -318,6 +389,7 @@ pub(super) fn changes(expr: &Expr) -> bool {
         ExprKind::Binary(_, a, b) => changes(a) || changes(b),
         ExprKind::List(items) => items.iter().any(changes),
         ExprKind::Call { args, .. } => args.iter().any(|arg| changes(&arg.value)),
+        ExprKind::Series(call) => call.at.as_ref().is_none_or(changes),
         ExprKind::Text(parts) => {
             parts.iter().any(|part| matches!(part, TextPart::Hole(expr) if changes(expr)))
         }

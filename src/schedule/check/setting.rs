@@ -8,6 +8,7 @@ use crate::schedule::expr::{Expr, ExprKind, TextPart};
 use crate::schedule::film::{Ease, Key, Setting, SettingValue, Settings};
 use crate::schedule::names::did_you_mean;
 use crate::schedule::params::{Kind, Param, Places, all, find, find_in};
+use crate::schedule::span::Span;
 use crate::schedule::syntax::{self, Value};
 use crate::schedule::units::Context;
 
@@ -23,27 +24,38 @@ impl Checker {
             return;
         };
         let value = self.value(param, &written.value);
-        if let Some(first) = settings.get(param.name) {
+        if let Some(first) = self.same_file(settings.get(param.name), written) {
             let found = Diagnostic::error("E23", format!("`{}` is set twice", param.name), written.name.span)
-                .also(first.name.span, "first set here");
+                .also(first, "first set here");
             self.report(found);
             return;
         }
         let opposite = match param.name {
-            "strength" => settings.get("denoise"),
-            "denoise" => settings.get("strength"),
-            _ => None,
+            "strength" => "denoise",
+            "denoise" => "strength",
+            _ => "",
         };
-        if let Some(first) = opposite {
+        if let Some(first) = self.same_file(settings.get(opposite), written) {
             let found =
                 Diagnostic::error("E24", "`denoise` is 1 - `strength`: give one of them", written.name.span)
-                    .also(first.name.span, format!("`{}` is set here", first.param.name));
+                    .also(first, format!("`{opposite}` is set here"));
             self.report(found);
             return;
         }
         if let Some(value) = value {
-            settings.insert(param.name, Setting { param, name: written.name.clone(), value });
+            let before = settings.remove(param.name).into_iter().chain(settings.remove(opposite));
+            let replaced =
+                before.flat_map(|before| before.replaced.into_iter().chain([before.name])).collect();
+            settings.insert(param.name, Setting { param, name: written.name.clone(), value, replaced });
         }
+    }
+
+    /// Where `first`, or something that it took the place of, was set in the file of `written`: within one
+    /// file nothing is set twice. Between files the later setting wins, and a chosen variant always.
+    fn same_file(&self, first: Option<&Setting>, written: &syntax::Setting) -> Option<Span> {
+        let first = first.filter(|_| !self.is_chosen)?;
+        let names = first.replaced.iter().chain([&first.name]).map(|name| name.span);
+        names.into_iter().find(|span| span.source == written.name.span.source)
     }
 
     fn unknown_setting(&mut self, place: Places, written: &syntax::Setting) {

@@ -173,7 +173,23 @@ impl Checker {
             let message = format!("`{}` takes the name of a file as plain text", target.name);
             self.report(Diagnostic::error("E32", message, expr.span));
         }
-        Some(value)
+        Some(self.seen_from_film(target, value))
+    }
+
+    /// A path in a file that the film uses is relative to that file; from here on it is relative to the
+    /// film. What is written is a matter of the whole film, and a model without a folder is a name.
+    fn seen_from_film(&self, target: Target, value: Expr) -> Expr {
+        let folder = self.film.sources.folder(value.span.source);
+        let stays = |path: &str| {
+            path.is_empty() || target.name == "out" || (target.name == "model" && !path.contains('/'))
+        };
+        match value.literal_text().filter(|path| !stays(path) && !folder.as_os_str().is_empty()) {
+            Some(path) => {
+                let path = crate::schedule::library::normal(&folder.join(path));
+                Expr::text_at(value.span, &path.to_string_lossy())
+            }
+            None => value,
+        }
     }
 
     fn size(&mut self, target: Target, expr: &Expr) -> Option<Expr> {
@@ -284,7 +300,7 @@ fn form(expr: &Expr) -> Form {
         ExprKind::Call { name, args, .. } if matches!(name.as_str(), "where" | "if") => {
             args.get(1).map_or(Form::Unknown, |arg| form(&arg.value))
         }
-        ExprKind::Call { .. } => Form::Number,
+        ExprKind::Call { .. } | ExprKind::Series(_) => Form::Number,
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn check(name: &str, expr: &Expr, context: Context, tempo: &Tempo, li
             }
         }
         ExprKind::List(items) => items.iter().for_each(|item| check(name, item, context, tempo, list)),
+        ExprKind::Series(call) => {
+            call.at.iter().for_each(|at| check(name, at, Context::Inner, tempo, list));
+        }
         ExprKind::Text(parts) => {
             for part in parts {
                 if let TextPart::Hole(hole) = part {
