@@ -26,6 +26,7 @@
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
 //! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, progress |
 //! | `post` | interpolation, deflicker | canvas, encode |
+//! | `plot` | a film's curves as a picture and for the terminal | schedule, timeline |
 //! | `encode` | video files and pictures, in and out | canvas |
 //! | `progress` | what a run tells, and how it is stopped | – |
 //! | `error` | one error type and the exit codes; free to all | schedule |
@@ -46,6 +47,7 @@ pub mod error;
 pub mod kernels;
 pub mod models;
 pub mod noise;
+pub mod plot;
 pub mod post;
 pub mod progress;
 pub mod render;

@@ -4,10 +4,15 @@ mod args;
 mod batch;
 mod check;
 mod deflicker;
+mod eval;
+mod explain;
 mod frame_list;
 mod params;
+mod plan;
+mod plot;
 mod preview;
 mod render;
+mod timeline;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -53,6 +58,11 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Check(command) => check::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop)?),
         Command::Params(command) => params::run(&command),
+        Command::Timeline(command) => timeline::run(&command),
+        Command::Eval(command) => eval::run(&command),
+        Command::Explain(command) => explain::run(&command),
+        Command::Plot(command) => plot::run(&command),
+        Command::Plan(command) => plan::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop)?),
         Command::Batch(command) => batch::run(&command, &listening(stop)?),
     }

@@ -37,6 +37,11 @@ impl Store {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// The folder as it is, to look into: nothing is made or written, and it need not exist.
+    pub fn look(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder

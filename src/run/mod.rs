@@ -1,12 +1,17 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+pub mod eval;
+pub mod explain;
 mod finish;
 pub mod models;
+pub mod plan;
+pub mod plot;
 pub mod preview;
 pub mod project;
 pub mod render;
 pub mod report;
 mod sources;
+pub mod table;
 
 use std::path::{Path, PathBuf};
 

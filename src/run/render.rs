@@ -111,7 +111,7 @@ fn wanted(project: &Project, options: &RenderOptions) -> Result<BTreeSet<u32>> {
 }
 
 /// Where the video goes.
-fn target(project: &Project, options: &RenderOptions) -> PathBuf {
+pub(crate) fn target(project: &Project, options: &RenderOptions) -> PathBuf {
     if let Some(out) = &options.out {
         return out.clone();
     }
@@ -132,7 +132,7 @@ fn target(project: &Project, options: &RenderOptions) -> PathBuf {
 
 /// The folder of a video's frames: `film.frames` beside `film.mp4`. A draft's frames never take the
 /// place of the film's.
-fn frames_folder(out: &Path, draft: bool) -> PathBuf {
+pub(crate) fn frames_folder(out: &Path, draft: bool) -> PathBuf {
     let drafted = out.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".draft"));
     out.with_extension(if draft && !drafted { "draft.frames" } else { "frames" })
 }
@@ -149,7 +149,7 @@ fn size(project: &Project, options: &RenderOptions, painter: &mut ModelPainter) 
 }
 
 /// What every frame needs, and which are there already.
-fn plan(
+pub(crate) fn plan(
     project: &Project,
     options: &RenderOptions,
     size: Size,

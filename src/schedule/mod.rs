@@ -14,6 +14,7 @@ pub mod source;
 pub mod span;
 pub mod syntax;
 pub mod units;
+pub mod value;
 
 use std::path::Path;
 

@@ -6,6 +6,7 @@ mod clock;
 pub mod deforum;
 mod ease;
 pub mod eval;
+pub mod explain;
 pub mod frame;
 mod line;
 mod params;
@@ -14,6 +15,7 @@ mod scene;
 mod seed;
 pub mod seeds;
 mod settings;
+pub mod table;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,8 @@ pub struct Options {
     pub rate: Option<Rate>,
     /// Another start seed.
     pub seed: Option<i64>,
+    /// Values in Deforum's form (`0:(1), 30:(t)`) are read exactly as Deforum reads them.
+    pub compat: bool,
 }
 
 /// A film as numbers.
@@ -103,6 +107,11 @@ impl Timeline {
     /// Scenes in order: name (empty for a film without scenes), first frame, number of frames.
     pub fn scenes(&self) -> impl ExactSizeIterator<Item = (&str, u32, u32)> {
         self.stages.iter().map(|stage| (stage.name.as_str(), stage.clock.start, stage.clock.length))
+    }
+
+    /// Whether any scene has the 3D camera.
+    pub fn is_deep(&self) -> bool {
+        self.stages.iter().any(|stage| params::has_effect(&stage.values, "fov"))
     }
 
     /// What is odd about the film's keys.

@@ -1,6 +1,7 @@
 //! The syntax tree becomes a checked film. Nothing stops at the first mistake: what is wrong is left
 //! out of the film and the rest is still looked at.
 
+mod alone;
 mod block;
 mod call;
 mod later;
@@ -19,6 +20,7 @@ use super::source::Sources;
 use super::span::Span;
 use super::syntax::{File, Item, Value};
 use super::units::{Rate, Tempo};
+pub(super) use alone::check_alone;
 use scope::Scope;
 
 /// Checks `file` and adds what is wrong to `list`.

@@ -4,11 +4,13 @@
 pub mod arithmetic;
 mod functions;
 pub mod interpolate;
+pub mod notes;
 pub mod numexpr;
 pub mod parseq;
 pub mod prompts;
 pub mod settings;
 pub mod studio;
+mod table;
 
 use std::collections::BTreeMap;
 
