@@ -8,6 +8,7 @@ use crate::cli::frame_list::FrameList;
 use crate::run::models::DeviceChoice;
 use crate::run::table::Names;
 use crate::schedule::units::Rate;
+use crate::timeline::Compat;
 
 /// Diffusion animation in one binary: a keyframe score in, a finished film out.
 ///
@@ -137,9 +138,17 @@ pub(crate) struct ParamsArgs {
 
 /// Another program whose reading is followed to the letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Compat {
+pub(crate) enum CompatWith {
     /// Values in Deforum's form are read by Deforum's own rules (sd-webui-deforum)
     Deforum,
+}
+
+impl From<CompatWith> for Compat {
+    fn from(with: CompatWith) -> Self {
+        match with {
+            CompatWith::Deforum => Self::Deforum,
+        }
+    }
 }
 
 /// Whose names parameters have.
@@ -184,7 +193,7 @@ pub(crate) struct TimelineArgs {
     pub(crate) names: NamesOf,
     /// Read values in Deforum's form exactly as Deforum does
     #[arg(long, value_enum)]
-    pub(crate) compat: Option<Compat>,
+    pub(crate) compat: Option<CompatWith>,
     /// Another start seed than the film's
     #[arg(long, value_name = "SEED", allow_negative_numbers = true)]
     pub(crate) seed: Option<i64>,
@@ -208,7 +217,7 @@ pub(crate) struct EvalArgs {
     pub(crate) text: bool,
     /// Read it exactly as Deforum does
     #[arg(long, value_enum)]
-    pub(crate) compat: Option<Compat>,
+    pub(crate) compat: Option<CompatWith>,
     /// Frames per second, for times in seconds: `24`, `23.976`, `24000/1001`
     #[arg(long, value_name = "RATE", default_value = "12", value_parser = rate)]
     pub(crate) fps: Rate,

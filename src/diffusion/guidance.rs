@@ -49,11 +49,19 @@ impl ControlUnit<'_> {
         self.weight != 0.0 && self.start <= moment && moment <= self.end
     }
 
-    fn weigh(&self, residuals: &ControlResiduals, guided: bool) -> candle_core::Result<ControlResiduals> {
+    /// The second argument is the numbers of rows with the prompt and with the negative prompt.
+    fn weigh(
+        &self,
+        residuals: &ControlResiduals,
+        (positive, negative): (usize, usize),
+    ) -> candle_core::Result<ControlResiduals> {
         match self.mode {
             ControlMode::Balanced => residuals.scale(self.weight),
             ControlMode::Prompt => residuals.scale_soft(self.weight),
-            ControlMode::Control if guided => residuals.scale_soft(self.weight)?.scale_rows(&[1.0, 0.0]),
+            ControlMode::Control if negative > 0 => {
+                let factors = [vec![1.0; positive], vec![0.0; negative]].concat();
+                residuals.scale_soft(self.weight)?.scale_rows(&factors)
+            }
             ControlMode::Control => residuals.scale_soft(self.weight),
         }
     }
@@ -62,12 +70,25 @@ impl ControlUnit<'_> {
 /// What the text says to the networks.
 #[derive(Clone, Debug)]
 pub struct Conditioning {
-    /// `[2, T, C]`: the prompt, then the negative prompt; or `[1, T, C]` without guidance.
+    /// `[2, T, C]`: the prompt, then the negative prompt; or `[1, T, C]` without guidance. With `parts` one row
+    /// for each of them.
     pub context: Tensor,
     /// SDXL's added condition, with as many rows.
     pub added: Option<AddedCond>,
     /// Scale of classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598): 1 is the prompt alone.
     pub guidance: f64,
+    /// Weights of several prompts that are composed; `None` for one prompt and its negative.
+    pub parts: Option<Parts>,
+}
+
+/// Composed prompts: the network looks at each of them, and the predictions are summed (Liu et al. 2022,
+/// arXiv:2206.01714; sd-webui's `AND`, which knows one negative prompt only).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parts {
+    /// Weights of the first rows of the context.
+    pub positive: Vec<f64>,
+    /// Weights of the rows behind them, summing to 1; none without guidance.
+    pub negative: Vec<f64>,
 }
 
 /// What an inpainting run keeps.
@@ -124,13 +145,42 @@ impl<'a> GuidedDenoiser<'a> {
         Self { inpaint: Some(inpaint), ..self }
     }
 
-    fn guided(&self) -> bool {
-        self.conditioning.context.dims().first() == Some(&2)
+    /// How many rows carry the prompt and how many the negative prompt.
+    fn rows(&self) -> (usize, usize) {
+        match &self.conditioning.parts {
+            Some(parts) => (parts.positive.len(), parts.negative.len()),
+            None => (1, usize::from(self.conditioning.context.dims().first() == Some(&2))),
+        }
+    }
+
+    /// Guides the predictions of all rows.
+    fn guide(&self, out: &Tensor) -> candle_core::Result<Tensor> {
+        let (positive, negative) = self.rows();
+        let parts = self.conditioning.parts.as_ref();
+        let sum = |from: usize, count: usize, weights: Option<&Vec<f64>>| match weights {
+            None => out.narrow(0, from, 1),
+            Some(weights) => {
+                let mut sum = (out.narrow(0, from, 1)? * weights[0])?;
+                for (row, weight) in weights.iter().enumerate().take(count).skip(1) {
+                    sum = (sum + (out.narrow(0, from + row, 1)? * *weight)?)?;
+                }
+                Ok(sum)
+            }
+        };
+        // The weights sum to 1: the sum of the guidance differences is the difference of the sums.
+        let cond = sum(0, positive, parts.map(|parts| &parts.positive))?;
+        if negative == 0 {
+            return Ok(cond);
+        }
+        let uncond = sum(positive, negative, parts.map(|parts| &parts.negative))?;
+        &uncond + ((cond - &uncond)? * self.conditioning.guidance)?
     }
 
     /// The network's output for a latent of the VP scale, guided.
     fn predict(&self, x: &Tensor, t: f64) -> candle_core::Result<Tensor> {
-        let rows = if self.guided() { Tensor::cat(&[x, x], 0)? } else { x.clone() };
+        let (positive, negative) = self.rows();
+        let count = positive + negative;
+        let rows = if count == 1 { x.clone() } else { Tensor::cat(&vec![x; count], 0)? };
         let added = self.conditioning.added.as_ref();
         let residuals = self.residuals(&rows, t)?;
         let rows = match &self.inpaint {
@@ -142,11 +192,7 @@ impl<'a> GuidedDenoiser<'a> {
             _ => rows,
         };
         let out = self.unet.forward(&rows, &[t], &self.conditioning.context, added, residuals.as_ref())?;
-        if !self.guided() {
-            return Ok(out);
-        }
-        let (cond, uncond) = (out.narrow(0, 0, 1)?, out.narrow(0, 1, 1)?);
-        &uncond + ((cond - &uncond)? * self.conditioning.guidance)?
+        if count == 1 { Ok(out) } else { self.guide(&out) }
     }
 
     /// What the controls that count now add.
@@ -155,7 +201,7 @@ impl<'a> GuidedDenoiser<'a> {
         let added = self.conditioning.added.as_ref();
         for unit in self.controls.iter().filter(|unit| unit.active(self.finished, self.steps)) {
             let raw = unit.net.forward(x, &[t], &self.conditioning.context, added, &unit.hint)?;
-            let weighed = unit.weigh(&raw, self.guided())?;
+            let weighed = unit.weigh(&raw, self.rows())?;
             sum = Some(match sum {
                 Some(sum) => sum.sum(&weighed)?,
                 None => weighed,

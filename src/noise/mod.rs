@@ -10,5 +10,5 @@ mod torch;
 pub use perlin::perlin;
 pub use philox::philox_randn;
 pub use picture::{NoiseOptions, Outside, add, add_with};
-pub use slerp::{slerp, stream_seed};
+pub use slerp::{arc_weights, slerp, stream_seed};
 pub use torch::TorchRng;

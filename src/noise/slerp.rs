@@ -45,9 +45,10 @@ fn cosine(places: impl Iterator<Item = usize>, low: &[f32], high: &[f32]) -> f64
     dot / (a.sqrt() * b.sqrt())
 }
 
-/// Weights of the two ends at `t` along an arc. Where the ends point the same or the opposite way there is no arc
+/// Weights of the two ends at `t` along an arc between vectors with this cosine (Shoemake, *Animating Rotation with
+/// Quaternion Curves*, 1985). Where the ends point the same or the opposite way there is no arc
 /// (torch divides by zero there): the mix is linear.
-fn arc_weights(t: f64, cosine: f64) -> (f64, f64) {
+pub fn arc_weights(t: f64, cosine: f64) -> (f64, f64) {
     let omega = libm::acos(cosine.clamp(-1.0, 1.0));
     let sine = libm::sin(omega);
     if sine.is_nan() || sine < 1e-6 {

@@ -12,7 +12,7 @@ use crate::schedule::params::{Kind, Measure, Param};
 use crate::schedule::units::Rate;
 use crate::timeline::Timeline;
 use crate::timeline::explain::{KeyPlace, unit_of};
-use crate::timeline::table::{Cell, Column, Table};
+use crate::timeline::table::{Cell, Column};
 
 /// Texts of more stretches than this change all the time; none of them could be read.
 const MOST_STRETCHES: usize = 60;
@@ -100,7 +100,7 @@ impl Chart {
             rate: table.rate,
             frames: table.frames,
             scenes: timeline.scenes().map(|(name, start, _)| (name.to_owned(), start)).collect(),
-            prompts: prompts(&table),
+            prompts: prompts(timeline)?,
             panels: panels.into_iter().map(|(_, panel)| panel).collect(),
             still,
         })
@@ -152,25 +152,24 @@ fn measure(param: &Param, is_deep: bool) -> (usize, &'static str) {
         Kind::Number(Measure::Angle) => (3, "angle, degrees"),
         Kind::Number(Measure::Time | Measure::Rate) => (6, "time, frames"),
         Kind::Number(Measure::Plain) if param.possible == (0.0, 1.0) => (4, "share, 0 to 1"),
-        _ if param.name.starts_with("seed") => (8, "seed"),
+        _ if param.name.contains("seed") && param.possible.0 < 0.0 => (8, "seed"),
         Kind::Integer => (7, "whole number"),
         _ => (5, "number"),
     }
 }
 
-/// Stretches of the same prompt.
-fn prompts(table: &Table) -> Vec<(String, u32)> {
-    let Some(column) = table.columns.iter().find(|column| column.name == "prompt") else { return Vec::new() };
+/// Stretches of the same prompt; on the way from one to the next, the heavier one.
+fn prompts(timeline: &Timeline) -> Result<Vec<(String, u32)>> {
     let mut stretches: Vec<(String, u32)> = Vec::new();
-    for (frame, cell) in (0..).zip(&column.cells) {
-        let text = cell.to_string();
-        if stretches.last().is_none_or(|(last, _)| *last != text) {
-            stretches.push((text, frame));
+    for frame in 0..timeline.frames() {
+        let params = timeline.at(frame)?;
+        let text = params.prompt.as_str();
+        if stretches.last().is_none_or(|(last, _)| last != text) {
+            stretches.push((text.to_owned(), frame));
         }
         if stretches.len() > MOST_STRETCHES {
-            return Vec::new();
+            return Ok(Vec::new());
         }
     }
-    stretches.retain(|(text, _)| !text.is_empty());
-    stretches
+    Ok(stretches)
 }

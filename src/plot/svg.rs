@@ -80,7 +80,7 @@ impl Drawing<'_> {
         if scenes {
             strips.push((self.chart.scenes.clone(), ["#dfe7f2", "#eef2f8"]));
         }
-        if !self.chart.prompts.is_empty() {
+        if self.chart.prompts.iter().any(|(text, _)| !text.is_empty()) {
             strips.push((self.chart.prompts.clone(), ["#f6ecd9", "#fbf5ea"]));
         }
         strips

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
-use crate::diffusion::engine::{ControlSource, Engine, ModelDefaults, PaintControl, PaintJob};
+use crate::diffusion::engine::{Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob};
 use crate::diffusion::guidance::ControlMode;
-use crate::diffusion::sampler::{self, Sampler};
+use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::render::seams::{PaintRequest, Painter};
-use crate::timeline::frame::{self, FrameParams, SamplingParams};
+use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
 pub(crate) const EMBEDDED: &str = "kinora-tiny";
@@ -202,6 +202,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
     let PaintRequest { params, size, init, hints } = request;
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
+    let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
     let (sampler, spacing) = sampling(engine, &params.sampling)?;
     let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
         Some(PaintControl {
@@ -221,16 +222,33 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
         size: *size,
         init: *init,
         denoise: if init.is_some() { 1.0 - strength } else { 1.0 },
-        prompt: &params.prompt,
-        negative: &params.negative,
+        prompt: mix(&params.prompt),
+        negative: mix(&params.negative),
         steps: steps.unwrap_or(defaults.steps),
         guidance: guidance.unwrap_or(defaults.guidance),
         sampler,
         spacing,
         seed: seed.cast_unsigned(),
+        variation: (subseed_strength > 0.0).then(|| Variation {
+            seed: subseed.cast_unsigned(),
+            strength: subseed_strength,
+            every_draw: seed_walk,
+        }),
         clip_skip,
         controls: controls.collect(),
     })
+}
+
+/// A frame's prompts as the engine takes them.
+fn mix(prompts: &PromptMix) -> Mix<'_> {
+    Mix {
+        parts: prompts.parts.iter().map(|(text, weight)| (text.as_str(), *weight)).collect(),
+        blend: match prompts.blend {
+            PromptBlend::Lerp => Blend::Lerp,
+            PromptBlend::Slerp => Blend::Slerp,
+            PromptBlend::Composed => Blend::Composed,
+        },
+    }
 }
 
 /// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).

@@ -28,7 +28,8 @@ pub fn read_value(
     frames: u32,
 ) -> Result<(Film, Diagnostics)> {
     let (file, mut list) = parse::parse(0, &format!("{BEFORE}{text}"));
-    let sources = Sources::one(SOURCE, text);
+    // Places are those of the whole text until everything is computed; reports get them shifted back.
+    let sources = Sources::one(SOURCE, format!("{BEFORE}{text}"));
     let mut film = None;
     match file.items.as_slice() {
         [Item::Setting(setting)] if setting.name.text == alone::NAME => {
@@ -42,7 +43,7 @@ pub fn read_value(
     if film.is_none() && list.is_empty() {
         list.push(one_value(Span::default()));
     }
-    let mut diagnostics = Diagnostics { list, sources: vec![(SOURCE.to_owned(), text.to_owned())] };
+    let mut diagnostics = Diagnostics { list, sources: vec![(SOURCE.to_owned(), format!("{BEFORE}{text}"))] };
     diagnostics.sort();
     shift(&mut diagnostics);
     match film {
@@ -65,7 +66,7 @@ pub fn read_expr(text: &str) -> Result<super::expr::Expr> {
     if list.is_empty() {
         list.push(one_value(Span::default()));
     }
-    let mut diagnostics = Diagnostics { list, sources: vec![(SOURCE.to_owned(), text.to_owned())] };
+    let mut diagnostics = Diagnostics { list, sources: vec![(SOURCE.to_owned(), format!("{BEFORE}{text}"))] };
     shift(&mut diagnostics);
     Err(Error::Schedule(diagnostics))
 }
@@ -75,12 +76,16 @@ fn one_value(span: Span) -> Diagnostic {
         .hint("write what stands behind the `=` of a setting, such as `0: 1, 30: 1.02 + 0.01*sin(t)`")
 }
 
-/// Takes what stands in front of the value out of all places.
+/// Takes what stands in front of the value out of all places and texts: the film that [`read_value`] returns
+/// still has it.
 pub fn shift(diagnostics: &mut Diagnostics) {
     let back = |span: &mut Span| {
         span.start = span.start.saturating_sub(BEFORE.len() as u32);
         span.end = span.end.saturating_sub(BEFORE.len() as u32);
     };
+    for (_, text) in &mut diagnostics.sources {
+        *text = text.strip_prefix(BEFORE).unwrap_or(text).to_owned();
+    }
     for found in &mut diagnostics.list {
         back(&mut found.span);
         found.labels.iter_mut().for_each(|label| back(&mut label.span));

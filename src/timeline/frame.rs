@@ -26,12 +26,81 @@ pub struct FrameParams {
     pub noise: NoiseParams,
     /// The diffusion model's settings.
     pub sampling: SamplingParams,
-    /// The positive prompt, holes filled.
-    pub prompt: String,
-    /// The negative prompt, holes filled.
-    pub negative: String,
+    /// The positive prompt.
+    pub prompt: PromptMix,
+    /// The negative prompt.
+    pub negative: PromptMix,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
+}
+
+/// What a frame is told in words: one text as a rule, two on the way from one key to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PromptMix {
+    /// Texts with their holes filled and their weights, at least one. Weights sum to 1 and are never 0;
+    /// an ease that swings beyond its ends takes them below 0 and above 1.
+    pub parts: Vec<(String, f64)>,
+    /// How the parts come together.
+    pub blend: PromptBlend,
+}
+
+/// How several prompts become one condition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PromptBlend {
+    /// The weighted mean of the embeddings, token by token.
+    #[default]
+    Lerp,
+    /// Along the arc between the embeddings of each token, which keeps their length.
+    Slerp,
+    /// One prediction of the noise for each part, summed by weight (the web UI's `AND`; Liu et al.,
+    /// *Compositional Visual Generation with Composable Diffusion Models*, 2022).
+    Composed,
+}
+
+impl PromptMix {
+    /// One text.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { parts: vec![(text.into(), 1.0)], blend: PromptBlend::default() }
+    }
+
+    /// `from` at share 0 of the way, `to` at share 1; equal texts, and either end of the way, are one text.
+    pub fn between(from: String, to: String, way: f64, blend: PromptBlend) -> Self {
+        let parts = if way == 0.0 || from == to {
+            vec![(from, 1.0)]
+        } else if way == 1.0 {
+            vec![(to, 1.0)]
+        } else {
+            vec![(from, 1.0 - way), (to, way)]
+        };
+        Self { parts, blend }
+    }
+
+    /// The text with the largest weight.
+    pub fn as_str(&self) -> &str {
+        let heavier = |a: &(String, f64), b: &(String, f64)| b.1 > a.1;
+        self.parts.iter().reduce(|a, b| if heavier(a, b) { b } else { a }).map_or("", |part| &part.0)
+    }
+}
+
+/// One text as it is; several as the web UI writes them: `(a meadow):0.75 AND (a field):0.25`.
+impl std::fmt::Display for PromptMix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let [(text, _)] = self.parts.as_slice() {
+            return f.write_str(text);
+        }
+        for (index, (text, weight)) in self.parts.iter().enumerate() {
+            let and = if index == 0 { "" } else { " AND " };
+            write!(f, "{and}({text}):{weight}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Equal to a text when it is nothing but that text.
+impl<T: AsRef<str>> PartialEq<T> for PromptMix {
+    fn eq(&self, other: &T) -> bool {
+        matches!(self.parts.as_slice(), [(text, _)] if text == other.as_ref())
+    }
 }
 
 /// Where the picture under a frame comes from.
@@ -216,6 +285,14 @@ pub struct SamplingParams {
     pub strength: f64,
     /// Seed of this frame's noise.
     pub seed: i64,
+    /// Seed of a second noise, of which `subseed_strength` is mixed in.
+    pub subseed: i64,
+    /// Share of the way from the noise of `seed` to that of `subseed`, 0 to 1, along the arc between them; 0 is
+    /// the noise of `seed` alone.
+    pub subseed_strength: f64,
+    /// Whether the frame is on its way from one seed to the next (a fractional `seed`): then every draw of noise
+    /// is mixed, so that arriving at the next seed is no jump. Else, as in the web UI, only the start noise is.
+    pub seed_walk: bool,
     /// Layers of the text encoder left out, counted as the web UI does: 1 is none.
     pub clip_skip: u32,
 }

@@ -4,6 +4,8 @@ mod origin;
 
 pub(super) use origin::{KeyAt, Origin};
 
+use std::sync::Arc;
+
 use super::clock::{Clock, context_of, lower};
 use super::ease::progress;
 use super::eval::{EvalError, Value, evaluate};
@@ -21,6 +23,8 @@ pub(super) struct Line {
     pub clock: Clock,
     /// By time; at least one.
     points: Vec<Point>,
+    /// The value at each frame of the clock, where Deforum's reading of the keys counts.
+    series: Option<Arc<[f64]>>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +56,12 @@ impl Line {
         }
         points.sort_by(|a, b| a.1.time.total_cmp(&b.1.time));
         warn(param, &points, &clock, warnings);
-        Ok(Self { param, clock, points: points.into_iter().map(|(_, point)| point).collect() })
+        Ok(Self { param, clock, points: points.into_iter().map(|(_, point)| point).collect(), series: None })
+    }
+
+    /// The same with values computed elsewhere, one a frame of the clock.
+    pub fn with_series(self, series: Option<Arc<[f64]>>) -> Self {
+        Self { series, ..self }
     }
 
     /// Whether the value is the same at all times.
@@ -71,9 +80,15 @@ impl Line {
         let after = self.points.partition_point(|point| point.time <= t);
         let Some(at) = after.checked_sub(1) else {
             let first = &self.points[0];
+            if let Some(series) = &self.series {
+                return self.in_series(series, t).map(|value| (value, first.value.span));
+            }
             return Ok((self.compute(first, first.time)?, first.value.span));
         };
         let point = &self.points[at];
+        if let Some(series) = &self.series {
+            return self.in_series(series, t).map(|value| (value, point.value.span));
+        }
         if point.runs {
             return Ok((self.compute(point, t)?, point.value.span));
         }
@@ -88,6 +103,36 @@ impl Line {
         let target = self.compute(next, next.time)?;
         let mixed = value.as_f64().zip(target.as_f64()).map(|(a, b)| Value::Float(a + (b - a) * way));
         Ok((mixed.unwrap_or(value), next.value.span))
+    }
+
+    fn in_series(&self, series: &[f64], t: f64) -> Result<Value, EvalError> {
+        let index = (t.max(0.0) as usize).min(series.len().saturating_sub(1));
+        match series.get(index) {
+            Some(value) if value.is_finite() => Ok(Value::Float(*value)),
+            found => {
+                let after = self.points.partition_point(|point| point.time <= t);
+                let point = &self.points[after.saturating_sub(1)];
+                Err(self.not_finite(&point.value, t, found.copied().unwrap_or(f64::NAN)))
+            }
+        }
+    }
+
+    /// Where a text is at a frame of the film on its way to the next key: that key's text and the share of the
+    /// way; `None` while one text holds. Holes are filled with what they are worth at the frame.
+    pub fn ahead(&self, frame: u32) -> Result<Option<(Value, f64)>, EvalError> {
+        let t = self.clock.local(frame);
+        let after = self.points.partition_point(|point| point.time <= t);
+        let (Some(point), Some(next)) =
+            (after.checked_sub(1).map(|at| &self.points[at]), self.points.get(after))
+        else {
+            return Ok(None);
+        };
+        let way = progress(next.ease, (t - point.time) / (next.time - point.time));
+        if way == 0.0 {
+            return Ok(None);
+        }
+        let moment = if next.runs { t } else { next.time };
+        self.compute(next, moment).map(|value| Some((value, way)))
     }
 
     fn is_number(&self) -> bool {
@@ -151,7 +196,7 @@ fn division_by_zero(expr: &Expr, is_zero: &dyn Fn(&Expr) -> bool) -> Option<Span
 }
 
 /// The frame of a key. A time without a unit is a whole frame, cut off towards zero as Deforum does.
-fn key_time(time: &Expr, clock: &Clock) -> Result<f64, Diagnostic> {
+pub(super) fn key_time(time: &Expr, clock: &Clock) -> Result<f64, Diagnostic> {
     let lowered = lower(time, Context::KeyTime, clock).map_err(unit_error)?;
     let wrong = |message: String, span| Diagnostic::error("E35", message, span);
     let value = evaluate(&lowered, &clock.at(0.0)).map_err(|error| wrong(error.message, error.span))?;
@@ -160,7 +205,7 @@ fn key_time(time: &Expr, clock: &Clock) -> Result<f64, Diagnostic> {
     Ok(if has_unit(time) { frames } else { frames.trunc() })
 }
 
-fn has_unit(expr: &Expr) -> bool {
+pub(super) fn has_unit(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Quantity { .. } => true,
         ExprKind::Unary(_, x) => has_unit(x),
@@ -199,7 +244,8 @@ fn warn(param: &Param, points: &[(Span, Point)], clock: &Clock, warnings: &mut V
     }
     for pair in points.windows(2) {
         let eased = !matches!(pair[1].1.ease, Ease::Linear | Ease::Cut);
-        if pair[0].1.runs && eased {
+        // A text with holes is filled frame by frame on its way to the next one.
+        if pair[0].1.runs && eased && param.kind != Kind::Text {
             let message = "this ease has no effect: the value before it runs until this key";
             warnings.push(Diagnostic::warning("W05", message, pair[1].0));
         }

@@ -3,6 +3,7 @@
 //! Every value is a pure function of the time, so any frame can be asked for alone and in any order.
 
 mod clock;
+mod compat;
 pub mod deforum;
 mod ease;
 pub mod eval;
@@ -25,6 +26,7 @@ use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::Film;
 use crate::schedule::span::Span;
 use crate::schedule::units::{Rate, Tempo};
+pub use compat::Compat;
 use frame::FrameParams;
 use reader::Reader;
 use scene::{Found, Stage};
@@ -37,8 +39,8 @@ pub struct Options {
     pub rate: Option<Rate>,
     /// Another start seed.
     pub seed: Option<i64>,
-    /// Values in Deforum's form (`0:(1), 30:(t)`) are read exactly as Deforum reads them.
-    pub compat: bool,
+    /// How values in Deforum's notation are read (`--compat deforum`).
+    pub compat: Compat,
 }
 
 /// A film as numbers.
@@ -61,7 +63,7 @@ impl Timeline {
     pub fn new(film: &Film, options: &Options) -> Result<Self> {
         let tempo = Tempo { rate: options.rate.unwrap_or(film.tempo.rate), ..film.tempo };
         let mut found = Found::default();
-        let (stages, whole) = scene::stages(film, tempo, options.seed, &mut found);
+        let (stages, whole) = scene::stages(film, tempo, (options.seed, options.compat), &mut found);
         let post = settings::post(film, &whole);
         found.errors.extend(post.as_ref().err().cloned());
         let sources = film.sources.files.clone();
@@ -170,6 +172,10 @@ fn sorted(list: Vec<Diagnostic>, sources: Vec<(String, String)>) -> Diagnostics 
 /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with all errors and warnings.
 pub fn check(path: &Path, options: &Options) -> Result<(Film, Timeline, Diagnostics)> {
     let (film, mut diagnostics) = crate::schedule::load(path)?;
+    if options.compat == Compat::Deforum {
+        // «Deforum's notation, here it is text» is not so now.
+        diagnostics.list.retain(|found| found.code != "W04");
+    }
     let timeline = Timeline::new(&film, options).map_err(|error| with_warnings(error, &diagnostics))?;
     diagnostics.list.extend(timeline.warnings().list);
     diagnostics.list.extend(timeline.check_all_frames().list);

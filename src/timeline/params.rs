@@ -3,8 +3,8 @@
 
 use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, ControlInput, ControlMode, ControlParams,
-    DepthSource, FrameParams, FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, Sampling, SamplingParams,
-    SharpenParams,
+    DepthSource, FrameParams, FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix,
+    Sampling, SamplingParams, SharpenParams,
 };
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -56,6 +56,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
     let values = &stage.values;
     let cut = reader.frame == stage.clock.start;
     let source = source(reader, values);
+    let (prompt, negative) = prompts(reader, stage);
     FrameParams {
         frame: reader.frame,
         scene,
@@ -66,8 +67,8 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         colour: colour(reader, values),
         noise: noise(reader, values),
         sampling: sampling(reader, stage, cut && matches!(source, FrameSource::Init(_))),
-        prompt: reader.maybe_text(values, "prompt").unwrap_or_default(),
-        negative: reader.maybe_text(values, "negative").unwrap_or_default(),
+        prompt,
+        negative,
         controls: stage.controls.iter().map(|(name, values)| control(reader, name, values)).collect(),
         source,
     }
@@ -79,6 +80,31 @@ fn source(reader: &Reader<'_>, values: &Values) -> FrameSource {
         ("init", Some(path)) => FrameSource::Init(path),
         ("still", Some(path)) => FrameSource::Still(path),
         _ => FrameSource::Previous,
+    }
+}
+
+pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {
+    let values = &stage.values;
+    if let Some((series, clock)) = &stage.prompts {
+        let frame = reader.frame.saturating_sub(clock.start);
+        return match series.at(frame) {
+            Ok(found) => (PromptMix::plain(found.positive.trim()), PromptMix::plain(found.negative.trim())),
+            Err(error) => {
+                let span = values.lines.get("prompt").map_or_else(Default::default, |line| line.span());
+                reader.wrong("E82", &error.message, span, error.hint);
+                (PromptMix::plain(""), PromptMix::plain(""))
+            }
+        };
+    }
+    let blend = blend(reader, values);
+    (reader.prompt(values, "prompt", blend), reader.prompt(values, "negative", blend))
+}
+
+fn blend(reader: &mut Reader<'_>, values: &Values) -> PromptBlend {
+    match reader.maybe_choice(values, "prompt.blend").as_deref() {
+        Some("slerp") => PromptBlend::Slerp,
+        Some("composed") => PromptBlend::Composed,
+        _ => PromptBlend::Lerp,
     }
 }
 
@@ -192,6 +218,7 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
         Some(denoise) => 1.0 - denoise,
         None => reader.number(values, "strength", 0.65),
     };
+    let seeds = seed::at(reader, stage);
     SamplingParams {
         model: reader.maybe_text(values, "model"),
         sampler,
@@ -199,7 +226,10 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
         steps: reader.maybe_count(values, "steps"),
         guidance: reader.maybe_number(values, "guidance"),
         strength: if over_init { reader.number(values, "init_strength", 0.8) } else { kept },
-        seed: seed::at(reader, stage),
+        seed: seeds.seed,
+        subseed: seeds.subseed,
+        subseed_strength: seeds.strength,
+        seed_walk: seeds.walks,
         clip_skip: reader.maybe_count(values, "clip_skip").unwrap_or(1),
     }
 }

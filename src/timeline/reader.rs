@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::eval::Value;
+use super::frame::{PromptBlend, PromptMix};
 use super::scene::Values;
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::film::Call;
@@ -20,7 +21,8 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn wrong(&mut self, code: &'static str, message: &str, span: Span, hint: Option<String>) {
+    /// Notes what is wrong at this frame.
+    pub fn wrong(&mut self, code: &'static str, message: &str, span: Span, hint: Option<String>) {
         let seconds = f64::from(self.frame) / self.rate;
         let message = format!("at frame {} ({seconds:.1} s): {message}", self.frame);
         let mut found = Diagnostic::error(code, message, span);
@@ -98,6 +100,20 @@ impl<'a> Reader<'a> {
                 self.wrong("E32", &format!("`{name}` takes text, this is {}", other.kind()), span, None);
                 None
             }
+        }
+    }
+
+    /// A prompt with its holes filled, mixed with the next one on the way to it; empty when the film says
+    /// nothing.
+    pub fn prompt(&mut self, values: &Values, name: &str, blend: PromptBlend) -> PromptMix {
+        let Some(text) = self.maybe_text(values, name) else { return PromptMix::plain("") };
+        match values.lines.get(name).map(|line| line.ahead(self.frame)) {
+            Some(Ok(Some((Value::Text(next), way)))) => PromptMix::between(text, next, way, blend),
+            Some(Err(error)) => {
+                self.wrong("E36", &error.message, error.span, error.hint);
+                PromptMix::plain(text)
+            }
+            _ => PromptMix { blend, ..PromptMix::plain(text) },
         }
     }
 

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::clock::{Clock, lower};
+use super::compat::{self, Compat};
+use super::deforum::prompts::PromptSeries;
 use super::eval::evaluate;
 use super::line::{Line, unit_error};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::Expr;
-use crate::schedule::film::{Call, Control, Film, Setting, SettingValue, Settings};
+use crate::schedule::film::{Call, Control, Film, Key, Setting, SettingValue, Settings};
 use crate::schedule::params::Measure;
+use crate::schedule::source::Sources;
 use crate::schedule::span::Span;
 use crate::schedule::units::{Context, Tempo};
 
@@ -22,6 +25,15 @@ pub(super) struct Stage {
     pub clock: Clock,
     pub values: Values,
     pub controls: Vec<(String, Values)>,
+    /// Prompts in Deforum's notation, with the clock they go by, when they are read its way.
+    pub prompts: Option<(PromptSeries, Clock)>,
+}
+
+/// What settings are read with.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    sources: &'a Sources,
+    compat: Compat,
 }
 
 /// Settings in force, by the name of the parameter.
@@ -51,13 +63,13 @@ impl Values {
     }
 
     /// Adds settings on their clock; what is there already of the same name gives way.
-    fn add(&mut self, settings: &Settings, clock: Clock, found: &mut Found) {
+    fn add(&mut self, settings: &Settings, clock: Clock, way: Way<'_>, found: &mut Found) {
         for setting in settings.values() {
-            self.add_one(setting, clock, found);
+            self.add_one(setting, clock, way, found);
         }
     }
 
-    fn add_one(&mut self, setting: &Setting, clock: Clock, found: &mut Found) {
+    fn add_one(&mut self, setting: &Setting, clock: Clock, way: Way<'_>, found: &mut Found) {
         let name = setting.param.name;
         // `denoise` in a scene replaces the film's `strength`, and the other way round.
         let twin = match name {
@@ -73,7 +85,7 @@ impl Values {
             SettingValue::Call(call) => {
                 self.calls.insert(name, (call.clone(), clock));
             }
-            SettingValue::Track(keys) => match Line::new(setting.param, keys, clock, &mut found.warnings) {
+            SettingValue::Track(keys) => match line(setting, keys, clock, way, &mut found.warnings) {
                 Ok(line) => {
                     self.lines.insert(name, line);
                 }
@@ -81,6 +93,18 @@ impl Values {
             },
         }
     }
+}
+
+fn line(
+    setting: &Setting,
+    keys: &[Key],
+    clock: Clock,
+    way: Way<'_>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Line, Diagnostic> {
+    let line = Line::new(setting.param, keys, clock, warnings)?;
+    let series = compat::series(&line, keys, way.sources, way.compat, warnings)?;
+    Ok(line.with_series(series))
 }
 
 /// What is wrong or odd, collected while stages are built.
@@ -91,7 +115,12 @@ pub(super) struct Found {
 }
 
 /// The stages of `film` and its length in frames. `seed` replaces every start seed of the film.
-pub(super) fn stages(film: &Film, tempo: Tempo, seed: Option<i64>, found: &mut Found) -> (Vec<Stage>, Clock) {
+pub(super) fn stages(
+    film: &Film,
+    tempo: Tempo,
+    (seed, compat): (Option<i64>, Compat),
+    found: &mut Found,
+) -> (Vec<Stage>, Clock) {
     let lengths: Vec<&Expr> = match film.scenes.as_slice() {
         [] => frames(film).into_iter().collect(),
         scenes => scenes.iter().map(|scene| &scene.length).collect(),
@@ -111,8 +140,12 @@ pub(super) fn stages(film: &Film, tempo: Tempo, seed: Option<i64>, found: &mut F
     let whole = Clock { length: end, ..start };
     let clocks =
         bounds.windows(2).map(|pair| Clock { start: pair[0], length: (pair[1] - pair[0]).max(1), ..start });
-    let mut stages: Vec<Stage> =
-        clocks.enumerate().map(|(index, clock)| stage(film, index, clock, whole, found)).collect();
+    let way = Way { sources: &film.sources, compat };
+    let top = top(film, whole, way, found);
+    let mut stages: Vec<Stage> = clocks
+        .enumerate()
+        .map(|(index, clock)| stage(film, index, (clock, whole), way, top.clone(), found))
+        .collect();
     warn_unused(&stages, found);
     if seed.is_some() {
         stages.iter_mut().for_each(|stage| stage.values.drop_start_seed());
@@ -166,28 +199,57 @@ fn frame_count(length: &Expr, clock: &Clock, before: f64, found: &mut Found) -> 
     })
 }
 
-fn stage(film: &Film, index: usize, clock: Clock, whole: Clock, found: &mut Found) -> Stage {
-    // What the film says is read again for each scene; what is odd about it is said once.
-    let mut again = Found::default();
-    let once = if index == 0 { &mut *found } else { &mut again };
-    let mut values = Values::default();
-    values.add(&film.settings, whole, once);
-    let mut controls: Vec<(String, Values)> = Vec::new();
-    add_controls(&mut controls, &film.controls, whole, once);
-    let Some(scene) = film.scenes.get(index) else {
-        return Stage { name: String::new(), clock, values, controls };
-    };
-    values.add(&scene.settings, clock, found);
-    add_controls(&mut controls, &scene.controls, clock, found);
-    Stage { name: scene.name.text.clone(), clock, values, controls }
+/// What the film says at its top; scenes begin with it.
+#[derive(Clone, Default)]
+struct Top {
+    values: Values,
+    controls: Vec<(String, Values)>,
 }
 
-fn add_controls(into: &mut Vec<(String, Values)>, controls: &[Control], clock: Clock, found: &mut Found) {
+fn top(film: &Film, whole: Clock, way: Way<'_>, found: &mut Found) -> Top {
+    let mut top = Top::default();
+    top.values.add(&film.settings, whole, way, found);
+    add_controls(&mut top.controls, &film.controls, whole, way, found);
+    top
+}
+
+fn stage(
+    film: &Film,
+    index: usize,
+    (clock, whole): (Clock, Clock),
+    way: Way<'_>,
+    top: Top,
+    found: &mut Found,
+) -> Stage {
+    let Top { mut values, mut controls } = top;
+    let mut name = String::new();
+    if let Some(scene) = film.scenes.get(index) {
+        values.add(&scene.settings, clock, way, found);
+        add_controls(&mut controls, &scene.controls, clock, way, found);
+        name.clone_from(&scene.name.text);
+    }
+    let prompts = match way.compat {
+        Compat::Native => None,
+        Compat::Deforum => compat::prompts(film, Some(index), clock, whole).unwrap_or_else(|error| {
+            found.errors.push(error);
+            None
+        }),
+    };
+    Stage { name, clock, values, controls, prompts }
+}
+
+fn add_controls(
+    into: &mut Vec<(String, Values)>,
+    controls: &[Control],
+    clock: Clock,
+    way: Way<'_>,
+    found: &mut Found,
+) {
     for control in controls {
         let at = into.iter().position(|(name, _)| *name == control.name.text).unwrap_or(into.len());
         if at == into.len() {
             into.push((control.name.text.clone(), Values::default()));
         }
-        into[at].1.add(&control.settings, clock, found);
+        into[at].1.add(&control.settings, clock, way, found);
     }
 }

@@ -216,7 +216,9 @@ pub(super) fn cell(reader: &mut Reader<'_>, stage: &Stage, place: &Place) -> Cel
     let param = place.param();
     let name = param.name;
     match name {
-        "seed" => return Cell::Whole(seed::at(reader, stage)),
+        "seed" => return seed_cell(&seed::at(reader, stage)),
+        "prompt" => return Cell::Text(params::prompts(reader, stage).0.to_string()),
+        "negative" => return Cell::Text(params::prompts(reader, stage).1.to_string()),
         "strength" if values.has("denoise") => return opposite(reader, values, "denoise"),
         "denoise" if !values.has("denoise") => return opposite(reader, values, "strength"),
         _ => {}
@@ -229,6 +231,11 @@ pub(super) fn cell(reader: &mut Reader<'_>, stage: &Stage, place: &Place) -> Cel
         _ => reader.maybe_text(values, name).map(Cell::Text),
     };
     found.unwrap_or_else(|| default(param))
+}
+
+/// A seed; one on its way to the next with its fraction.
+fn seed_cell(seeds: &seed::Seeds) -> Cell {
+    if seeds.walks { Cell::Number(seeds.seed as f64 + seeds.strength) } else { Cell::Whole(seeds.seed) }
 }
 
 /// One less the other of `strength` and `denoise`.

@@ -5,7 +5,7 @@ use kinora::schedule::params::{Kind, Places, all};
 use kinora::schedule::read;
 use kinora::schedule::units::Rate;
 use kinora::timeline::frame::{
-    Camera, Camera2d, Camera3d, ControlInput, ControlMode, DepthSource, FrameParams, FrameSource,
+    Camera, Camera2d, Camera3d, ControlInput, ControlMode, DepthSource, FrameParams, FrameSource, PromptBlend,
 };
 use kinora::timeline::{Deflicker, Encode, Interpolate, Options, Timeline};
 
@@ -105,10 +105,7 @@ fn scenes_follow_each_other() {
     assert_eq!(film.scenes().collect::<Vec<_>>(), [("a", 0, 12), ("b", 12, 24)]);
     let cuts: Vec<u32> = (0..36).filter(|frame| film.at(*frame).unwrap().cut).collect();
     assert_eq!(cuts, [0, 12]);
-    assert_eq!(
-        (film.at(11).unwrap().prompt, film.at(12).unwrap().prompt),
-        ("one".to_owned(), "all".to_owned())
-    );
+    assert_eq!((film.at(11).unwrap().prompt.as_str(), film.at(12).unwrap().prompt.as_str()), ("one", "all"));
     assert_eq!(film.at(12).unwrap().scene, 1);
     assert!(matches!(film.at(36), Err(Error::Usage { .. })));
 }
@@ -129,7 +126,7 @@ fn frame_rates_are_exact() {
     assert_eq!(timeline("frames = 2").fps(), Rate { num: 12, den: 1 });
     let (film, _) = read("film.kin", "scene a 2s { zoom = 4x/s }").unwrap();
     let rate = Rate::new(24, 1);
-    let other = Timeline::new(&film, &Options { rate, seed: None }).unwrap();
+    let other = Timeline::new(&film, &Options { rate, ..Options::default() }).unwrap();
     assert_eq!(other.frames(), 48);
     let Camera::Flat(camera) = other.at(0).unwrap().camera else { panic!("expected the flat camera") };
     assert_eq!(camera.zoom, libm::pow(4.0, 1.0 / 24.0));
@@ -160,7 +157,7 @@ fn seeds_go_on_as_deforums_do() {
 #[test]
 fn the_command_lines_seed_replaces_the_films() {
     let (film, _) = read("film.kin", "seed = 3\nscene a 2 { }\nscene b 2 { seed = 9 }").unwrap();
-    let film = Timeline::new(&film, &Options { rate: None, seed: Some(50) }).unwrap();
+    let film = Timeline::new(&film, &Options { seed: Some(50), ..Options::default() }).unwrap();
     assert_eq!(
         (0..4).map(|frame| film.at(frame).unwrap().sampling.seed).collect::<Vec<_>>(),
         [50, 51, 52, 53]
@@ -369,4 +366,81 @@ fn the_table_prints() {
     let markdown = kinora::schedule::params::markdown(all());
     assert_eq!(markdown.lines().count(), all().len() + 2);
     assert!(markdown.lines().all(|line| line.starts_with('|') && line.ends_with('|')));
+}
+
+fn mixes(text: &str, frames: &[u32]) -> Vec<Vec<(String, f64)>> {
+    let film = timeline(text);
+    frames.iter().map(|frame| film.at(*frame).unwrap().prompt.parts).collect()
+}
+
+fn one(text: &str) -> Vec<(String, f64)> {
+    vec![(text.to_owned(), 1.0)]
+}
+
+#[test]
+fn a_prompt_passes_into_the_next_one_over_a_key_with_an_ease() {
+    let text = "frames = 31\nprompt = 0: \"a\", 8: \"b\" ~linear, 16: \"c\", 24: \"d\" ~cut";
+    let found = mixes(text, &[0, 2, 8, 12, 16, 20, 24]);
+    let half = vec![("a".to_owned(), 0.75), ("b".to_owned(), 0.25)];
+    assert_eq!(found, [one("a"), half, one("b"), one("b"), one("c"), one("c"), one("d")]);
+    // Eases shape the way, and equal texts are one text.
+    let eased = mixes("frames = 21\nprompt = 0: \"a\", 20: \"b\" ~ease-in-out", &[5, 10]);
+    assert!((eased[0][1].1 - 0.1292).abs() < 5e-5 && (eased[1][1].1 - 0.5).abs() < 1e-12, "{eased:?}");
+    assert_eq!(mixes("frames = 9\nprompt = 0: \"a\", 8: \"a\" ~linear", &[4]), [one("a")]);
+}
+
+#[test]
+fn holes_of_both_prompts_are_filled_at_the_frame() {
+    let text = "frames = 9\nnegative = 0: \"x\", 8: \"y\" ~linear\nprompt = 0: \"a ${t}\", 8: \"b ${t * 2}\" ~linear";
+    let film = timeline(text);
+    let frame = film.at(2).unwrap();
+    assert_eq!(frame.prompt.parts, [("a 2".to_owned(), 0.75), ("b 4".to_owned(), 0.25)]);
+    assert_eq!(frame.prompt.to_string(), "(a 2):0.75 AND (b 4):0.25");
+    assert_eq!(frame.negative.parts, [("x".to_owned(), 0.75), ("y".to_owned(), 0.25)]);
+    assert_eq!(frame.prompt.as_str(), "a 2");
+    assert!(film.warnings().list.is_empty(), "{:?}", film.warnings());
+}
+
+#[test]
+fn the_blend_is_chosen_by_name() {
+    let blend = |text: &str| at(&format!("frames = 2\nprompt = \"a\"\n{text}"), 0).prompt.blend;
+    assert_eq!(blend(""), PromptBlend::Lerp);
+    assert_eq!(blend("prompt.blend = slerp"), PromptBlend::Slerp);
+    assert_eq!(blend("prompt.blend = composed"), PromptBlend::Composed);
+    assert_eq!(blend("prompt.blend = \"AND\""), PromptBlend::Composed);
+}
+
+#[test]
+fn a_seed_walks_between_its_keys() {
+    let film = timeline("scene seasons 12s { seed = 0s: 41, 12s: 42 }");
+    let walk = |frame: u32| {
+        let sampling = film.at(frame).unwrap().sampling;
+        (sampling.seed, sampling.subseed, sampling.subseed_strength, sampling.seed_walk)
+    };
+    assert_eq!(walk(0), (41, 1, 0.0, false));
+    assert_eq!(walk(36), (41, 42, 0.25, true));
+    assert_eq!(walk(72), (41, 42, 0.5, true));
+    let seeds = |text: &str, frame: u32| {
+        let sampling = at(&format!("frames = 9\n{text}"), frame).sampling;
+        (sampling.seed, sampling.subseed, sampling.subseed_strength)
+    };
+    // Parseq's rule.
+    assert_eq!(seeds("seed = 10.5 seed_behavior = fixed", 4), (10, 11, 0.5));
+    assert_eq!(seeds("seed = 10 + t / 4", 5), (11, 12, 0.25));
+    assert_eq!(seeds("seed = 0: 41, 8: 42 ~cut", 7), (41, 1, 0.0));
+    assert_eq!(seeds("seed = 0: 41, 8: 43 ~steps(2)", 4), (42, 1, 0.0));
+    // Deforum cuts the fractions of its own schedule off.
+    assert_eq!(seeds("seed_schedule = 0: 41, 8: 42", 7), (41, 1, 0.0));
+    assert_eq!(seeds("seed = 9007199254740993 seed_behavior = fixed", 0).0, 9_007_199_254_740_993);
+}
+
+#[test]
+fn a_variation_seed_is_mixed_in() {
+    let text =
+        "frames = 9\nseed = 5 subseed_schedule = 0:(77), 4:(88)\nsubseed_strength_schedule = 0:(0), 8:(0.5)";
+    let sampling = at(text, 4).sampling;
+    assert_eq!((sampling.seed, sampling.subseed, sampling.subseed_strength), (9, 88, 0.25));
+    assert!(!sampling.seed_walk);
+    let random = |frame| at("frames = 9\nsubseed = -1 subseed_strength = 0.1", frame).sampling.subseed;
+    assert!(random(1) >= 0 && random(1) != random(2) && random(1) == random(1));
 }

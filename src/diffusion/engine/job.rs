@@ -2,7 +2,7 @@
 
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::guidance::ControlMode;
-use crate::diffusion::sampler::Sampler;
+use crate::diffusion::sampler::{Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 
 /// One picture to be painted.
@@ -16,9 +16,9 @@ pub struct PaintJob<'a> {
     /// [`continuous_tail`](crate::diffusion::img2img::continuous_tail). Without `init` it counts as 1.
     pub denoise: f64,
     /// The prompt, with A1111's emphasis.
-    pub prompt: &'a str,
+    pub prompt: Mix<'a>,
     /// The negative prompt.
-    pub negative: &'a str,
+    pub negative: Mix<'a>,
     /// Steps of the whole schedule, at least 1; `denoise` says how many of them are run.
     pub steps: u32,
     /// Scale of classifier-free guidance; 1 leaves the negative prompt out and takes half the time.
@@ -29,10 +29,39 @@ pub struct PaintJob<'a> {
     pub spacing: Spacing,
     /// Seed of all noise; PyTorch's CPU generator with sd-webui's order of draws. Its low 32 bits count.
     pub seed: u64,
+    /// A second noise that is mixed into that of `seed`.
+    pub variation: Option<Variation>,
     /// Which layer of the text encoder from the end: 1 (or 0) is the last. SDXL always takes the last but one.
     pub clip_skip: u32,
     /// ControlNets; their effects add up.
     pub controls: Vec<PaintControl<'a>>,
+}
+
+/// One text or several with weights. `"the sea".into()` is one text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mix<'a> {
+    /// Texts and their weights, which sum to 1. A text of weight 0 is as good as absent.
+    pub parts: Vec<(&'a str, f64)>,
+    /// How they come together. When one of prompt and negative prompt is composed, both are.
+    pub blend: Blend,
+}
+
+impl<'a> From<&'a str> for Mix<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { parts: vec![(text, 1.0)], blend: Blend::default() }
+    }
+}
+
+/// How several texts become one condition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blend {
+    /// The weighted sum of the embeddings.
+    #[default]
+    Lerp,
+    /// Each token's embedding along the arc from one text's to the other's.
+    Slerp,
+    /// One prediction of the noise for each text, see [`Parts`](crate::diffusion::guidance::Parts).
+    Composed,
 }
 
 /// Which ControlNet.

@@ -3,6 +3,7 @@
 //! This is the only part of the room that other rooms use. Text, networks and sampler meet here and
 //! nowhere else.
 
+mod blend;
 mod job;
 mod load;
 mod paint;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 
-pub use job::{ControlSource, PaintControl, PaintJob};
+pub use job::{Blend, ControlSource, Mix, PaintControl, PaintJob};
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::prompts::PromptCache;

@@ -34,7 +34,7 @@ impl Engine {
         if let (Some(init), true) = (job.init, sigmas.is_empty()) {
             return Ok(Some(init.clone()));
         }
-        let prompts = (job.prompt, job.negative);
+        let prompts = (&job.prompt, &job.negative);
         let conditioning =
             self.prompts.conditioning(prompts, job.clip_skip, job.guidance, job.size, &self.device)?;
         match self.sample(job, conditioning, &sigmas, watch) {
@@ -61,7 +61,7 @@ impl Engine {
     ) -> Result<Tensor> {
         let unit = self.size_unit();
         let shape = (1, self.vae.latent_channels(), job.size.height / unit, job.size.width / unit);
-        let mut noise = SeededNoise::new(job.seed, shape, &self.device);
+        let mut noise = SeededNoise::new(job.seed, shape, &self.device).varied(job.variation);
         let start = noise.draw()?;
         let x = match job.init {
             Some(init) => mix([(1.0, &self.encode(init)?), (sigmas[0], &start)])?,
@@ -147,6 +147,14 @@ impl Engine {
         }
         if !(0.0..=1.0).contains(&job.denoise) {
             return Err(usage(format!("denoise: expected 0 to 1, found {}", job.denoise), "0.5 is usual"));
+        }
+        for (what, mix) in [("prompt", &job.prompt), ("negative prompt", &job.negative)] {
+            let sum: f64 = mix.parts.iter().map(|part| part.1).sum();
+            // Weights are computed: (1 - w) + w is 1 to the last bits.
+            if (sum - 1.0).abs() > 1e-6 || sum.is_nan() {
+                let message = format!("weights of the {what}: expected a sum of 1, found {sum}");
+                return Err(usage(message, "divide them by their sum"));
+            }
         }
         if !job.guidance.is_finite() {
             let message = format!("guidance: expected a number, found {}", job.guidance);

@@ -2,15 +2,17 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use super::blend::blend;
+use super::job::{Blend, Mix};
 use crate::canvas::Size;
-use crate::diffusion::guidance::Conditioning;
+use crate::diffusion::guidance::{Conditioning, Parts};
 use crate::diffusion::sampler::bug;
 use crate::diffusion::text::{Encoded, TextModel, TextPair};
 use crate::diffusion::unet::AddedCond;
 use crate::error::{Error, Result};
 
-/// How many pairs of prompts are remembered: those of a few scenes that alternate.
-const REMEMBERED: usize = 16;
+/// How many texts are remembered: those of a few scenes that alternate. SDXL's take about 600 KB each.
+const REMEMBERED: usize = 32;
 
 /// The text half of a model.
 #[derive(Debug)]
@@ -25,20 +27,17 @@ pub(super) enum TextStack {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    prompt: String,
-    negative: String,
-    clip_skip: u32,
-}
-
-/// A text half that remembers what it has encoded.
+/// A text half that remembers what it has encoded: text by text, so that the mix of two texts costs nothing
+/// from the second frame on.
 #[derive(Debug)]
 pub(super) struct PromptCache {
     stack: TextStack,
-    /// Least recently used first.
-    known: Vec<(Key, (Encoded, Encoded))>,
+    /// Text and clip skip; least recently used first.
+    known: Vec<((String, u32), Encoded)>,
 }
+
+/// Encoded texts with their weights.
+type Weighed = Vec<(Encoded, f64)>;
 
 impl PromptCache {
     pub(super) fn new(stack: TextStack) -> Self {
@@ -48,57 +47,116 @@ impl PromptCache {
     /// What the networks are told. Without guidance (scale 1) the negative prompt is left out.
     pub(super) fn conditioning(
         &mut self,
-        (prompt, negative): (&str, &str),
+        (prompt, negative): (&Mix<'_>, &Mix<'_>),
         clip_skip: u32,
         guidance: f64,
         size: Size,
         device: &Device,
     ) -> Result<Conditioning> {
-        let guided = guidance != 1.0;
-        let negative = if guided { negative } else { "" };
-        let key = Key { prompt: prompt.to_owned(), negative: negative.to_owned(), clip_skip };
-        let (positive, negative) = self.encode(key)?;
-        let rows = |a: &Tensor, b: &Tensor| if guided { Tensor::cat(&[a, b], 0) } else { Ok(a.clone()) };
-        let context = rows(&positive.embeddings, &negative.embeddings).map_err(bug)?;
-        let added = match (&self.stack, &positive.pooled, &negative.pooled) {
-            (TextStack::Pair { .. }, Some(a), Some(b)) => {
-                let text_embeds = rows(a, b).map_err(bug)?;
+        let mut positive = self.encode_all(prompt, clip_skip, false)?;
+        let mut negative_parts =
+            if guidance == 1.0 { Vec::new() } else { self.encode_all(negative, clip_skip, true)? };
+        self.pad(&mut positive, &mut negative_parts, clip_skip)?;
+        let composed = [(&positive, prompt), (&negative_parts, negative)]
+            .iter()
+            .any(|(parts, mix)| parts.len() > 1 && mix.blend == Blend::Composed);
+        let parts =
+            composed.then(|| Parts { positive: weights(&positive), negative: weights(&negative_parts) });
+        let rows: Vec<Encoded> = if composed {
+            positive.into_iter().chain(negative_parts).map(|part| part.0).collect()
+        } else {
+            let mut rows = vec![mixed(&positive, prompt.blend)?];
+            if !negative_parts.is_empty() {
+                rows.push(mixed(&negative_parts, negative.blend)?);
+            }
+            rows
+        };
+        let stack = |tensors: Vec<&Tensor>| Tensor::cat(&tensors, 0).map_err(bug);
+        let context = stack(rows.iter().map(|row| &row.embeddings).collect())?;
+        let pooled: Option<Vec<&Tensor>> = rows.iter().map(|row| row.pooled.as_ref()).collect();
+        let added = match (&self.stack, pooled) {
+            (TextStack::Pair { .. }, Some(pooled)) => {
+                let text_embeds = stack(pooled)?;
                 let time_ids = time_ids(size, text_embeds.dims()[0], device).map_err(bug)?;
                 Some(AddedCond { text_embeds, time_ids })
             }
             _ => None,
         };
-        Ok(Conditioning { context, added, guidance })
+        Ok(Conditioning { context, added, guidance, parts })
     }
 
-    fn encode(&mut self, key: Key) -> Result<(Encoded, Encoded)> {
-        let found = match self.known.iter().position(|(known, _)| *known == key) {
-            Some(at) => self.known.remove(at).1,
-            None => self.stack.encode(&key)?,
+    /// The texts of a mix that have a weight.
+    fn encode_all(&mut self, mix: &Mix<'_>, clip_skip: u32, negative: bool) -> Result<Weighed> {
+        let heard = mix.parts.iter().filter(|part| part.1 != 0.0);
+        heard
+            .map(|(text, weight)| {
+                let encoded = self.encode(text, clip_skip)?;
+                let silent = negative && self.stack.is_silent(text);
+                let encoded = if silent { zeros(&encoded).map_err(bug)? } else { encoded };
+                Ok((encoded, *weight))
+            })
+            .collect()
+    }
+
+    fn encode(&mut self, text: &str, clip_skip: u32) -> Result<Encoded> {
+        let is_it = |known: &(String, u32)| known.0 == text && known.1 == clip_skip;
+        let (key, encoded) = match self.known.iter().position(|(known, _)| is_it(known)) {
+            Some(at) => self.known.remove(at),
+            None => ((text.to_owned(), clip_skip), self.stack.encode(text, clip_skip)?),
         };
         if self.known.len() == REMEMBERED {
             self.known.remove(0);
         }
-        self.known.push((key, found.clone()));
-        Ok(found)
+        self.known.push((key, encoded.clone()));
+        Ok(encoded)
+    }
+
+    /// Fills all texts up to the chunks of the longest one, so that they go through the network in one batch:
+    /// with empty chunks, or with zeros where the text itself is zeros.
+    fn pad(&mut self, positive: &mut Weighed, negative: &mut Weighed, clip_skip: u32) -> Result<()> {
+        let tokens = |encoded: &Encoded| encoded.embeddings.dims()[1];
+        let longest = positive.iter().chain(negative.iter()).map(|part| tokens(&part.0)).max().unwrap_or(0);
+        for (encoded, _) in positive.iter_mut().chain(negative.iter_mut()) {
+            while tokens(encoded) < longest {
+                let empty = self.encode("", clip_skip)?;
+                let is_zeros = || -> candle_core::Result<bool> {
+                    Ok(encoded.embeddings.abs()?.max_all()?.to_scalar::<f32>()? == 0.0)
+                };
+                let empty = if is_zeros().map_err(bug)? { zeros(&empty).map_err(bug)? } else { empty };
+                encoded.embeddings =
+                    Tensor::cat(&[&encoded.embeddings, &empty.embeddings], 1).map_err(bug)?;
+            }
+        }
+        Ok(())
     }
 }
 
+fn weights(parts: &Weighed) -> Vec<f64> {
+    parts.iter().map(|part| part.1).collect()
+}
+
+fn mixed(parts: &Weighed, how: Blend) -> Result<Encoded> {
+    let parts: Vec<(&Encoded, f64)> = parts.iter().map(|(encoded, weight)| (encoded, *weight)).collect();
+    blend(&parts, how).map_err(bug)
+}
+
 impl TextStack {
-    fn encode(&self, key: &Key) -> Result<(Encoded, Encoded)> {
+    fn encode(&self, text: &str, clip_skip: u32) -> Result<Encoded> {
         match self {
-            Self::Single(model) => model.encode_both(&key.prompt, &key.negative, key.clip_skip),
-            Self::Pair { models, zero_empty_negative } => {
-                let (positive, mut negative) = models.encode_both(&key.prompt, &key.negative)?;
-                if *zero_empty_negative && key.negative.trim().is_empty() {
-                    negative = zeros(&negative).map_err(bug)?;
-                }
-                if positive.pooled.is_none() {
+            Self::Single(model) => model.encode(text, clip_skip),
+            Self::Pair { models, .. } => {
+                let encoded = models.encode(text)?;
+                if encoded.pooled.is_none() {
                     return Err(Error::Bug("the second text encoder gave no pooled embedding".to_owned()));
                 }
-                Ok((positive, negative))
+                Ok(encoded)
             }
         }
+    }
+
+    /// Whether a negative prompt says nothing at all to this model.
+    fn is_silent(&self, text: &str) -> bool {
+        matches!(self, Self::Pair { zero_empty_negative: true, .. }) && text.trim().is_empty()
     }
 }
 

@@ -3,6 +3,7 @@ use candle_core::Device;
 use super::*;
 use crate::canvas::Canvas;
 use crate::diffusion::guidance::ControlMode;
+use crate::diffusion::sampler::Variation;
 use crate::error::Error;
 use crate::models::ModelFolder;
 
@@ -17,13 +18,14 @@ fn job() -> PaintJob<'static> {
         size: SIZE,
         init: None,
         denoise: 1.0,
-        prompt: "the sea, sunset",
-        negative: "fog",
+        prompt: "the sea, sunset".into(),
+        negative: "fog".into(),
         steps: 2,
         guidance: 3.0,
         sampler: Sampler::EulerA,
         spacing: Spacing::Karras,
         seed: 5,
+        variation: None,
         clip_skip: 1,
         controls: Vec::new(),
     }
@@ -48,8 +50,8 @@ fn the_same_job_gives_the_same_bytes_and_every_setting_counts() {
     assert!(first == paint(&mut fresh, &job()));
     for other in [
         PaintJob { seed: 6, ..job() },
-        PaintJob { prompt: "snow", ..job() },
-        PaintJob { negative: "castle", ..job() },
+        PaintJob { prompt: "snow".into(), ..job() },
+        PaintJob { negative: "castle".into(), ..job() },
         PaintJob { guidance: 4.0, ..job() },
         PaintJob { steps: 3, ..job() },
         PaintJob { sampler: Sampler::Euler, ..job() },
@@ -78,11 +80,114 @@ fn a_control_of_weight_0_or_outside_its_window_is_none() {
     assert!(pictures[0] != pictures[1] && pictures[1] != pictures[2]);
 }
 
+fn two<'a>(a: (&'a str, f64), b: (&'a str, f64), blend: Blend) -> Mix<'a> {
+    Mix { parts: vec![a, b], blend }
+}
+
+const BLENDS: [Blend; 3] = [Blend::Lerp, Blend::Slerp, Blend::Composed];
+
+#[test]
+fn a_prompt_of_weight_0_is_not_there() {
+    let mut engine = engine();
+    let plain = paint(&mut engine, &job());
+    for blend in BLENDS {
+        for mix in [
+            two(("the sea, sunset", 1.0), ("snow", 0.0), blend),
+            two(("snow", 0.0), ("the sea, sunset", 1.0), blend),
+        ] {
+            assert!(plain == paint(&mut engine, &PaintJob { prompt: mix, ..job() }), "{blend:?}");
+        }
+        let negative = two(("fog", 1.0), ("snow", 0.0), blend);
+        assert!(plain == paint(&mut engine, &PaintJob { negative, ..job() }));
+    }
+}
+
+#[test]
+fn a_blend_goes_smoothly_from_one_prompt_to_the_other() {
+    let mut engine = engine();
+    let differs = |a: &Canvas, b: &Canvas| -> u64 {
+        a.as_rgb8().iter().zip(b.as_rgb8()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+    };
+    for blend in BLENDS {
+        let mut at = |way: f64| {
+            let prompt = two(("the sea, sunset", 1.0 - way), ("snow", way), blend);
+            paint(&mut engine, &PaintJob { prompt, sampler: Sampler::Euler, ..job() })
+        };
+        let pictures: Vec<Canvas> = [0.0, 0.25, 0.5, 0.75, 1.0].map(&mut at).to_vec();
+        let whole = differs(&pictures[0], &pictures[4]);
+        assert!(whole > 0);
+        for pair in pictures.windows(2) {
+            let step = differs(&pair[0], &pair[1]);
+            // A jump would make one step the whole way; four even ones are a quarter each.
+            assert!(0 < step && step * 3 < whole * 2, "{blend:?}: {step} of {whole}");
+        }
+        assert!(differs(&pictures[1], &pictures[0]) < differs(&pictures[3], &pictures[0]), "{blend:?}");
+    }
+}
+
+#[test]
+fn the_order_of_pictures_does_not_matter_and_parts_of_any_length_fit() {
+    let long = "sea ".repeat(90);
+    let mixes = BLENDS.map(|blend| PaintJob { prompt: two((&long, 0.5), ("snow", 0.5), blend), ..job() });
+    let mut forth = engine();
+    let first: Vec<Canvas> = mixes.iter().map(|job| paint(&mut forth, job)).collect();
+    let mut back = engine();
+    let mut second: Vec<Canvas> = mixes.iter().rev().map(|job| paint(&mut back, job)).collect();
+    second.reverse();
+    assert!(first == second);
+    assert!(first[0] != first[1] && first[1] != first[2] && first[0] != first[2]);
+}
+
+#[test]
+fn composed_equal_prompts_are_one_prompt() {
+    let mut engine = engine();
+    let plain = paint(&mut engine, &job());
+    let prompt = two(("the sea, sunset", 0.3), ("the sea, sunset", 0.7), Blend::Composed);
+    let hint = ramp();
+    let control = PaintControl {
+        net: ControlSource::Own,
+        hint: &hint,
+        weight: 1.0,
+        start: 0.0,
+        end: 1.0,
+        mode: ControlMode::Control,
+    };
+    let close =
+        |a: &Canvas, b: &Canvas| a.as_rgb8().iter().zip(b.as_rgb8()).all(|(a, b)| a.abs_diff(*b) <= 1);
+    // 0.3 + 0.7 of the same prediction differs from it in the last bits only.
+    assert!(close(&plain, &paint(&mut engine, &PaintJob { prompt: prompt.clone(), ..job() })));
+    let controlled = PaintJob { controls: vec![control], ..job() };
+    let plain = paint(&mut engine, &controlled);
+    assert!(close(&plain, &paint(&mut engine, &PaintJob { prompt, ..controlled })));
+}
+
+#[test]
+fn a_seed_walks_to_the_next_one() {
+    let mut engine = engine();
+    for (sampler, every_draw) in [(Sampler::EulerA, true), (Sampler::Euler, false)] {
+        let base = PaintJob { sampler, ..job() };
+        let mut at = |strength| {
+            let variation = Some(Variation { seed: 6, strength, every_draw });
+            paint(&mut engine, &PaintJob { variation, ..base.clone() })
+        };
+        let (start, middle, end) = (at(0.0), at(0.5), at(1.0));
+        assert!(start == paint(&mut engine, &base));
+        assert!(middle != start && middle != end);
+        let next = paint(&mut engine, &PaintJob { seed: 6, ..base });
+        // The end of the arc is the other noise up to f32's rounding.
+        assert!(end.as_rgb8().iter().zip(next.as_rgb8()).all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+    // As in the web UI, a variation seed alone leaves the noise of ancestral steps to the first seed.
+    let variation = Some(Variation { seed: 6, strength: 1.0, every_draw: false });
+    let varied = paint(&mut engine, &PaintJob { variation, ..job() });
+    assert!(varied != paint(&mut engine, &PaintJob { seed: 6, ..job() }));
+}
+
 #[test]
 fn without_guidance_the_negative_prompt_says_nothing() {
     let mut engine = engine();
     let quiet = PaintJob { guidance: 1.0, ..job() };
-    let other = PaintJob { negative: "a castle", ..quiet.clone() };
+    let other = PaintJob { negative: "a castle".into(), ..quiet.clone() };
     assert!(paint(&mut engine, &quiet) == paint(&mut engine, &other));
 }
 
@@ -128,6 +233,8 @@ fn impossible_jobs_are_refused_with_a_hint() {
         (PaintJob { denoise: f64::NAN, ..job() }, "0 to 1"),
         (PaintJob { guidance: f64::INFINITY, ..job() }, "guidance"),
         (PaintJob { controls: vec![control], ..job() }, "`pose`"),
+        (PaintJob { prompt: two(("a", 0.5), ("b", 0.6), Blend::Lerp), ..job() }, "sum of 1, found 1.1"),
+        (PaintJob { negative: Mix { parts: Vec::new(), blend: Blend::Lerp }, ..job() }, "sum of 1, found 0"),
     ] {
         let error = engine.paint(&job, &mut |_, _| true).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");

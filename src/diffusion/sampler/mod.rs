@@ -34,7 +34,7 @@ pub use heun::heun;
 pub(crate) use latent::{bug, mix};
 pub use lms::lms;
 pub use names::{Sampler, resolve, sampler_names, spacing_names};
-pub use noise::{ReplayedNoise, SeededNoise};
+pub use noise::{ReplayedNoise, SeededNoise, Variation};
 pub use unipc::{UniPc, UniPcVariant, unipc};
 
 use super::sigmas::{NoiseSchedule, Spacing};

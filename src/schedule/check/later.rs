@@ -7,15 +7,10 @@ use crate::schedule::span::Span;
 /// Settings; a name that ends in `.` stands for everything below it.
 const SETTINGS: &[&str] = &[
     "camera.",
-    "prompt.blend",
     "cadence",
     "diffusion_cadence",
     "optical_flow_cadence",
     "upscale",
-    "subseed",
-    "subseed_schedule",
-    "subseed_strength",
-    "subseed_strength_schedule",
     "checkpoint_schedule",
     "mask",
     "mask_schedule",

@@ -26,7 +26,7 @@ use scope::Scope;
 /// Checks `file` and adds what is wrong to `list`.
 pub(super) fn check(folder: &Path, sources: Sources, file: &File, list: &mut Vec<Diagnostic>) -> Film {
     // A film that could not be read to its end would only seem to lack what was not read.
-    let is_whole = list.is_empty();
+    let is_whole = !list.iter().any(|found| found.severity == super::diagnostic::Severity::Error);
     let film = Film {
         folder: folder.to_owned(),
         version: NEWEST,

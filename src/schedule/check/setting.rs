@@ -116,7 +116,9 @@ impl Checker {
         let target: Target = param.into();
         let time = self.time(&key.time);
         let value = self.typed(target, &key.value);
-        let ease = key.ease.as_ref().map_or(Some(Ease::Linear), |ease| self.ease(param, ease));
+        // A text holds until the next one unless an ease says that it passes into it.
+        let unsaid = if param.kind == Kind::Text { Ease::Cut } else { Ease::Linear };
+        let ease = key.ease.as_ref().map_or(Some(unsaid), |ease| self.ease(ease));
         let value = value?;
         self.leftovers(param, &value);
         let changes = scope::changes(&value);
@@ -137,21 +139,14 @@ impl Checker {
         (self.list.len() == before).then_some(value)
     }
 
-    fn ease(&mut self, param: &Param, ease: &syntax::Ease) -> Option<Ease> {
-        let found = match eases(ease) {
-            Ok(found) => found,
+    fn ease(&mut self, ease: &syntax::Ease) -> Option<Ease> {
+        match eases(ease) {
+            Ok(found) => Some(found),
             Err(wrong) => {
                 self.report(wrong);
-                return None;
+                None
             }
-        };
-        if param.kind == Kind::Text && !matches!(found, Ease::Cut) {
-            self.report(
-                later::error("blending from one text to the next", ease.span).hint("`~cut` jumps at the key"),
-            );
-            return None;
         }
-        Some(found)
     }
 
     /// Deforum's own notations inside prompts, which mean nothing here.

@@ -101,6 +101,12 @@ pub(super) static ENCODE: &[CallSpec] = &[call(
     "H.264 in yuv420p",
 )];
 
+pub(super) static BLENDS: &[Choice] = &[
+    choice("lerp", &["linear"]),
+    choice("slerp", &["spherical"]),
+    choice("composed", &["AND", "composable"]),
+];
+
 pub(super) static MODES: &[Choice] =
     &[choice("auto", &[]), choice("flat", &["2D"]), choice("depth", &["3D"])];
 

@@ -18,6 +18,7 @@ static TABLE: &[Param] = &[
         .alias(&["prompts", "animation_prompts", "positive"]),
     param("negative", Kind::Text, "\"\"", "what is not to be seen")
         .alias(&["negative_prompt", "animation_prompts_negative"]),
+    param("prompt.blend", Kind::Choice(calls::BLENDS), "lerp", "how a prompt passes into the next one over a key with an ease: mixed embeddings (`lerp`, `slerp`), or one prediction of the noise for each (`composed`, the web UI's AND)").fixed(),
     param("source", Kind::Call, "text", "what the first frame, or every frame, is painted over").with(calls::SOURCE).fixed(),
     param("model", Kind::File, "", "model folder or file; without it the embedded model paints").fixed(),
     // How the picture moves.
@@ -64,8 +65,10 @@ static TABLE: &[Param] = &[
     number("guidance", Measure::Plain, "", "classifier-free guidance scale; what suits the model when left out").alias(&["cfg_scale", "cfg_scale_schedule", "scale"]).possible(0.0, 1000.0).usual(0.0, 30.0),
     param("sampler", Kind::Choice(calls::SAMPLERS), "", "the sampler; what suits the model when left out").alias(&["sampler_schedule"]),
     param("spacing", Kind::Choice(calls::SPACINGS), "", "spacing of the noise levels; what suits the model when left out").alias(&["scheduler"]).fixed(),
-    param("seed", Kind::Integer, "0", "seed of the noise; with keys, or using the time, the seed of each frame").with(calls::SEED).possible(-1.0, INFINITE),
+    number("seed", Measure::Plain, "0", "seed of the noise; with keys, or using the time, the seed of each frame, and a fraction walks from one seed's noise to the next one's").with(calls::SEED).possible(-1.0, INFINITE),
     param("seed_schedule", Kind::Integer, "", "seeds by frame, for `seed_behavior = schedule`; -1 is a random one").possible(-1.0, INFINITE),
+    param("subseed", Kind::Integer, "1", "seed of a second noise, for `subseed_strength`; -1 is a random one").alias(&["subseed_schedule"]).possible(-1.0, INFINITE),
+    number("subseed_strength", Measure::Plain, "0", "share of the way from the noise of `seed` to that of `subseed`, 0 to 1").alias(&["subseed_strength_schedule"]).possible(0.0, 1.0),
     param("seed_behavior", Kind::Choice(calls::SEEDS), "iter", "how the seed goes on from frame to frame").fixed(),
     param("clip_skip", Kind::Integer, "1", "layers of the text encoder left out, counted as the web UI does: 1 is none").alias(&["clipskip", "clipskip_schedule"]).possible(1.0, 24.0).usual(1.0, 4.0),
     // Length, size and file.

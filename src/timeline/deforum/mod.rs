@@ -4,12 +4,15 @@
 pub mod arithmetic;
 mod functions;
 pub mod interpolate;
+pub mod masks;
+pub mod notebook;
 pub mod notes;
 pub mod numexpr;
 pub mod parseq;
 pub mod prompts;
 pub mod settings;
 pub mod studio;
+pub mod subtitles;
 mod table;
 
 use std::collections::BTreeMap;
@@ -41,12 +44,14 @@ pub struct Clip<'a> {
     pub mode: Mode,
     /// Further names and their values at a frame.
     pub names: &'a dyn Fn(&str, u32) -> Option<Value>,
+    /// Whether the local names of Deforum's own function (`i`) are there too, by accident.
+    pub accidents: bool,
 }
 
 impl Clip<'_> {
     /// A clip without further names.
     pub fn new(max_frames: u32, seed: i64, mode: Mode) -> Clip<'static> {
-        Clip { max_frames, seed, mode, names: &|_, _| None }
+        Clip { max_frames, seed, mode, names: &|_, _| None, accidents: true }
     }
 
     fn last(&self) -> i64 {
@@ -58,8 +63,11 @@ impl Clip<'_> {
         match (name, frame) {
             ("max_f", _) => Some(Value::Int(self.last())),
             ("s", _) => Some(Value::Int(self.seed)),
-            ("t" | "i", Some(frame)) => Some(Value::Int(frame.into())),
-            ("integer" | "is_single_string" | "value_is_number", Some(_)) => Some(Value::Bool(false)),
+            ("t", Some(frame)) => Some(Value::Int(frame.into())),
+            ("i", Some(frame)) if self.accidents => Some(Value::Int(frame.into())),
+            ("integer" | "is_single_string" | "value_is_number", Some(_)) if self.accidents => {
+                Some(Value::Bool(false))
+            }
             (_, Some(frame)) => (self.names)(name, frame),
             (_, None) => None,
         }

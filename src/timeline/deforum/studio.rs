@@ -1,6 +1,21 @@
-//! The further names that Deforum Studio's schedules know.
+//! Deforum Studio's schedules: the lenient reading with further names, and without the names that the extension's
+//! expressions see by accident.
 
+use super::interpolate::Method;
+use super::{Clip, Mode, expand_with};
+use crate::schedule::deforum::ReadError;
+use crate::schedule::span::Span;
 use crate::timeline::eval::Value;
+
+/// The values of a schedule of numbers at frames 0 to `max_frames - 1`.
+///
+/// # Errors
+/// As [`super::expand`] in [`Mode::Lenient`]; also for names that Studio does not know.
+pub fn expand(text: &str, max_frames: u32, seed: i64, fps: f64, bpm: f64) -> Result<Vec<f64>, ReadError> {
+    let names = move |name: &str, frame| variable(name, frame, max_frames, fps, bpm);
+    let clip = Clip { names: &names, accidents: false, ..Clip::new(max_frames, seed, Mode::Lenient) };
+    expand_with(text, Span::default(), &clip, Method::Linear)
+}
 
 /// The value of Studio's name at a frame of a film of `max_frames` at `fps` frames per second and `bpm`
 /// beats per minute; `None` for names that are not Studio's, and for its events.

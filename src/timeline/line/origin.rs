@@ -60,7 +60,17 @@ impl Line {
         }
         let Some(next) = self.points.get(after) else { return Origin::After(key) };
         let until = self.key_at(next);
-        if !self.is_number() || next.ease == Ease::Cut {
+        if !self.is_number() {
+            // A text holds, or passes into the next one.
+            return match self.ahead(frame) {
+                Ok(Some((_, way))) => {
+                    let time = (t - point.time) / (next.time - point.time);
+                    Origin::Between { from: key, to: until, time, way: Some(way) }
+                }
+                _ => Origin::Held { key, until },
+            };
+        }
+        if next.ease == Ease::Cut {
             return Origin::Held { key, until };
         }
         let time = (t - point.time) / (next.time - point.time);

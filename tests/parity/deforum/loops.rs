@@ -15,7 +15,7 @@ use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, Sampling, SamplingParams, SharpenParams,
+    NoiseKind, NoiseParams, PromptMix, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::{Value, json};
@@ -300,10 +300,13 @@ impl Replay {
                 guidance: Some(self.number("cfg_scale_schedule", frame)?),
                 strength,
                 seed: self.seed_at(frame)?,
+                subseed: 1,
+                subseed_strength: 0.0,
+                seed_walk: false,
                 clip_skip: 1,
             },
-            prompt: prompt.prepared,
-            negative: prompt.negative,
+            prompt: PromptMix::plain(prompt.prepared),
+            negative: PromptMix::plain(prompt.negative),
             controls: Vec::new(),
         })
     }
@@ -353,7 +356,7 @@ impl Replay {
             "has_init": frame > 0 || self.init.is_some(),
             "steps": sampling.steps,
             "scale": sampling.guidance,
-            "prompt": params.prompt,
+            "prompt": params.prompt.to_string(),
             "sampler": null, "checkpoint": null, "subseed": -1, "subseed_strength": 0.0,
         });
         if self.on("enable_sampler_scheduling") {

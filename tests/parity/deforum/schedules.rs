@@ -14,8 +14,8 @@ use kinora::timeline::deforum::interpolate::Method;
 use kinora::timeline::deforum::parseq::Manifest;
 use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_all};
-use kinora::timeline::deforum::studio;
 use kinora::timeline::deforum::{Clip, expand, expand_integers, expand_text, expand_with};
+use kinora::timeline::deforum::{masks, notebook, studio, subtitles};
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::Value;
 
@@ -422,6 +422,8 @@ fn misc_cases(folder: &Path) -> Vec<Case> {
                 "deprecated" => Case::new(&kind, name, move || run_deprecated(&item)),
                 "parseq" => Case::new(&kind, name, move || run_parseq(&item)),
                 "resume" => Case::new(&kind, name, move || run_resume(&item)),
+                "masks" => Case::new(&kind, name, move || run_mask(&item)),
+                "srt" => Case::new(&kind, name, move || run_subtitles(&item)),
                 "post" => {
                     cases.extend(post_cases(&item));
                     continue;
@@ -513,8 +515,7 @@ fn post_cases(data: &Value) -> Vec<Case> {
     cases
 }
 
-/// The notebook's and the studio's parsers, where they differ. Studio's values are what our lenient reading
-/// gives; its errors are not ours.
+/// The notebook's and the studio's parsers, where they differ from the extension's.
 fn variant_cases(folder: &Path) -> Vec<Case> {
     let file = "third-party/schedule_variants.json";
     if !folder.join(file).is_file() {
@@ -523,43 +524,77 @@ fn variant_cases(folder: &Path) -> Vec<Case> {
     let mut cases = Vec::new();
     for case in list(folder, file, "differing") {
         let name = name_of(&case);
-        if case["notebook"].is_object() {
-            let why = "the notebook's parser";
-            cases.push(Case::unsupported("deforum/variants-notebook", &name, why));
-        }
-        let studio = case["studio"].clone();
-        if studio["values"].is_array() {
-            let run = move || run_studio(&case, &studio["values"]);
-            cases.push(Case::new("deforum/variants-studio", name, run));
-        } else if studio.is_object() {
-            cases.push(Case::unsupported(
-                "deforum/variants-studio",
-                name,
-                "refused by the studio, not by us",
-            ));
+        for peer in ["notebook", "studio"].into_iter().filter(|peer| case[*peer].is_object()) {
+            let (case, expected) = (case.clone(), case[peer].clone());
+            let run = move || {
+                if peer == "notebook" { run_notebook(&case, &expected) } else { run_studio(&case, &expected) }
+            };
+            cases.push(Case::new(format!("deforum/variants-{peer}"), &name, run));
         }
     }
     for (i, case) in list(folder, file, "studio_only").into_iter().enumerate() {
         let name = format!("studio-only-{i:02}");
-        cases.push(Case::new("deforum/variants-studio", name, move || run_studio(&case, &case["values"])));
+        cases.push(Case::new("deforum/variants-studio", name, move || run_studio(&case, &case)));
     }
     cases
+}
+
+fn run_notebook(case: &Value, expected: &Value) -> Verdict {
+    let text = case["text"].as_str().expect("a text");
+    if case["string_schedule"] == Value::Bool(true) {
+        return Verdict::Unsupported("a schedule of texts".into());
+    }
+    let found = notebook::expand(text, whole(&case["max_frames"])).map_err(|e| e.to_string());
+    labelled(run_numbers(expected, &found, RELATIVE), text)
 }
 
 fn run_studio(case: &Value, expected: &Value) -> Verdict {
     let text = case["text"].as_str().expect("a text");
     let (frames, seed) = (whole(&case["max_frames"]), case["seed"].as_i64().expect("a seed"));
     let (fps, bpm) = (case["fps"].as_f64().unwrap_or(24.0), case["bpm"].as_f64().unwrap_or(120.0));
-    if expected[0].is_string() && !matches!(expected[0].as_str(), Some("NaN" | "Infinity" | "-Infinity")) {
-        let found = expand_text(text, frames, seed, Mode::Lenient);
-        let same = found.as_ref().is_ok_and(|f| *f == texts(expected));
-        return exact(same, || format!("{found:?}; {}", short(text)));
+    let special = |v: &Value| matches!(v.as_str(), Some("NaN" | "Infinity" | "-Infinity"));
+    if expected["values"][0].is_string() && !special(&expected["values"][0]) {
+        return run_texts(
+            expected,
+            expand_text(text, frames, seed, Mode::Lenient).map_err(|e| e.to_string()),
+        );
     }
-    let names = move |name: &str, frame| studio::variable(name, frame, frames, fps, bpm);
-    let clip = Clip { names: &names, ..Clip::new(frames, seed, Mode::Lenient) };
-    let found = expand_with(text, Span::default(), &clip, Method::Linear);
-    match found {
-        Ok(found) => labelled(compare(&found, &numbers(expected), RELATIVE), text),
-        Err(e) => Verdict::Fail(format!("{e}; {}", short(text))),
+    let found = studio::expand(text, frames, seed, fps, bpm).map_err(|e| e.to_string());
+    labelled(run_numbers(expected, &found, RELATIVE), text)
+}
+
+/// What every eighth pixel of every eighth row is in the oracles' mask pictures of 64 x 64 pixels.
+fn mask_picture(source: masks::Source<'_>) -> Option<Vec<bool>> {
+    let white: fn(i32, i32) -> bool = match source {
+        masks::Source::Everywhere => |_, _| true,
+        masks::Source::Video | masks::Source::File("left.png") => |x, _| x < 32,
+        masks::Source::File("top.png") => |_, y| y < 32,
+        masks::Source::File("disc.png") => |x, y| (x - 32).pow(2) + (y - 32).pow(2) < 400,
+        _ => return None,
+    };
+    Some((0..64 * 64).map(|i| white(i % 64, i / 64)).collect())
+}
+
+fn run_mask(case: &Value) -> Verdict {
+    let expression = case["expression"].as_str().expect("an expression");
+    match (masks::evaluate(expression, &mask_picture), case["error"].is_string()) {
+        (Err(_), true) => Verdict::Pass { error: 0.0, limit: 0.0 },
+        (Ok(Some(mask)), false) => {
+            let sign = |i: usize| if mask[i / 8 * 8 * 64 + i % 8 * 8] { '#' } else { '.' };
+            let found: String = (0..64).map(sign).collect();
+            let white = mask.iter().filter(|white| **white).count();
+            exact(case["result"] == found.as_str() && case["white_pixels"] == white, || {
+                format!("{found} with {white} white pixels instead of {case}")
+            })
+        }
+        (found, _) => Verdict::Fail(format!("{expression}: {:?}", found.map(|mask| mask.is_some()))),
     }
+}
+
+fn run_subtitles(case: &Value) -> Verdict {
+    let length = subtitles::FrameLength::new(number(&case["fps"])).expect("a rate");
+    let caption = subtitles::Caption { cadence: false, seed: 5, values: &[] };
+    let frames = case["frames"].as_array().expect("frames");
+    let found: String = frames.iter().map(|frame| subtitles::entry(whole(frame), length, &caption)).collect();
+    exact(case["text"] == found.as_str(), || format!("{found} instead of {}", case["text"]))
 }

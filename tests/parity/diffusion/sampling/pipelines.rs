@@ -56,13 +56,14 @@ fn engines(folder: &Path) -> Vec<Case> {
                 size: Size::new(64, 64),
                 init: None,
                 denoise: 1.0,
-                prompt: "a (red:1.2) fox",
-                negative: "",
+                prompt: "a (red:1.2) fox".into(),
+                negative: "".into(),
                 steps: 2,
                 guidance: defaults.guidance,
                 sampler: defaults.sampler,
                 spacing: defaults.spacing,
                 seed: 1,
+                variation: None,
                 clip_skip: 1,
                 controls: Vec::new(),
             };
@@ -262,7 +263,7 @@ impl Recipe {
         let rows = |a: &str, b: &str| Tensor::cat(&[data.tensor(a), data.tensor(b)], 0).unwrap();
         if self.model != "sdxl" {
             let guidance = data.json["cfg"].as_f64().unwrap();
-            return Conditioning { context: rows("cond", "uncond"), added: None, guidance };
+            return Conditioning { context: rows("cond", "uncond"), added: None, guidance, parts: None };
         }
         Conditioning {
             context: rows("sdxl.cond", "sdxl.uncond"),
@@ -271,6 +272,7 @@ impl Recipe {
                 time_ids: data.tensor("sdxl.time_ids").clone(),
             }),
             guidance: data.json["cfg_sdxl"].as_f64().unwrap(),
+            parts: None,
         }
     }
 
