@@ -262,7 +262,7 @@ pub(crate) struct PlanArgs {
     /// The video that would be written [default: as `render` chooses it]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Load the model and measure a step, so that the time can be estimated [always done for the embedded model]
+    /// Load the model and measure a step, so that the time can be estimated [done anyway for the embedded model and frames up to 512x512]
     #[arg(long)]
     pub(crate) measure: bool,
     /// How to print it

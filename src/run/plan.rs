@@ -28,6 +28,9 @@ use crate::timeline::{Encode, Interpolate};
 /// Folders of a model that hold weights which are loaded.
 const PARTS: [&str; 5] = ["unet", "vae", "text_encoder", "text_encoder_2", "controlnet"];
 
+/// Pixels of the largest frame that the embedded model is measured on unasked: a few seconds.
+const CHEAP: usize = 512 * 512;
+
 /// What is planned.
 #[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
@@ -131,8 +134,8 @@ pub struct Plan {
 
 /// Plans a render of the whole film. Nothing is written.
 ///
-/// A step is measured when that is asked for, or when the film's model is the embedded one, which is loaded
-/// in an instant.
+/// A step is measured when that is asked for, or when it is cheap: the film's model is the embedded one, which
+/// is loaded in an instant, and its frames are at most 512 by 512 pixels large.
 ///
 /// # Errors
 /// When a model or file that the film names cannot be used.
@@ -154,7 +157,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
     let steps = todo.iter().map(|params| measure::steps(params, &painter)).sum::<Result<u64>>()?;
     let (models, memory_bytes) = models(&todo, &painter)?;
     let time = match todo.first() {
-        Some(first) if options.measure || Cast::of(first).is_embedded() => {
+        Some(first) if options.measure || (Cast::of(first).is_embedded() && size.area() <= CHEAP) => {
             Some(measure::time(&mut painter, first, size, &todo, steps)?)
         }
         _ => None,

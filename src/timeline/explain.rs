@@ -6,7 +6,7 @@ use super::clock::{Clock, lower};
 use super::eval::evaluate;
 use super::line::{KeyAt, Origin};
 use super::scene::{Stage, Values};
-use super::table::{Cell, Place as Entry, cell, default};
+use super::table::{Cell, Place as Entry, cell, default, is_per_frame};
 use super::{Timeline, params, sorted};
 use crate::error::{Error, Result};
 use crate::schedule::params::{Kind, Measure, Param, Places, all};
@@ -194,9 +194,7 @@ impl Timeline {
                 Entry::Control(name, _) => stage.controls.iter().any(|(own, _)| own == name),
             }
         };
-        let scene = all().iter().filter(|param| {
-            param.places.has(Places::SCENE) && !matches!(param.kind, Kind::Call | Kind::File | Kind::Size)
-        });
+        let scene = all().iter().filter(|param| param.places.has(Places::SCENE) && is_per_frame(param));
         let own = scene.map(Entry::Scene).filter(listed);
         let controls = self.places().into_iter().filter(|entry| matches!(entry, Entry::Control(..)));
         own.chain(controls.filter(listed)).collect()

@@ -206,7 +206,7 @@ impl Timeline {
 }
 
 /// Whether values of it can stand in a table; files and calls are the same for a whole scene.
-fn is_per_frame(param: &Param) -> bool {
+pub(super) fn is_per_frame(param: &Param) -> bool {
     matches!(param.kind, Kind::Number(_) | Kind::Integer | Kind::Switch | Kind::Choice(_) | Kind::Text)
 }
 

@@ -6,7 +6,6 @@ mod functions;
 pub mod interpolate;
 pub mod masks;
 pub mod notebook;
-pub mod notes;
 pub mod numexpr;
 pub mod parseq;
 pub mod prompts;

@@ -1,16 +1,19 @@
 //! A film's values under the names that Deforum's program has for its schedules.
 //!
 //! Where the film sets a parameter, or its default has an effect in the film, that is the value; a schedule
-//! that means nothing to the film has Deforum's own default. A note in the film's comments comes before
-//! both, see [`super::notes`].
+//! that means nothing to the film has Deforum's own default. What the film's `deforum` block keeps comes
+//! before both: those are schedules that an imported film has no use for.
 
 use std::collections::BTreeSet;
 
 use super::settings::{CONTROLNET, Series, animation_settings, expand_setting};
 use super::{MAX_FRAMES, Mode};
 use crate::error::{Error, Result};
+use crate::schedule::deforum::ReadError;
 use crate::schedule::deforum::settings::Settings;
+use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::params::{Param, Places, find_choice, find_in};
+use crate::schedule::span::Span;
 use crate::timeline::reader::Reader;
 use crate::timeline::scene::{Stage, Values};
 use crate::timeline::table::{Cell, Column, Place, Table, cell, default};
@@ -37,10 +40,10 @@ struct Schedule {
     param: Option<&'static Param>,
     /// The control it belongs to.
     control: Option<String>,
-    /// Deforum's own values, or those of the film's note.
+    /// Deforum's own values, or those of the film's `deforum` block.
     usual: Series,
-    /// A note says what it is.
-    noted: bool,
+    /// The `deforum` block has it.
+    kept: bool,
 }
 
 impl Timeline {
@@ -86,19 +89,18 @@ impl Timeline {
 
     /// The schedules of the animation, and those of the controls that the film has.
     fn schedules(&self) -> Result<Vec<Schedule>> {
-        let settings = Settings::defaults();
-        let seed = self.start_seed();
-        let mut notes = self.noted()?;
+        let kept = self.kept_for_deforum();
+        let settings = Settings::over_defaults(kept);
+        let seed = self.stages.first().map_or(0, |stage| stage.clock.seed);
         let usual = |setting: &str| {
             expand_setting(&settings, setting, self.frames, seed, Mode::Compat)
-                .map_err(|e| Error::Bug(format!("a default of Deforum's cannot be expanded: {e}")))
+                .map_err(|wrong| self.refused(setting, kept, wrong))
         };
         let mut schedules = Vec::new();
         for (name, setting) in animation_settings() {
             let param = find_in(Places::SCENE, &setting).or_else(|| find_in(Places::SCENE, name));
-            let note = notes.remove(name);
-            let (noted, usual) = (note.is_some(), note.map_or_else(|| usual(&setting), Ok)?);
-            schedules.push(Schedule { name: name.to_owned(), param, control: None, usual, noted });
+            let (kept, usual) = (kept.iter().any(|(key, _)| *key == setting), usual(&setting)?);
+            schedules.push(Schedule { name: name.to_owned(), param, control: None, usual, kept });
         }
         let mut controls: Vec<&String> = Vec::new();
         for (name, _) in self.stages.iter().flat_map(|stage| &stage.controls) {
@@ -111,10 +113,23 @@ impl Timeline {
                 let param = find_in(Places::CONTROL, setting);
                 let name = format!("cn_{number}_{setting}_schedule_series");
                 let usual = usual(&format!("cn_1_{setting}"))?;
-                schedules.push(Schedule { name, param, control: Some(control.clone()), usual, noted: false });
+                schedules.push(Schedule { name, param, control: Some(control.clone()), usual, kept: false });
             }
         }
         Ok(schedules)
+    }
+
+    /// What stops Deforum from expanding a schedule of the film's `deforum` block.
+    fn refused(&self, setting: &str, kept: &[(String, String)], wrong: ReadError) -> Error {
+        let text = kept.iter().find(|(key, _)| key == setting).map(|(_, text)| text.as_str());
+        let at = |(index, (_, source)): (usize, &(String, String))| {
+            let start = source.find(text?)? as u32;
+            Some(Span::new(index as u32, start + wrong.span.start, start + wrong.span.end))
+        };
+        let span = self.sources.iter().enumerate().find_map(at).unwrap_or_default();
+        let mut found = Diagnostic::error("E96", format!("deforum refuses this schedule {}", wrong.message), span);
+        found.hints.extend(wrong.hint);
+        Error::Schedule(sorted(vec![found], self.sources.clone()))
     }
 }
 
@@ -126,7 +141,7 @@ impl Schedule {
             Series::Texts(values) => values.get(reader.frame as usize).cloned().map(Cell::Text),
         };
         let usual = usual().unwrap_or(Cell::Open);
-        let Some(param) = self.param.filter(|_| !self.noted) else { return usual };
+        let Some(param) = self.param.filter(|_| !self.kept) else { return usual };
         let Some(values) = self.values(stage) else { return usual };
         match param.name {
             "seed_schedule" => seeds(reader, values).unwrap_or(usual),
@@ -136,6 +151,8 @@ impl Schedule {
             "strength" if values.has("denoise") => {
                 reader.unlimited(values, "denoise").map_or(usual, |denoise| Cell::Number(1.0 - denoise))
             }
+            // Deforum's schedule of it is off by default, and then the web UI's own setting counts.
+            "clip_skip" if !values.has("clip_skip") => usual,
             name if values.has(name) => reader.unlimited(values, name).map_or(usual, Cell::Number),
             name => match default(param) {
                 Cell::Number(number) if params::has_effect(values, name) => Cell::Number(number),
