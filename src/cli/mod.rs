@@ -5,6 +5,7 @@ mod batch;
 mod check;
 mod deflicker;
 mod frame_list;
+mod import;
 mod params;
 mod preview;
 mod render;
@@ -55,6 +56,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Params(command) => params::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop)?),
         Command::Batch(command) => batch::run(&command, &listening(stop)?),
+        Command::Import(command) => import::run(&command),
     }
 }
 

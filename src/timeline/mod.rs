@@ -8,6 +8,7 @@ mod ease;
 pub mod eval;
 pub mod frame;
 mod line;
+mod lookup;
 mod params;
 mod reader;
 mod scene;
