@@ -14,6 +14,7 @@ pub mod report;
 mod sampler;
 mod score;
 mod sniff;
+mod tidy;
 mod track;
 
 use std::path::Path;

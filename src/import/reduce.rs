@@ -52,6 +52,21 @@ pub(super) fn keys(values: &[f64]) -> Vec<Key> {
     keys
 }
 
+/// The same values as a schedule of Deforum's, which has no cuts: the value in front of one has a key.
+pub(super) fn for_deforum(values: &[f64]) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut before = String::new();
+    for key in keys(values) {
+        if let Some(frame) = key.time.parse::<u32>().ok().filter(|frame| key.cut && *frame > 0) {
+            texts.push(format!("{}:({before})", frame - 1));
+        }
+        before.clone_from(&key.value);
+        texts.push(format!("{}:({})", key.time, key.value));
+    }
+    texts.dedup();
+    texts.join(", ")
+}
+
 /// The last frame up to which the values from `start` on lie on one line; at least the next one. A value
 /// that stays for one frame only is the run of that frame.
 fn straight_until(values: &[f64], start: usize) -> usize {
@@ -98,6 +113,7 @@ mod tests {
         assert_eq!(text(&[0.0, 0.0, 0.0, 1.0, 2.0, 3.0]), "0: 0, 2: 0, 5: 3");
         assert_eq!(text(&[0.1, 0.2, 0.30000000000000004, 0.4, 0.2]), "0: 0.1, 3: 0.4, 4: 0.2");
         assert_eq!(text(&[4.0]), "0: 4");
+        assert_eq!(for_deforum(&[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]), "0:(0), 2:(0), 3:(5)");
     }
 
     proptest! {

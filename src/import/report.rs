@@ -92,10 +92,8 @@ impl Report {
         section(&mut out, "changed", &self.changed);
         section(&mut out, "not carried over", &self.not_carried);
         if !self.without_effect.is_empty() {
-            let names: Vec<&str> = self.without_effect.iter().map(|note| note.key.as_str()).collect();
-            let _ = writeln!(out, "\nwithout effect there, left out ({})", names.len());
-            let words = names.join(", ");
-            wrapped(&mut out, &words);
+            let _ = writeln!(out, "\nwithout effect there, left out ({})", self.without_effect.len());
+            wrapped(&mut out, &families(&self.without_effect).join(", "));
         }
         section(&mut out, "unknown, left out", &self.unknown);
         for problem in &self.errors {
@@ -123,6 +121,21 @@ fn section(out: &mut String, name: &str, notes: &[Note]) {
     for note in notes {
         let _ = writeln!(out, "  {}", note.line());
     }
+}
+
+/// Names of settings; those of one feature, which begin alike, as one: `cn_1_*`.
+fn families(notes: &[Note]) -> Vec<String> {
+    const FAMILIES: &[&str] =
+        &["cn_", "hybrid_", "perspective_flip_", "frame_interpolation_", "r_upscale_", "extract_", "mask_"];
+    let mut names: Vec<String> = Vec::new();
+    for note in notes {
+        let family = FAMILIES.iter().find(|family| note.key.starts_with(**family));
+        let name = family.map_or(note.key.clone(), |family| format!("{family}*"));
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 fn wrapped(out: &mut String, words: &str) {

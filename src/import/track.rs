@@ -5,6 +5,7 @@ use super::bench::{Bench, Place};
 use super::print::{expression, number};
 use super::reduce::{self, Key};
 use super::score::Value;
+use super::tidy::tidy;
 use crate::schedule::deforum::keys::{is_plain_number, sanitise, split, unquote};
 use crate::schedule::deforum::{Mode, python};
 use crate::schedule::expr::{Expr, ExprKind};
@@ -24,11 +25,13 @@ pub(super) struct Track {
     pub lets: Vec<String>,
     /// What differs from the schedule, for the report.
     pub changes: Vec<String>,
+    /// Frames of keys outside of the film, where Deforum does not look.
+    pub beyond: Vec<i64>,
 }
 
 impl Track {
     pub(super) fn plain(value: Value) -> Self {
-        Self { value, lets: Vec::new(), changes: Vec::new() }
+        Self { value, lets: Vec::new(), changes: Vec::new(), beyond: Vec::new() }
     }
 }
 
@@ -41,17 +44,18 @@ pub(super) fn schedule(
     text: &str,
     wanted: &[f64],
 ) -> Option<Track> {
-    let parts = Part::read(text, bench);
-    if let Some(parts) = &parts {
+    for is_tidy in [true, false] {
+        let Some(parts) = &Part::read(text, bench, is_tidy) else { continue };
         let uses_seed = parts.iter().any(|part| part.uses("s"));
         let known = if uses_seed { None } else { constant(wanted) };
         let own = known.map_or_else(|| Value::Keys(keyed(parts)), Value::One);
         let is_list = parts.len() > MANY && parts.iter().all(|part| matches!(part.what, What::Number(_)));
         let own = if is_list { Value::Keys(texts(&reduce::keys(wanted))) } else { shortest(own) };
         if bench.says(place, &[], param, &own.text(), wanted) {
-            return Some(Track { value: own, lets: Vec::new(), changes: beyond(text, parts, bench) });
+            return Some(Track { beyond: beyond(text, bench), ..Track::plain(own) });
         }
     }
+    let parts = Part::read(text, bench, true);
     if wanted.iter().all(|v| v.is_finite())
         && let Some(track) = parts.and_then(|parts| around_gaps(bench, place, param, &parts, wanted))
     {
@@ -78,7 +82,7 @@ pub(super) fn series(bench: &Bench, place: Place, param: &str, wanted: &[f64]) -
     let value = cut.iter().all(|v| v.is_finite()).then(|| try_values(&cut)).flatten()?;
     let range = crate::schedule::params::range((least, most));
     let change = format!("values outside of what kinora takes ({range}) were cut off");
-    Some(Track { value, lets: Vec::new(), changes: vec![change] })
+    Some(Track { changes: vec![change], ..Track::plain(value) })
 }
 
 /// The number that all values are.
@@ -119,7 +123,7 @@ enum What {
 
 impl Part {
     /// The keys inside the clip by frame; `None` when one cannot be said in the film's language.
-    fn read(text: &str, bench: &Bench) -> Option<Vec<Self>> {
+    fn read(text: &str, bench: &Bench, is_tidy: bool) -> Option<Vec<Self>> {
         let mut parts: Vec<Self> = Vec::new();
         for key in split(text, Span::default(), Mode::Compat).ok()? {
             let (frame, time) = frame(key.frame, bench)?;
@@ -131,6 +135,7 @@ impl Part {
                 What::Number(plain.trim().parse().ok()?)
             } else {
                 let expr = renamed(&python::expression(key.value, Span::default()).ok()?);
+                let expr = if is_tidy { tidy(expr) } else { expr };
                 What::Expression { text: expression(&expr)?, expr }
             };
             parts.retain(|part| part.frame != frame);
@@ -226,23 +231,11 @@ fn keyed(parts: &[Part]) -> Vec<String> {
     texts(&keys)
 }
 
-/// Keys that Deforum does not look at, for the report.
-fn beyond(text: &str, parts: &[Part], bench: &Bench) -> Vec<String> {
-    let Ok(all) = split(text, Span::default(), Mode::Compat) else { return Vec::new() };
-    let outside: Vec<String> = all
-        .iter()
-        .filter_map(|key| frame(key.frame, bench))
-        .filter(|(frame, _)| *frame < 0 || *frame >= i64::from(bench.frames))
-        .map(|(frame, _)| frame.to_string())
-        .collect();
-    if outside.is_empty() || parts.is_empty() {
-        return Vec::new();
-    }
-    let (keys, are) = if outside.len() == 1 { ("key at frame", "is") } else { ("keys at frames", "are") };
-    vec![format!(
-        "the {keys} {} {are} outside of the film, where Deforum does not look, and {are} left out",
-        outside.join(", ")
-    )]
+/// Frames of the keys that Deforum does not look at.
+fn beyond(text: &str, bench: &Bench) -> Vec<i64> {
+    let keys = split(text, Span::default(), Mode::Compat).unwrap_or_default();
+    let frames = keys.iter().filter_map(|key| frame(key.frame, bench)).map(|(frame, _)| frame);
+    frames.filter(|frame| !(0..i64::from(bench.frames)).contains(frame)).collect()
 }
 
 /// Deforum draws a straight line over frames at which an expression is no number. The film says so with
@@ -265,11 +258,11 @@ fn around_gaps(bench: &Bench, place: Place, param: &str, parts: &[Part], wanted:
     let lets: Vec<String> = shared.map(|text| format!("let {name} = {text}")).into_iter().collect();
     let value = shortest(Value::Keys(keys));
     bench.says(place, &lets, param, &value.text(), wanted).then(|| Track {
-        value,
         lets,
         changes: vec![
             "Deforum draws a line over the frames at which it is not a number; keys do so here".to_owned(),
         ],
+        ..Track::plain(value)
     })
 }
 

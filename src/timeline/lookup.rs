@@ -18,6 +18,11 @@ impl Timeline {
         values.lines.get(param)?.at(frame).ok().map(|(value, _)| value)
     }
 
+    /// The `deforum` block: schedules of Deforum's that the film has no use for, as name and text.
+    pub fn kept_for_deforum(&self) -> &[(String, String)] {
+        &self.deforum
+    }
+
     fn stage(&self, frame: u32) -> Option<&Stage> {
         let after = self.stages.partition_point(|stage| stage.clock.start <= frame);
         self.stages.get(after.checked_sub(1)?).filter(|_| frame < self.frames)

@@ -1,11 +1,13 @@
 //! Deforum's settings files. What a setting means is in `rules` and here; how a schedule becomes a line
 //! is `track`'s work.
 
+mod clip;
 mod controls;
 mod left;
 mod plain;
 mod prompts;
 mod rules;
+mod seeds;
 
 pub(super) use left::footer;
 pub(super) use prompts::spelled_out;
@@ -16,21 +18,18 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::bench::{Bench, Place};
-use super::print::{in_one_line, number};
+use super::print::in_one_line;
 use super::report::{Problem, Report};
 use super::score::{Group as Lines, Line, Score, Value};
 use super::{Imported, header, track};
 use crate::schedule::deforum::settings::{Settings, relaxed};
 use crate::schedule::deforum::{Mode, ReadError};
 use crate::schedule::params::{Kind, find};
-use crate::timeline::deforum::parseq::{self, Manifest};
+use crate::timeline::deforum::parseq;
 use crate::timeline::deforum::settings::{
     CONTROLNET, LOOPER, Series, animation_settings, expand_setting, is_text,
 };
 use rules::{Group, Need, RULES, Rule};
-
-/// Longest clip that is imported, in frames.
-const MOST_FRAMES: f64 = 1_000_000.0;
 
 /// A settings file on its way into a film.
 pub(super) struct Deforum<'a> {
@@ -44,6 +43,10 @@ pub(super) struct Deforum<'a> {
     report: Report,
     /// Keys of the file that the report has.
     done: BTreeSet<String>,
+    /// Schedules that the film gives exactly, by setting.
+    exact: BTreeSet<String>,
+    /// Keys outside of the film, by parameter.
+    beyond: Vec<(String, Vec<i64>)>,
     /// Where the film will be: paths are relative to it.
     folder: &'a Path,
 }
@@ -66,6 +69,8 @@ pub(super) fn import(name: &str, text: &str, folder: &Path) -> Result<Imported, 
         bench,
         report,
         done: BTreeSet::new(),
+        exact: BTreeSet::new(),
+        beyond: Vec::new(),
         folder,
     };
     Ok(deforum.film())
@@ -95,98 +100,9 @@ impl Deforum<'_> {
         self.controls(&mut score);
         self.post(&mut score);
         self.leftovers();
-        score.footer = footer(&self.report);
+        self.kept(&mut score);
+        score.footer = self.outside().into_iter().chain(footer(&self.report)).collect();
         Imported { film: score.text(), report: self.report }
-    }
-
-    /// What was called otherwise in older files.
-    fn renamed(&mut self) {
-        for message in &self.settings.messages {
-            let key = message.split('`').nth(1).unwrap_or_default().to_owned();
-            // What it means for the film is told where colours are.
-            if key != "legacy_colormatch" {
-                self.report.change(&key, "", message.clone());
-            }
-            self.done.insert(key);
-        }
-    }
-
-    /// Length, rate, size and the start seed.
-    fn clip(&mut self, score: &mut Score) {
-        let manifest = self.parseq();
-        let frames = manifest.as_ref().map(|film| f64::from(film.max_frames));
-        let frames = frames.or(self.number("max_frames")).filter(|frames| *frames >= 1.0);
-        if frames.is_none_or(|frames| frames > MOST_FRAMES) {
-            self.report.change(
-                "max_frames",
-                self.shown("max_frames"),
-                format!("expected 1 to {MOST_FRAMES} frames"),
-            );
-        }
-        self.bench.frames = frames.unwrap_or(120.0).clamp(1.0, MOST_FRAMES) as u32;
-        let fps = manifest.as_ref().and_then(|film| film.fps).or(self.number("fps"));
-        let usable = fps.filter(|fps| (0.001..=1000.0).contains(fps));
-        if usable.is_none() {
-            self.report.change(
-                "fps",
-                self.shown("fps"),
-                "expected 0.001 to 1000 frames per second: 15 are written",
-            );
-        }
-        self.bench.fps = number(usable.unwrap_or(15.0));
-        self.bench.seed = self.number("seed").filter(|seed| *seed >= 0.0).map_or(0, |seed| seed as i64);
-        self.manifest = manifest;
-        let size = ["W", "H"].map(|key| self.side(key));
-        score.video = vec![
-            ("size".to_owned(), format!("{}x{}", size[0], size[1])),
-            ("fps".to_owned(), self.bench.fps.clone()),
-        ];
-        for (key, to) in [("W", "size"), ("H", "size"), ("max_frames", "frames"), ("fps", "fps")] {
-            self.carried(key, to);
-        }
-    }
-
-    /// A side of the picture: Deforum hands it to the model rounded down to a multiple of 8.
-    fn side(&mut self, key: &str) -> u32 {
-        let written = self.number(key).unwrap_or(512.0);
-        let side = ((written.clamp(8.0, 16384.0) as u32) / 8) * 8;
-        if f64::from(side) != written {
-            self.report.change(
-                key,
-                self.shown(key),
-                format!("sides are multiples of 8 from 8 to 16384: {side}"),
-            );
-        }
-        side
-    }
-
-    /// The manifest that the file carries in `parseq_manifest`.
-    fn parseq(&mut self) -> Option<parseq::Film> {
-        let text = self.word("parseq_manifest");
-        if text.trim().is_empty() {
-            return None;
-        }
-        self.done.insert("parseq_manifest".to_owned());
-        if !text.trim_start().starts_with('{') {
-            self.report.leave(
-                "parseq_manifest",
-                self.shown("parseq_manifest"),
-                "save what is behind the address and import that file",
-            );
-            return None;
-        }
-        let manifest =
-            Manifest::read(&text, self.is("parseq_use_deltas"), self.is("parseq_non_schedule_overrides"));
-        match manifest.and_then(|manifest| manifest.film(self.settings, Mode::Compat)) {
-            Ok(film) => {
-                self.report.carry("parseq_manifest", "the schedules");
-                Some(film)
-            }
-            Err(error) => {
-                self.refused("parseq_manifest", "", &error);
-                None
-            }
-        }
     }
 
     /// Deforum expands every schedule before the first frame, also those without effect.
@@ -275,6 +191,7 @@ impl Deforum<'_> {
         lines: &mut Lines,
     ) {
         self.carried(key, param);
+        self.exact.insert(key.to_owned());
         if is_default(param, wanted) {
             return;
         }
@@ -286,10 +203,20 @@ impl Deforum<'_> {
         };
         let Some(track) = track else {
             self.report.carried.retain(|carried| carried.key != key);
+            self.exact.remove(key);
             self.report.leave(key, self.shown(key), format!("`{param}` cannot take these values"));
             return;
         };
+        if !track.beyond.is_empty() {
+            self.beyond.push((param.to_owned(), track.beyond.clone()));
+            let frames: Vec<String> = track.beyond.iter().map(i64::to_string).collect();
+            let why = format!("keys outside of the film ({}) are left out, as in Deforum", frames.join(", "));
+            self.report.change(key, self.shown(key), why);
+        }
         for change in &track.changes {
+            if change.contains("cut off") {
+                self.exact.remove(key);
+            }
             self.report.change(key, self.shown(key), change.clone());
         }
         lines.lines.extend(track.lets.into_iter().map(Line::Plain));
