@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | `schedule` | the language: text becomes a checked tree, or diagnostics | – |
 //! | `timeline` | a checked film becomes plain numbers for any frame | schedule |
+//! | `import` | files of other programs become films | schedule, timeline |
 //! | `canvas` | the pixel types that cross rooms | – |
 //! | `models` | model folders, on disk or compiled in | – |
 //! | `kernels` | the CPU operations that decide speed | – |
@@ -44,6 +45,7 @@ pub mod depth;
 pub mod diffusion;
 pub mod encode;
 pub mod error;
+pub mod import;
 pub mod kernels;
 pub mod models;
 pub mod noise;

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Deflicker(DeflickerArgs),
     /// Render several films one after the other; one failing never stops the rest
     Batch(BatchArgs),
+    /// Make a film of Deforum settings, a Parseq document or the parameters in an A1111 picture
+    Import(ImportArgs),
 }
 
 /// Where the tensors are computed.
@@ -331,6 +333,36 @@ pub(crate) struct BatchArgs {
     /// Only say what must be read
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// Deforum's `settings.txt` or `.json`, a Parseq document or rendered manifest, or a PNG or text
+    /// with the web UI's parameters
+    pub(crate) file: PathBuf,
+    /// The film to write, `-` for standard output [default: the file's name with .kin]
+    #[arg(short, long, value_name = "FILM")]
+    pub(crate) out: Option<PathBuf>,
+    /// What the file is, when that is not to be recognised from its content
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) from: Option<ImportKind>,
+    /// How to print what was and what was not carried over: text on standard error, JSON on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+    /// Replace the film when it is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Kinds of files that become films.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportKind {
+    /// Settings of sd-webui-deforum
+    Deforum,
+    /// A Parseq document or rendered manifest
+    Parseq,
+    /// Parameters of the A1111 web UI, as text or in a PNG
+    A1111,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod deflicker;
 mod eval;
 mod explain;
 mod frame_list;
+mod import;
 mod params;
 mod plan;
 mod plot;
@@ -65,6 +66,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Plan(command) => plan::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop)?),
         Command::Batch(command) => batch::run(&command, &listening(stop)?),
+        Command::Import(command) => import::run(&command),
     }
 }
 

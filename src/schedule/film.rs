@@ -35,6 +35,8 @@ pub struct Film {
     pub controls: Vec<Control>,
     /// Scenes in order; a film without any is one scene of `frames` frames.
     pub scenes: Vec<Scene>,
+    /// The `deforum` block: schedules of Deforum's that the film has no use for, as name and text.
+    pub deforum: Vec<(String, String)>,
 }
 
 impl Film {

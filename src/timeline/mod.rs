@@ -10,6 +10,7 @@ pub mod eval;
 pub mod explain;
 pub mod frame;
 mod line;
+mod lookup;
 mod params;
 mod reader;
 mod scene;
@@ -50,6 +51,7 @@ pub struct Timeline {
     frames: u32,
     video: Video,
     post: Post,
+    deforum: Vec<(String, String)>,
     folder: PathBuf,
     warnings: Vec<Diagnostic>,
     sources: Vec<(String, String)>,
@@ -75,6 +77,7 @@ impl Timeline {
             stages,
             video: settings::video(film, tempo.rate),
             post,
+            deforum: film.deforum.clone(),
             folder: film.folder.clone(),
             warnings: found.warnings,
             sources,

@@ -45,6 +45,7 @@ impl Checker {
                 self.control(block, &mut controls);
                 self.film.controls = controls;
             }
+            "deforum" => self.deforum(block),
             _ => self.unknown_block(block),
         }
     }
@@ -78,7 +79,7 @@ impl Checker {
         }
     }
 
-    fn misplaced(&mut self, item: &Item, block: &Name) {
+    pub(super) fn misplaced(&mut self, item: &Item, block: &Name) {
         let (what, span) = match item {
             Item::Block(inner) => (format!("a `{}` block", inner.kind.text), inner.kind.span),
             Item::Let(bound) => ("`let`".to_owned(), bound.name.span),

@@ -4,6 +4,7 @@
 mod alone;
 mod block;
 mod call;
+mod deforum;
 mod later;
 mod scope;
 mod setting;
@@ -35,6 +36,7 @@ pub(super) fn check(folder: &Path, sources: Sources, file: &File, list: &mut Vec
         settings: Settings::new(),
         controls: Vec::new(),
         scenes: Vec::new(),
+        deforum: Vec::new(),
     };
     let mut checker = Checker { film, list: Vec::new(), scope: Scope::default() };
     checker.version(file.version);

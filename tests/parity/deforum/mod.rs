@@ -1,5 +1,6 @@
 //! Data made by running Deforum itself.
 
+mod import;
 mod loops;
 mod motion;
 mod schedules;
@@ -13,5 +14,6 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     let mut cases = schedules::discover(folder);
     cases.extend(motion::discover(folder));
     cases.extend(loops::discover(folder));
+    cases.extend(import::discover(folder));
     cases
 }
