@@ -7,6 +7,9 @@ mod common;
 use common::{Desk, picture, root, tiny_film};
 use kinora::error::Error;
 use kinora::run::eval::{EvalOptions, eval};
+use kinora::schedule::deforum::Mode;
+use kinora::schedule::deforum::settings::Settings;
+use kinora::timeline::deforum::settings::{Series, expand_all};
 use kinora::timeline::table::Cell;
 use serde_json::Value;
 
@@ -242,7 +245,7 @@ fn under_deforums_names_there_is_every_schedule_of_deforums() {
         "film.kin",
         "kinora 1\nframes = 6\nprompt = 0: \"a\", 3: \"b\"\nseed = 5\nsampler = \"DPM++ 2M Karras\"\n\
          strength_schedule = 0:(0.5), 4:(1.5)\nrotation_3d_x = t\nkernel_schedule = 0: (3), 4: (5)\n\
-         # deforum: near = \"0: (100 + t)\"\n",
+         deforum { near_schedule = \"0: (100 + t)\" }\n",
     );
     let table = json(&desk.run(&["timeline", "film.kin", "--names", "deforum"]).expect(0).stdout);
     let parameters = table["parameters"].as_object().unwrap();
@@ -254,14 +257,40 @@ fn under_deforums_names_there_is_every_schedule_of_deforums() {
     assert_eq!(at("sampler_schedule", 0), "DPM++ 2M Karras");
     // The film's own default has an effect, so that is the value, and not Deforum's 0.065.
     assert_eq!(at("noise_schedule", 0), 0.02);
-    // These mean nothing to the film: Deforum's defaults, or the film's note.
+    // These mean nothing to the film: Deforum's defaults, or what the film keeps for it.
     assert_eq!((at("far", 0), at("checkpoint_schedule", 0)), (10000.0.into(), "model1.ckpt".into()));
     assert_eq!((at("near", 0), at("near", 5)), (100.0.into(), 105.0.into()));
     assert_eq!((at("seed_schedule", 0), at("seed_schedule", 1)), (5.0.into(), (-1.0).into()));
     assert_eq!((&table["prompts"][3], &table["seeds"][2]), (&Value::from("b"), &Value::from(7)));
-    desk.write("bad.kin", "kinora 1\nframes = 2\nprompt = \"a\"\n# deforum: nera = \"0: (1)\"\n");
+    desk.write("bad.kin", "kinora 1\nframes = 2\nprompt = \"a\"\ndeforum { near_schedule = \"1: (1)\" }\n");
+    desk.run(&["timeline", "bad.kin"]).expect(0);
     let ran = desk.run(&["timeline", "bad.kin", "--names", "deforum"]).expect(1);
-    ran.says(&["E96", "bad.kin:4:1", "did you mean `near`?"]);
+    ran.says(&["E96", "bad.kin:4:28", "near_schedule"]);
+}
+
+#[test]
+fn an_imported_film_gives_every_schedule_back() {
+    let desk = Desk::new();
+    let text = r#"{"W": 512, "H": 512, "max_frames": 40, "fps": 12, "animation_mode": "3D", "seed": 9,
+        "prompts": {"0": "a tree", "20": "a house"}, "zoom": "0: (0)", "near_schedule": "0: (100), 20: (t)",
+        "translation_z": "0: (1), 10: (2*sin(t/5)), 30: (0)", "strength_schedule": "0: (0.5), 45: (0.9)",
+        "noise_schedule": "0: ( 0.02 ), 20: ( 0.05 )", "rotation_3d_y": "0: (max_f/(t + 1))",
+        "sampler_schedule": "0: (\"DDIM\")", "seed_schedule": "0: (s), 5: (-1)", "fov_schedule": "0: (60)"}"#;
+    desk.write("settings.txt", text);
+    desk.run(&["import", "settings.txt", "-o", "film.kin"]);
+    let args = ["timeline", "film.kin", "--names", "deforum", "--compat", "deforum", "--seed", "123"];
+    let table = json(&desk.run(&args).expect(0).stdout);
+    let settings = Settings::read(text).unwrap();
+    let wanted = expand_all(&settings, 40, 123, Mode::Compat).unwrap();
+    for (name, series) in wanted.anim {
+        let found = table["parameters"][&name].as_array().unwrap();
+        match series {
+            Series::Numbers(numbers) => {
+                assert!(found.iter().zip(&numbers).all(|(f, n)| same(number(f), *n)), "{name}: {found:?}");
+            }
+            Series::Texts(texts) => assert_eq!(found, &texts, "{name}"),
+        }
+    }
 }
 
 #[test]

@@ -127,7 +127,8 @@ impl Timeline {
             Some(Span::new(index as u32, start + wrong.span.start, start + wrong.span.end))
         };
         let span = self.sources.iter().enumerate().find_map(at).unwrap_or_default();
-        let mut found = Diagnostic::error("E96", format!("deforum refuses this schedule {}", wrong.message), span);
+        let mut found =
+            Diagnostic::error("E96", format!("deforum refuses this schedule {}", wrong.message), span);
         found.hints.extend(wrong.hint);
         Error::Schedule(sorted(vec![found], self.sources.clone()))
     }
