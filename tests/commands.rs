@@ -184,7 +184,7 @@ fn eval_reads_values_as_a_film_does() {
 fn eval_points_at_what_is_wrong() {
     let desk = Desk::new();
     let ran = desk.run(&["eval", "0: 1, 30: 1 + sni(t)", "--frames", "4"]).expect(1);
-    ran.says(&["E12", "schedule:1:14", "did you mean `sin`?"]);
+    ran.says(&["E12", "schedule:1:15", "did you mean `sin`?"]);
     let ran = desk.run(&["eval", "1/(t - 2)", "--frames", "4"]).expect(1);
     ran.says(&["at frame 2", "division by zero", "schedule:1:1"]);
     desk.run(&["eval", "1 zoom = 2", "--frames", "4"]).expect(1).says(&["E97"]);
@@ -216,7 +216,9 @@ fn timeline_has_a_value_per_frame_for_everything() {
     assert_eq!((at("steps", 0), at("steps", 16), at("steps", 23)), (Value::Null, 4.into(), 7.into()));
     assert_eq!((at("control.depth.weight", 0), at("control.depth.weight", 16)), (1.0.into(), 0.5.into()));
     assert_eq!((at("contrast", 3), at("border", 3)), (1.0.into(), "replicate".into()));
-    assert!(!parameters.contains_key("zoom"), "the 3D camera has no zoom");
+    // The storm is flat, so it has a zoom; nothing flips.
+    assert_eq!(at("zoom", 20), 1.0);
+    assert!(!parameters.contains_key("perspective_flip_theta"));
     let other = json(&desk.run(&["timeline", "film.kin", "--seed", "100"]).expect(0).stdout);
     assert_eq!(other["parameters"]["seed"][3], 103);
 }
@@ -244,7 +246,7 @@ fn under_deforums_names_there_is_every_schedule_of_deforums() {
     desk.write(
         "film.kin",
         "kinora 1\nframes = 6\nprompt = 0: \"a\", 3: \"b\"\nseed = 5\nsampler = \"DPM++ 2M Karras\"\n\
-         strength_schedule = 0:(0.5), 4:(1.5)\nrotation_3d_x = t\nkernel_schedule = 0: (3), 4: (5)\n\
+         strength_schedule = 0:(0.5 + t/4)\nrotation_3d_x = t\nkernel_schedule = 0: (3), 4: (5)\n\
          deforum { near_schedule = \"0: (100 + t)\" }\n",
     );
     let table = json(&desk.run(&["timeline", "film.kin", "--names", "deforum"]).expect(0).stdout);
@@ -252,7 +254,7 @@ fn under_deforums_names_there_is_every_schedule_of_deforums() {
     assert_eq!(parameters.len(), 47);
     let at = |name: &str, frame: usize| parameters[name][frame].clone();
     // Deforum limits and rounds where it uses a value, not where it computes it.
-    assert_eq!((at("strength_schedule", 3), at("strength_schedule", 5)), (1.25.into(), 1.5.into()));
+    assert_eq!((at("strength_schedule", 3), at("strength_schedule", 5)), (1.25.into(), 1.75.into()));
     assert_eq!((at("kernel_schedule", 1), at("rotation_3d_x", 4)), (3.5.into(), 4.0.into()));
     assert_eq!(at("sampler_schedule", 0), "DPM++ 2M Karras");
     // The film's own default has an effect, so that is the value, and not Deforum's 0.065.

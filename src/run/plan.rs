@@ -19,7 +19,7 @@ use crate::render::store::Store;
 use crate::run::finish::refuse_other_formats;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter};
 use crate::run::project::Project;
-use crate::run::render::{RenderOptions, frames_folder, plan as survey, target};
+use crate::run::render::{RenderOptions, frames_folder, survey, target};
 use crate::run::sources::depth_network;
 use crate::timeline::explain::KeyPlace;
 use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams};
@@ -198,8 +198,7 @@ fn found(
     if !folder.is_dir() {
         return Ok(BTreeSet::new());
     }
-    let wanted = (0..project.timeline.frames()).collect();
-    let planned = survey(project, options, size, painter, &Store::look(folder), &wanted)?;
+    let planned = survey(project, options, size, painter, &Store::look(folder))?;
     Ok(planned.iter().filter(|planned| planned.done).map(|planned| planned.params.frame).collect())
 }
 
