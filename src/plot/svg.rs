@@ -35,6 +35,9 @@ pub fn picture(chart: &Chart) -> String {
     Drawing { chart, out: String::new(), y: TOP }.draw()
 }
 
+/// Names with the frames from which they hold, and the two colours that take turns.
+type Strip = (Vec<(String, u32)>, [&'static str; 2]);
+
 struct Drawing<'a> {
     chart: &'a Chart,
     out: String,
@@ -74,7 +77,7 @@ impl Drawing<'_> {
     }
 
     /// Scenes and prompts, where there are any, each with its colours.
-    fn strips(&self) -> Vec<(Vec<(String, u32)>, [&'static str; 2])> {
+    fn strips(&self) -> Vec<Strip> {
         let scenes = self.chart.scenes.iter().any(|(name, _)| !name.is_empty());
         let mut strips = Vec::new();
         if scenes {
