@@ -1,4 +1,5 @@
-//! The commands that look at a film without rendering it: timeline, eval, explain, plot, plan, params.
+//! The commands that look at a film without rendering it: timeline, eval, explain, plot, plan, params. Long because
+//! each has its own short tests.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -8,7 +8,7 @@ use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::units::Short;
 use crate::timeline::explain::{Explained, Explanation, How, KeyPlace, Place};
 use crate::timeline::table::Cell;
-use crate::timeline::{self, Options, Timeline};
+use crate::timeline::{Options, Timeline};
 
 /// Explains the frame of the film in the file `path` that `frame` says: a number (`48`) or a time (`4.0s`,
 /// `8b`, `50%`). What is odd about the film stands beside it.
@@ -17,7 +17,7 @@ use crate::timeline::{self, Options, Timeline};
 /// [`Error::Input`] when the film cannot be read, [`Error::Schedule`] with everything that is wrong with it,
 /// [`Error::Usage`] when it has no such frame.
 pub fn explain(path: &Path, frame: &str) -> Result<(Explanation, Diagnostics)> {
-    let (film, timeline, warnings) = timeline::check(path, &Options::default())?;
+    let (film, timeline, warnings) = super::look(path, &Options::default())?;
     let frame = frame_of(&timeline, film.tempo.bpm, frame)?;
     Ok((timeline.explain(frame)?, warnings))
 }

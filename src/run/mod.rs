@@ -15,6 +15,16 @@ pub mod table;
 
 use std::path::Path;
 
+use crate::error::Result;
+use crate::schedule::diagnostic::Diagnostics;
+use crate::schedule::film::Film;
+use crate::timeline::{self, Options, Timeline};
+
+/// Reads and checks a film to look into it: pictures and models that it names need not be there.
+fn look(path: &Path, options: &Options) -> Result<(Film, Timeline, Diagnostics)> {
+    timeline::check(path, options)
+}
+
 /// The entry of a folder that is named most like `wanted`, among those that `fits` accepts.
 fn nearest_name(folder: &Path, wanted: &str, fits: impl Fn(&Path) -> bool) -> Option<String> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

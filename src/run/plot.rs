@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::plot::{Chart, picture, sketch};
 use crate::schedule::diagnostic::Diagnostics;
-use crate::timeline::{self, Options};
+use crate::timeline::Options;
 
 /// Columns of a sketch when there is no terminal.
 pub const COLUMNS: usize = 80;
@@ -15,7 +15,7 @@ pub const COLUMNS: usize = 80;
 /// # Errors
 /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with everything that is wrong.
 pub fn chart(path: &Path) -> Result<(Chart, Diagnostics)> {
-    let (_, timeline, warnings) = timeline::check(path, &Options::default())?;
+    let (_, timeline, warnings) = super::look(path, &Options::default())?;
     let title = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok((Chart::new(&title, &timeline)?, warnings))
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::schedule::diagnostic::Diagnostics;
+use crate::timeline::Options;
 use crate::timeline::table::{Cell, Column, Table};
-use crate::timeline::{self, Options};
 
 /// Whose names parameters have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Names {
 /// # Errors
 /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with everything that is wrong.
 pub fn table(path: &Path, names: Names, options: &Options) -> Result<(Table, Diagnostics)> {
-    let (_, timeline, warnings) = timeline::check(path, options)?;
+    let (_, timeline, warnings) = super::look(path, options)?;
     let table = match names {
         Names::Kinora => timeline.table(),
         Names::Deforum => timeline.deforum_table(),

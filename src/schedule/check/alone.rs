@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use super::Checker;
 use super::scope::Scope;
-use super::{Checker, check};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BaseUnit, BinaryOp, Expr, ExprKind};
 use crate::schedule::film::{Ease, Film, Key, Setting, SettingValue};
 use crate::schedule::functions::find_function;
 use crate::schedule::params::{Measure, Param, alone, find};
+use crate::schedule::read_all;
 use crate::schedule::source::Sources;
 use crate::schedule::span::Span;
-use crate::schedule::syntax::{File, Name, Value};
+use crate::schedule::syntax::{Name, Value};
 use crate::schedule::units::Tempo;
 
 /// A film of `frames` frames whose only setting, called [`alone::NAME`], is `value`. Without `param` it
@@ -24,8 +25,9 @@ pub(in crate::schedule) fn check_alone(
     frames: u32,
     list: &mut Vec<Diagnostic>,
 ) -> Film {
-    // An empty file is missing a version, a length and a prompt, and none of that matters here.
-    let mut film = check(Path::new(""), sources, &File::default(), &mut Vec::new());
+    // An empty film is missing a version, a length and a prompt, and none of that matters here.
+    let (mut film, _) = read_all(Path::new(""), "", "");
+    film.sources = sources;
     film.tempo = tempo;
     film.settings.extend(length(frames));
     let mut checker = Checker { film, list: Vec::new(), scope: Scope::default() };
