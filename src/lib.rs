@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | `schedule` | the language: text becomes a checked tree, or diagnostics | – |
 //! | `timeline` | a checked film becomes plain numbers for any frame | schedule |
+//! | `import` | files of other programs become films | schedule, timeline |
 //! | `canvas` | the pixel types that cross rooms | – |
 //! | `models` | model folders, on disk or compiled in | – |
 //! | `kernels` | the CPU operations that decide speed | – |
@@ -26,6 +27,7 @@
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
 //! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, progress |
 //! | `post` | interpolation, deflicker | canvas, encode |
+//! | `plot` | a film's curves as a picture and for the terminal | schedule, timeline |
 //! | `encode` | video files and pictures, in and out | canvas |
 //! | `progress` | what a run tells, and how it is stopped | – |
 //! | `error` | one error type and the exit codes; free to all | schedule |
@@ -43,9 +45,11 @@ pub mod depth;
 pub mod diffusion;
 pub mod encode;
 pub mod error;
+pub mod import;
 pub mod kernels;
 pub mod models;
 pub mod noise;
+pub mod plot;
 pub mod post;
 pub mod progress;
 pub mod render;

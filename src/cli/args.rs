@@ -6,6 +6,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cli::frame_list::FrameList;
 use crate::run::models::DeviceChoice;
+use crate::run::table::Names;
+use crate::schedule::units::Rate;
+use crate::timeline::Compat;
 
 /// Diffusion animation in one binary: a keyframe score in, a finished film out.
 ///
@@ -30,10 +33,22 @@ pub(crate) enum Command {
     Params(ParamsArgs),
     /// List the presets that a film can `use`, or print one
     Presets(PresetsArgs),
+    /// Print a film's values per frame, as JSON or CSV
+    Timeline(TimelineArgs),
+    /// Compute one schedule: a value per frame
+    Eval(EvalArgs),
+    /// Say where each value of a frame comes from: key, line, ease, unit
+    Explain(ExplainArgs),
+    /// Draw what moves in a film: a picture of its curves, or a sketch in the terminal
+    Plot(PlotArgs),
+    /// Say what rendering a film will take: frames, models, memory, disk, time
+    Plan(PlanArgs),
     /// Even out the brightness of a time-lapse: a folder of pictures, or a video
     Deflicker(DeflickerArgs),
     /// Render several films one after the other; one failing never stops the rest
     Batch(BatchArgs),
+    /// Make a film of Deforum settings, a Parseq document or the parameters in an A1111 picture
+    Import(ImportArgs),
 }
 
 /// Where the tensors are computed.
@@ -131,11 +146,164 @@ pub(crate) struct PreviewArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ParamsArgs {
-    /// Only parameters whose name, alias or help contains this
-    pub(crate) search: Option<String>,
+    /// Only parameters in whose name, aliases, choices or help these words occur
+    pub(crate) search: Vec<String>,
     /// As a Markdown table
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(crate) markdown: bool,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Another program whose reading is followed to the letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompatWith {
+    /// Values in Deforum's form are read by Deforum's own rules (sd-webui-deforum)
+    Deforum,
+}
+
+impl From<CompatWith> for Compat {
+    fn from(with: CompatWith) -> Self {
+        match with {
+            CompatWith::Deforum => Self::Deforum,
+        }
+    }
+}
+
+/// Whose names parameters have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NamesOf {
+    /// The language's own
+    #[default]
+    Kinora,
+    /// Deforum's: every schedule it has, with its defaults where the film says nothing
+    Deforum,
+}
+
+impl From<NamesOf> for Names {
+    fn from(names: NamesOf) -> Self {
+        match names {
+            NamesOf::Kinora => Self::Kinora,
+            NamesOf::Deforum => Self::Deforum,
+        }
+    }
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// {"fps", "frames", "parameters": {name: [a value per frame]}}
+    #[default]
+    Json,
+    /// One line a frame
+    Csv,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kinora timeline film.kin --format csv > film.csv")]
+pub(crate) struct TimelineArgs {
+    /// The film's score
+    pub(crate) film: PathBuf,
+    /// How to print the values
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TableFormat,
+    /// Whose names the parameters have
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) names: NamesOf,
+    /// Read values in Deforum's form exactly as Deforum does
+    #[arg(long, value_enum)]
+    pub(crate) compat: Option<CompatWith>,
+    /// Another start seed than the film's
+    #[arg(long, value_name = "SEED", allow_negative_numbers = true)]
+    pub(crate) seed: Option<i64>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples: kinora eval '0: 1, 30: 1.02 + 0.01*sin(t/5) ~ease-out' --frames 60
+          kinora eval '0:(s), 1:(-1), \"max_f-1\":(s)' --frames 30 --seed 7 --compat deforum --format json")]
+pub(crate) struct EvalArgs {
+    /// The schedule: what stands behind the `=` of a setting
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) schedule: String,
+    /// How many frames
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) frames: u32,
+    /// The start seed, `s`
+    #[arg(long, value_name = "SEED", default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) seed: i64,
+    /// It is a schedule of texts
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// Read it exactly as Deforum does
+    #[arg(long, value_enum)]
+    pub(crate) compat: Option<CompatWith>,
+    /// Frames per second, for times in seconds: `24`, `23.976`, `24000/1001`
+    #[arg(long, value_name = "RATE", default_value = "12", value_parser = rate)]
+    pub(crate) fps: Rate,
+    /// Beats per minute, for times in beats
+    #[arg(long, value_name = "BPM", value_parser = tempo)]
+    pub(crate) bpm: Option<f64>,
+    /// How to print values and errors
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples: kinora explain film.kin --frame 48
+          kinora explain film.kin --frame 4.0s")]
+pub(crate) struct ExplainArgs {
+    /// The film's score
+    pub(crate) film: PathBuf,
+    /// The frame, counted from 0, or a time: `48`, `4.0s`, `8b`, `50%`
+    #[arg(long, value_name = "FRAME")]
+    pub(crate) frame: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples: kinora plot film.kin
+          kinora plot film.kin -o film.svg")]
+pub(crate) struct PlotArgs {
+    /// The film's score
+    pub(crate) film: PathBuf,
+    /// The picture to write, SVG [default: a sketch in the terminal]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kinora plan film.kin --measure")]
+pub(crate) struct PlanArgs {
+    /// The film's score
+    pub(crate) film: PathBuf,
+    /// The video that would be written [default: as `render` chooses it]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Load the model and measure a step, so that the time can be estimated [done anyway for the embedded model and frames up to 512x512]
+    #[arg(long)]
+    pub(crate) measure: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Frames per second, exact.
+fn rate(text: &str) -> Result<Rate, String> {
+    let fraction = |(num, den): (&str, &str)| Rate::new(num.trim().parse().ok()?, den.trim().parse().ok()?);
+    let found = match text.split_once('/') {
+        Some(parts) => fraction(parts),
+        None => text.trim().parse().ok().and_then(Rate::from_decimal),
+    };
+    found.ok_or_else(|| "expected frames per second such as 24, 23.976 or 24000/1001".to_owned())
+}
+
+/// Beats per minute.
+fn tempo(text: &str) -> Result<f64, String> {
+    let bpm = text.parse().ok().filter(|bpm| (0.001..=10_000.0).contains(bpm));
+    bpm.ok_or_else(|| "expected beats per minute, 0.001 to 10000".to_owned())
 }
 
 #[derive(Debug, clap::Args)]
@@ -184,6 +352,36 @@ pub(crate) struct BatchArgs {
     /// Only say what must be read
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// Deforum's `settings.txt` or `.json`, a Parseq document or rendered manifest, or a PNG or text
+    /// with the web UI's parameters
+    pub(crate) file: PathBuf,
+    /// The film to write, `-` for standard output [default: the file's name with .kin]
+    #[arg(short, long, value_name = "FILM")]
+    pub(crate) out: Option<PathBuf>,
+    /// What the file is, when that is not to be recognised from its content
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) from: Option<ImportKind>,
+    /// How to print what was and what was not carried over: text on standard error, JSON on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ReportFormat,
+    /// Replace the film when it is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Kinds of files that become films.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportKind {
+    /// Settings of sd-webui-deforum
+    Deforum,
+    /// A Parseq document or rendered manifest
+    Parseq,
+    /// Parameters of the A1111 web UI, as text or in a PNG
+    A1111,
 }
 
 #[cfg(test)]

@@ -4,12 +4,18 @@ mod args;
 mod batch;
 mod check;
 mod deflicker;
+mod eval;
+mod explain;
 mod frame_list;
+mod import;
 mod jobs;
 mod params;
+mod plan;
+mod plot;
 mod presets;
 mod preview;
 mod render;
+mod timeline;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -58,9 +64,15 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),
         Command::Presets(command) => presets::run(&command),
+        Command::Timeline(command) => timeline::run(&command),
+        Command::Eval(command) => eval::run(&command),
+        Command::Explain(command) => explain::run(&command),
+        Command::Plot(command) => plot::run(&command),
+        Command::Plan(command) => plan::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop, announce_work)?),
         // The job at hand is told, and says itself what it does about it.
         Command::Batch(command) => batch::run(&command, &listening(stop, |_| {})?),
+        Command::Import(command) => import::run(&command),
     }
 }
 

@@ -1,5 +1,9 @@
 //! A folder of model files, wherever it lies.
 
+mod weigh;
+
+pub use weigh::Weight;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -5,4 +5,4 @@
 
 mod folder;
 
-pub use folder::{ModelFolder, model_error};
+pub use folder::{ModelFolder, Weight, model_error};

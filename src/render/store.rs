@@ -46,6 +46,11 @@ impl Store {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// The folder as it is, to look into: nothing is made or written, and it need not exist.
+    pub fn look(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
     /// Removes the folder again when nothing was stored in it.
     pub fn discard_if_empty(&self) {
         let others = |entry: &std::fs::DirEntry| entry.file_name() != LOCK;

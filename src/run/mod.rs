@@ -1,14 +1,29 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+pub mod eval;
+pub mod explain;
 mod finish;
 pub mod models;
+pub mod plan;
+pub mod plot;
 pub mod preview;
 pub mod project;
 pub mod render;
 pub mod report;
 mod sources;
+pub mod table;
 
 use std::path::Path;
+
+use crate::error::Result;
+use crate::schedule::diagnostic::Diagnostics;
+use crate::schedule::film::Film;
+use crate::timeline::{self, Options, Timeline};
+
+/// Reads and checks a film to look into it: pictures and models that it names need not be there.
+fn look(path: &Path, options: &Options) -> Result<(Film, Timeline, Diagnostics)> {
+    timeline::check(path, options)
+}
 
 /// The entry of a folder that is named most like `wanted`, among those that `fits` accepts.
 fn nearest_name(folder: &Path, wanted: &str, fits: impl Fn(&Path) -> bool) -> Option<String> {

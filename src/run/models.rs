@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
-use crate::diffusion::engine::{Blend, ControlSource, Engine, Mix, PaintControl, PaintJob};
+use crate::diffusion::engine::{Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob};
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
@@ -64,6 +64,13 @@ impl Cast {
             model: params.sampling.model.clone(),
             controls: params.controls.iter().map(|c| (c.name.clone(), c.model.clone())).collect(),
         }
+    }
+
+    /// Whether the film leaves the model to us and no control brings one of its own.
+    pub(crate) fn is_embedded(&self) -> bool {
+        let embedded =
+            |name: &Option<String>| name.as_deref().is_none_or(|n| ModelFolder::embedded(n).is_some());
+        embedded(&self.model) && self.controls.iter().all(|(_, model)| embedded(model))
     }
 
     /// The model's folder.
@@ -157,6 +164,25 @@ impl ModelPainter {
             Some((_, engine)) => Ok(engine),
             None => Err(Error::Bug("a model was loaded and is gone".to_owned())),
         }
+    }
+
+    /// What suits the model, read from its configs: nothing is loaded.
+    pub(crate) fn defaults(&self, cast: &Cast) -> Result<ModelDefaults> {
+        if let Some((_, engine)) = self.loaded.as_ref().filter(|(loaded, _)| loaded == cast) {
+            return Ok(engine.defaults());
+        }
+        Engine::defaults_of(&cast.model(&self.films)?)
+    }
+
+    /// The folders that are loaded for a cast, each with what it does there.
+    pub(crate) fn folders(&self, cast: &Cast) -> Result<Vec<(String, ModelFolder)>> {
+        let model = cast.model(&self.films)?;
+        let own = model.join("controlnet");
+        let mut folders = vec![("diffusion".to_owned(), model.clone())];
+        // The model's own network is among its parts.
+        let controls = cast.controls(&self.films, &model)?.into_iter().filter(|(_, folder)| *folder != own);
+        folders.extend(controls.map(|(name, folder)| (format!("control {name}"), folder)));
+        Ok(folders)
     }
 
     /// The steps that suit the model.

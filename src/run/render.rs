@@ -113,7 +113,7 @@ fn wanted(project: &Project, options: &RenderOptions) -> Result<BTreeSet<u32>> {
 }
 
 /// Where the video goes.
-fn target(project: &Project, options: &RenderOptions) -> PathBuf {
+pub(crate) fn target(project: &Project, options: &RenderOptions) -> PathBuf {
     if let Some(out) = &options.out {
         return out.clone();
     }
@@ -134,7 +134,7 @@ fn target(project: &Project, options: &RenderOptions) -> PathBuf {
 
 /// The folder of a video's frames: `film.frames` beside `film.mp4`. A draft's frames never take the
 /// place of the film's.
-fn frames_folder(out: &Path, draft: bool) -> PathBuf {
+pub(crate) fn frames_folder(out: &Path, draft: bool) -> PathBuf {
     let drafted = out.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".draft"));
     out.with_extension(if draft && !drafted { "draft.frames" } else { "frames" })
 }
@@ -188,6 +188,18 @@ fn expected(
             Ok((params, expected))
         })
         .collect()
+}
+
+/// Every frame of the film as a render would find it in `store`.
+pub(crate) fn survey(
+    project: &Project,
+    options: &RenderOptions,
+    size: Size,
+    painter: &mut ModelPainter,
+    store: &Store,
+) -> Result<Vec<Planned>> {
+    let wanted = (0..project.timeline.frames()).collect();
+    plan(expected(project, options, size, painter)?, options, store, &wanted)
 }
 
 /// Which frames must be there for the wanted ones, and which are there already.

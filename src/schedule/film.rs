@@ -40,6 +40,8 @@ pub struct Film {
     pub variants: Vec<Axis>,
     /// Files of numbers that the film's values come from.
     pub series: Vec<FileRef>,
+    /// The `deforum` block: schedules of Deforum's that the film has no use for, as name and text.
+    pub deforum: Vec<(String, String)>,
 }
 
 impl Film {

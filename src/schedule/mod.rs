@@ -18,6 +18,7 @@ pub mod source;
 pub mod span;
 pub mod syntax;
 pub mod units;
+pub mod value;
 pub mod variants;
 
 use std::path::Path;

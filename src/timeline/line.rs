@@ -1,5 +1,9 @@
 //! A parameter over time: keys, and the value at any moment.
 
+mod origin;
+
+pub(super) use origin::{KeyAt, Origin};
+
 use std::sync::Arc;
 
 use super::clock::{Clock, context_of, lower};

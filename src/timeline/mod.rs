@@ -7,14 +7,17 @@ mod compat;
 pub mod deforum;
 mod ease;
 pub mod eval;
+pub mod explain;
 pub mod frame;
 mod line;
+mod lookup;
 mod params;
 mod reader;
 mod scene;
 mod seed;
 pub mod seeds;
 mod settings;
+pub mod table;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -48,6 +51,7 @@ pub struct Timeline {
     frames: u32,
     video: Video,
     post: Post,
+    deforum: Vec<(String, String)>,
     folder: PathBuf,
     warnings: Vec<Diagnostic>,
     sources: Vec<(String, String)>,
@@ -73,6 +77,7 @@ impl Timeline {
             stages,
             video: settings::video(film, tempo.rate),
             post,
+            deforum: film.deforum.clone(),
             folder: film.folder.clone(),
             warnings: found.warnings,
             sources,
@@ -107,6 +112,11 @@ impl Timeline {
     /// Scenes in order: name (empty for a film without scenes), first frame, number of frames.
     pub fn scenes(&self) -> impl ExactSizeIterator<Item = (&str, u32, u32)> {
         self.stages.iter().map(|stage| (stage.name.as_str(), stage.clock.start, stage.clock.length))
+    }
+
+    /// Whether any scene has the 3D camera.
+    pub fn is_deep(&self) -> bool {
+        self.stages.iter().any(|stage| params::has_effect(&stage.values, "fov"))
     }
 
     /// What is odd about the film's keys.

@@ -32,6 +32,17 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Whether a setting of that name has an effect with the scene's camera, as far as the other settings say.
+pub(super) fn has_effect(values: &Values, name: &str) -> bool {
+    let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
+    match name {
+        _ if FLAT.contains(&name) => !is_deep,
+        _ if DEEP.contains(&name) => is_deep,
+        "init_strength" => values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "init"),
+        _ => !name.starts_with("perspective_flip") || values.has(name),
+    }
+}
+
 fn is_deep(values: &Values, mode: Option<&str>) -> bool {
     match mode {
         Some("flat") => false,
@@ -72,7 +83,7 @@ fn source(reader: &Reader<'_>, values: &Values) -> FrameSource {
     }
 }
 
-fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {
+pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {
     let values = &stage.values;
     if let Some((series, clock)) = &stage.prompts {
         let frame = reader.frame.saturating_sub(clock.start);

@@ -66,6 +66,16 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// A number as it was computed: not held to its range, not rounded.
+    pub fn unlimited(&mut self, values: &Values, name: &str) -> Option<f64> {
+        let (value, span, _) = self.value(values, name)?;
+        let number = value.as_f64();
+        if number.is_none() {
+            self.wrong("E32", &format!("`{name}` takes a number, this is {}", value.kind()), span, None);
+        }
+        number
+    }
+
     /// A number, or `default` when the film does not set it.
     pub fn number(&mut self, values: &Values, name: &str, default: f64) -> f64 {
         self.maybe_number(values, name).unwrap_or(default)

@@ -9,6 +9,8 @@
 mod deforum;
 mod diffusion;
 mod post;
+#[path = "../import/round_trip.rs"]
+mod round_trip;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

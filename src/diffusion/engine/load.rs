@@ -91,6 +91,27 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// What a model does best, from its configs alone: no weights are loaded.
+    ///
+    /// # Errors
+    /// As [`Engine::load`], as far as the configs show it.
+    pub fn defaults_of(model: &ModelFolder) -> Result<ModelDefaults> {
+        let kind = check_index(&model.json("model_index.json")?, model)?;
+        let unet = check_unet(&model.join("unet"))?;
+        let vae: VaeSummary = model.join("vae").json("config.json")?;
+        let levels = vae.block_out_channels.or(vae.encoder_block_out_channels).map_or(4, |sides| sides.len());
+        defaults(kind, &unet, 1 << levels.saturating_sub(1).min(8), model)
+    }
+}
+
+/// What the engine itself needs of the autoencoder's config: the number of its levels.
+#[derive(Deserialize)]
+struct VaeSummary {
+    block_out_channels: Option<Vec<Value>>,
+    encoder_block_out_channels: Option<Vec<Value>>,
+}
+
 /// Refuses pipelines and parts that are not known, by name.
 fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
     let file = model.label().join("model_index.json");

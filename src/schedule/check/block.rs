@@ -47,6 +47,7 @@ impl Checker {
             }
             // Looked at when all names are known.
             "variants" => {}
+            "deforum" => self.deforum(block),
             _ => self.unknown_block(block),
         }
     }

@@ -1,9 +1,11 @@
 //! The syntax tree becomes a checked film. Nothing stops at the first mistake: what is wrong is left
 //! out of the film and the rest is still looked at.
 
+mod alone;
 mod bind;
 mod block;
 mod call;
+mod deforum;
 mod later;
 mod scope;
 mod series;
@@ -25,6 +27,7 @@ use super::span::Span;
 use super::syntax::{Item, Value};
 use super::units::{Rate, Tempo};
 use super::variants::Chosen;
+pub(super) use alone::check_alone;
 use scope::Scope;
 
 /// Checks `whole`, with `chosen` values of its variants, and adds what is wrong to `list`.
@@ -49,6 +52,7 @@ pub(super) fn check(
         scenes: Vec::new(),
         variants: Vec::new(),
         series: Vec::new(),
+        deforum: Vec::new(),
     };
     let scope = Scope::with_series(series);
     let mut checker = Checker { film, list: Vec::new(), scope, is_chosen: false };

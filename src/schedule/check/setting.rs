@@ -90,7 +90,7 @@ impl Checker {
     }
 
     /// The value of a setting, checked.
-    fn value(&mut self, param: &'static Param, value: &Value) -> Option<SettingValue> {
+    pub(super) fn value(&mut self, param: &'static Param, value: &Value) -> Option<SettingValue> {
         match value {
             Value::Expr(expr) => match self.as_call(param, expr) {
                 Found::Call(call) => call.map(SettingValue::Call),

@@ -56,6 +56,18 @@ impl Settings {
         }
     }
 
+    /// What the interface holds, with `own` schedules (name and text) in place of some; names that are no
+    /// settings are left out.
+    pub fn over_defaults(own: &[(String, String)]) -> Self {
+        let mut settings = Self::defaults();
+        for (key, text) in own {
+            if let Some(slot) = settings.groups.values_mut().find_map(|group| group.get_mut(key)) {
+                *slot = Value::String(text.clone());
+            }
+        }
+        settings
+    }
+
     /// Reads a settings file over the defaults.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! The one table of parameters: it feeds the checker, did-you-mean, `kinora params` and the manual.
 
+pub mod alone;
 mod build;
 mod calls;
 mod render;
 mod table;
 
 pub(crate) use render::range;
-pub use render::{markdown, text};
+pub use render::{json, markdown, text};
 pub use table::all;
 
 use super::names::nearest;

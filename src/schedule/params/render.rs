@@ -9,7 +9,7 @@ pub fn text(param: &Param) -> String {
     let mut out = format!("{}  {}\n    {}\n", param.name, kind(param), param.help);
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
-            let _ = writeln!(out, "    {name:<9}{value}");
+            let _ = writeln!(out, "    {name:<11}{value}");
         }
     };
     line("default", param.default.to_owned());
@@ -21,6 +21,33 @@ pub fn text(param: &Param) -> String {
         line("", format!("{}  {}", call.signature(), call.help));
     }
     out
+}
+
+/// All the given parameters as a JSON array.
+pub fn json<'a>(params: impl IntoIterator<Item = &'a Param>) -> String {
+    let limits = |(least, most): (f64, f64)| {
+        let bound = |limit: f64| limit.is_finite().then_some(limit);
+        serde_json::json!([bound(least), bound(most)])
+    };
+    let record = |param: &Param| {
+        let choices: Vec<&str> = param.choices().iter().map(|choice| choice.name).collect();
+        let call = |call: &super::CallSpec| serde_json::json!({"form": call.signature(), "help": call.help});
+        serde_json::json!({
+            "name": param.name,
+            "aliases": param.aliases,
+            "type": kind(param).trim_end_matches(", keys"),
+            "choices": choices,
+            "calls": param.calls.iter().map(call).collect::<Vec<_>>(),
+            "keys": param.keyed,
+            "default": param.default,
+            "possible": limits(param.possible),
+            "usual": limits(param.usual),
+            "stands_in": param.places.names(),
+            "help": param.help,
+        })
+    };
+    let records: Vec<serde_json::Value> = params.into_iter().map(record).collect();
+    format!("{:#}\n", serde_json::Value::Array(records))
 }
 
 /// All the given parameters as a Markdown table.

@@ -12,6 +12,7 @@ pub mod prompts;
 pub mod settings;
 pub mod studio;
 pub mod subtitles;
+mod table;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! Data made by running Deforum itself.
 
 mod films;
+mod import;
 mod loops;
 mod motion;
 mod schedules;
@@ -15,5 +16,6 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     cases.extend(films::discover(folder));
     cases.extend(motion::discover(folder));
     cases.extend(loops::discover(folder));
+    cases.extend(import::discover(folder));
     cases
 }

@@ -1,0 +1,224 @@
+//! The text that the A1111 web UI writes into its pictures: the prompt, `Negative prompt: ...`, and a line
+//! of `Name: value` pairs.
+
+use super::deforum::footer;
+use super::print::{number, string};
+use super::report::Report;
+use super::sampler::{sampler, spacing};
+use super::score::{Group, Score, Value};
+use super::{Imported, header};
+use crate::schedule::deforum::ReadError;
+use crate::schedule::params::find;
+
+/// The parts of the text.
+#[derive(Debug, Default, PartialEq)]
+struct Parameters {
+    prompt: String,
+    negative: String,
+    pairs: Vec<(String, String)>,
+}
+
+/// Whether a text is one: a line that begins `Steps:` with more pairs behind it.
+pub(super) fn looks_like(text: &str) -> bool {
+    text.lines().any(|line| line.trim_start().starts_with("Steps: ") && pairs(line).len() >= 3)
+}
+
+/// Imports the text.
+///
+/// # Errors
+/// Text without the line of pairs.
+pub(super) fn import(name: &str, text: &str) -> Result<Imported, ReadError> {
+    let Some(found) = Parameters::read(text) else {
+        return Err(ReadError::new(
+            Default::default(),
+            "expected parameters of the A1111 web UI, found no line such as `Steps: 20, Sampler: Euler a, Seed: 1`",
+        ));
+    };
+    let report = Report { source: name.to_owned(), kind: "a1111".to_owned(), ..Report::default() };
+    let mut writer = Writer { report, score: Score::default(), model: Group::default(), found };
+    writer.film();
+    Ok(Imported { film: writer.score.text(), report: writer.report })
+}
+
+impl Parameters {
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim_end().trim_end_matches('\0').trim_end();
+        let lines: Vec<&str> = text.lines().collect();
+        // The pairs are the last line; a text copied by hand may have more behind it.
+        let at = lines.iter().rposition(|line| line.trim_start().starts_with("Steps: "))?;
+        let pairs = pairs(lines[at]);
+        let body = lines[..at].join("\n");
+        let (prompt, negative) = match body.strip_prefix("Negative prompt:") {
+            Some(negative) => ("", negative),
+            None => body.split_once("\nNegative prompt:").unwrap_or((&body, "")),
+        };
+        Some(Self { prompt: prompt.trim().to_owned(), negative: negative.trim().to_owned(), pairs })
+    }
+}
+
+/// `Name: value, Name: "value, with commas"`.
+fn pairs(line: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = line.trim();
+    while let Some((name, after)) = rest.split_once(':') {
+        let after = after.trim_start();
+        let (value, next) = match after.strip_prefix('"') {
+            Some(inside) => {
+                let end = closing(inside);
+                let after = inside.get(end + 1..).unwrap_or_default();
+                (inside[..end].replace("\\\"", "\""), after.trim_start().trim_start_matches(','))
+            }
+            None => {
+                let (value, next) = after.split_once(',').unwrap_or((after, ""));
+                (value.trim().to_owned(), next)
+            }
+        };
+        found.push((name.trim().to_owned(), value));
+        rest = next.trim_start();
+    }
+    found
+}
+
+/// Where the quote that is not escaped stands.
+fn closing(inside: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in inside.char_indices() {
+        if c == '"' && !escaped {
+            return at;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    inside.len()
+}
+
+struct Writer {
+    report: Report,
+    score: Score,
+    model: Group,
+    found: Parameters,
+}
+
+impl Writer {
+    fn film(&mut self) {
+        self.score.header = header(&self.report);
+        self.score.header.push(
+            "One still picture. To make it move, give it more `frames` and a motion such as `zoom = 1.01`; \
+             `strength` says how much of each frame is kept."
+                .to_owned(),
+        );
+        let mut words = Group::default();
+        words.set("prompt", Value::One(string(&self.found.prompt)));
+        self.report.carry("prompt", "prompt");
+        if !self.found.negative.is_empty() {
+            words.set("negative", Value::One(string(&self.found.negative)));
+            self.report.carry("Negative prompt", "negative");
+        }
+        for (name, value) in std::mem::take(&mut self.found.pairs) {
+            self.pair(&name, &value);
+        }
+        let mut length = Group::default();
+        length.one("frames", "1");
+        self.score.groups = vec![length, words, std::mem::take(&mut self.model)];
+        self.score.footer = footer(&self.report);
+    }
+
+    fn pair(&mut self, name: &str, value: &str) {
+        match name {
+            "Steps" => self.number(name, "steps", value),
+            "CFG scale" => self.number(name, "guidance", value),
+            "Seed" => self.number(name, "seed", value),
+            "Clip skip" => self.number(name, "clip_skip", value),
+            "Denoising strength" => self.number(name, "denoise", value),
+            "Sampler" => self.sampler(name, value),
+            "Schedule type" => match spacing(value) {
+                Some(word) => self.word(name, "spacing", word),
+                None if value.eq_ignore_ascii_case("automatic") => {
+                    self.report.idle(name, value, "the sampler's own");
+                }
+                None => self.report.leave(name, value, "there is no such spacing"),
+            },
+            "Size" => self.size(name, value),
+            "Model" => {
+                self.model.comment(&format!("model = \"...\": the picture was made with {value}"));
+                self.report.leave(name, value, "give the model's folder or file as `model`");
+            }
+            "Version" | "Model hash" | "Lora hashes" | "TI hashes" | "VAE hash" | "Hashes" => {
+                self.report.idle(name, value, "tells where the picture comes from");
+            }
+            _ => self.report.leave(name, value, "kinora has nothing like it"),
+        }
+    }
+
+    fn set(&mut self, name: &str, param: &str, value: String) {
+        let is_there = self
+            .model
+            .lines
+            .iter()
+            .any(|line| matches!(line, super::score::Line::Setting { name, .. } if name == param));
+        if is_there {
+            self.report.leave(name, value, format!("`{param}` was given twice"));
+            return;
+        }
+        self.model.one(param, value);
+        self.report.carry(name, param);
+    }
+
+    fn word(&mut self, name: &str, param: &str, word: &str) {
+        self.set(name, param, word.to_owned());
+    }
+
+    /// A number in the parameter's range.
+    fn number(&mut self, name: &str, param: &str, value: &str) {
+        let possible = find(param).map_or((0.0, 0.0), |param| param.possible);
+        match value.parse::<f64>().ok().filter(|v| (possible.0..=possible.1).contains(v) && v.is_finite()) {
+            Some(value) => self.set(name, param, number(value)),
+            None => self.report.leave(name, value, format!("`{param}` cannot take that")),
+        }
+    }
+
+    fn sampler(&mut self, name: &str, value: &str) {
+        match sampler(value) {
+            Some((word, spaced)) => {
+                self.word(name, "sampler", word);
+                if let Some(spaced) = spaced {
+                    self.word(name, "spacing", spaced);
+                }
+            }
+            None => self.report.leave(name, value, "there is no such sampler; the model's own is used"),
+        }
+    }
+
+    fn size(&mut self, name: &str, value: &str) {
+        let sides =
+            value.split_once('x').and_then(|(w, h)| Some((w.parse::<u32>().ok()?, h.parse::<u32>().ok()?)));
+        let Some((width, height)) = sides else {
+            return self.report.leave(name, value, "expected a size such as 512x768");
+        };
+        let fit = |side: u32| (side.clamp(8, 16384) / 8) * 8;
+        let written = format!("{}x{}", fit(width), fit(height));
+        if written != value {
+            self.report.change(name, value, format!("sides are multiples of 8: {written}"));
+        }
+        self.score.video = vec![("size".to_owned(), written)];
+        self.report.carry(name, "size");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_taken_apart() {
+        let text = "a cat, <lora:ink:0.8>\nin the rain\nNegative prompt: blurry,\nugly\n\
+                    Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Lora hashes: \"ink: ab, x: cd\", Size: 512x768";
+        let found = Parameters::read(text).unwrap();
+        assert_eq!(found.prompt, "a cat, <lora:ink:0.8>\nin the rain");
+        assert_eq!(found.negative, "blurry,\nugly");
+        assert_eq!(found.pairs[3], ("Lora hashes".to_owned(), "ink: ab, x: cd".to_owned()));
+        assert_eq!(found.pairs[4], ("Size".to_owned(), "512x768".to_owned()));
+        assert!(looks_like(text));
+        assert!(!looks_like("Steps: one by one"));
+        assert_eq!(Parameters::read("a cat"), None);
+    }
+}

@@ -1,0 +1,41 @@
+//! Samplers by the names that the A1111 web UI has for them.
+
+use crate::schedule::params::{find, find_choice};
+
+/// The language's name of a sampler and of the spacing that its name carries: `DPM++ 2M SDE Karras`.
+pub(super) fn sampler(written: &str) -> Option<(&'static str, Option<&'static str>)> {
+    let samplers = find("sampler")?.choices();
+    if let Some(choice) = find_choice(samplers, written) {
+        return Some((choice.name, None));
+    }
+    let written = written.trim();
+    written.match_indices(' ').rev().find_map(|(at, _)| {
+        let choice = find_choice(samplers, &written[..at])?;
+        Some((choice.name, Some(spacing(&written[at + 1..])?)))
+    })
+}
+
+/// The language's name of a spacing («schedule type»).
+pub(super) fn spacing(written: &str) -> Option<&'static str> {
+    find_choice(find("spacing")?.choices(), written).map(|choice| choice.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_web_ui_are_known() {
+        for (written, expected) in [
+            ("Euler a", Some(("euler_a", None))),
+            ("DPM2 Karras", Some(("dpm2", Some("karras")))),
+            ("DPM++ 2M SDE Karras", Some(("dpmpp_2m_sde", Some("karras")))),
+            ("DPM++ 2M SDE Exponential", Some(("dpmpp_2m_sde", Some("exponential")))),
+            ("DPM++ 2M SGM Uniform", Some(("dpmpp_2m", Some("sgm_uniform")))),
+            ("DPM adaptive", None),
+            ("", None),
+        ] {
+            assert_eq!(sampler(written), expected, "{written}");
+        }
+    }
+}

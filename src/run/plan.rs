@@ -1,0 +1,292 @@
+//! `plan`: what rendering a film will take, before anything is rendered.
+
+mod measure;
+mod report;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+pub use measure::Time;
+pub use report::{json, text};
+
+use crate::canvas::Size;
+use crate::error::Result;
+use crate::models::ModelFolder;
+use crate::render::frame_loop::independent;
+use crate::render::store::Store;
+use crate::run::finish::refuse_other_formats;
+use crate::run::models::{Cast, DeviceChoice, ModelPainter};
+use crate::run::project::Project;
+use crate::run::render::{RenderOptions, frames_folder, survey, target};
+use crate::run::sources::depth_network;
+use crate::timeline::explain::KeyPlace;
+use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams};
+use crate::timeline::{Encode, Interpolate};
+
+/// Folders of a model that hold weights which are loaded.
+const PARTS: [&str; 5] = ["unet", "vae", "text_encoder", "text_encoder_2", "controlnet"];
+
+/// Pixels of the largest frame that the embedded model is measured on unasked: a few seconds.
+const CHEAP: usize = 512 * 512;
+
+/// What is planned.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    /// The video; `None` leaves it to the film.
+    pub out: Option<PathBuf>,
+    /// Load the model and measure a step, whatever model it is.
+    pub measure: bool,
+}
+
+/// A stretch of the film that depends on nothing outside it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Segment {
+    /// The scene's name; empty for a film without scenes.
+    pub scene: String,
+    /// Its first frame.
+    pub start: u32,
+    /// Its frames.
+    pub frames: u32,
+    /// Where it begins.
+    pub start_seconds: f64,
+    /// Its length.
+    pub seconds: f64,
+    /// Frames of it that are still to be painted.
+    pub to_paint: u32,
+    /// Its frames do not even depend on each other.
+    pub independent_frames: bool,
+}
+
+/// A model that is loaded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelLoad {
+    /// What it does: `diffusion`, `control NAME`, `depth`.
+    pub role: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The first frame that needs it.
+    pub frame: u32,
+    /// Bytes of its weights on the disk.
+    pub disk_bytes: u64,
+    /// Bytes of its weights in memory.
+    pub memory_bytes: u64,
+}
+
+/// Bytes that will be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Disk {
+    /// All frames of the film, as PNG.
+    pub frames_bytes: u64,
+    /// The video.
+    pub video_bytes: u64,
+    /// The frames' size is that of frames that are there already, no estimate by the number of pixels.
+    pub measured: bool,
+}
+
+/// When a key lands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KeyTime {
+    /// The parameter.
+    pub parameter: String,
+    /// Frame, seconds and place.
+    #[serde(flatten)]
+    pub key: KeyPlace,
+}
+
+/// What rendering a film will take.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// The video.
+    pub video: PathBuf,
+    /// The folder of the frames.
+    pub frames_folder: PathBuf,
+    /// Frames of the film.
+    pub frames: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// Length.
+    pub seconds: f64,
+    /// Width and height of the frames.
+    pub size: (usize, usize),
+    /// Frames of the video per second, in-betweens included.
+    pub video_fps: f64,
+    /// Frames that are there already.
+    pub found: u32,
+    /// Frames that are still to be painted.
+    pub to_paint: u32,
+    /// Steps of the diffusion model for them.
+    pub steps: u64,
+    /// The scenes in order.
+    pub segments: Vec<Segment>,
+    /// What is loaded, in order.
+    pub models: Vec<ModelLoad>,
+    /// Most bytes of weights that are in memory at once.
+    pub memory_bytes: u64,
+    /// What is written.
+    pub disk: Disk,
+    /// How long it takes; `None` when no step was measured.
+    pub time: Option<Time>,
+    /// Every key of the film, by time.
+    pub keys: Vec<KeyTime>,
+}
+
+/// Plans a render of the whole film. Nothing is written.
+///
+/// A step is measured when that is asked for, or when it is cheap: the film's model is the embedded one, which
+/// is loaded in an instant, and its frames are at most 512 by 512 pixels large.
+///
+/// # Errors
+/// When a model or file that the film names cannot be used.
+pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
+    let render = RenderOptions { out: options.out.clone(), ..RenderOptions::default() };
+    let video = target(project, &render);
+    refuse_other_formats(&video)?;
+    let folder = frames_folder(&video, false);
+    let mut painter = ModelPainter::new(DeviceChoice::Cpu.open()?, project.folder());
+    let timeline = &project.timeline;
+    let frames = timeline.frames();
+    let params = (0..frames).map(|frame| timeline.at(frame)).collect::<Result<Vec<FrameParams>>>()?;
+    let size = match timeline.size() {
+        Some((width, height)) => Size::new(width as usize, height as usize),
+        None => painter.defaults(&Cast::of(&params[0]))?.size,
+    };
+    let done = found(project, &render, size, &mut painter, &folder)?;
+    let todo: Vec<&FrameParams> = params.iter().filter(|params| !done.contains(&params.frame)).collect();
+    let steps = todo.iter().map(|params| measure::steps(params, &painter)).sum::<Result<u64>>()?;
+    let (models, memory_bytes) = models(&todo, &painter)?;
+    let time = match todo.first() {
+        Some(first) if options.measure || (Cast::of(first).is_embedded() && size.area() <= CHEAP) => {
+            Some(measure::time(&mut painter, first, size, &todo, steps)?)
+        }
+        _ => None,
+    };
+    let rate = project.fps().as_f64();
+    let video_fps = match timeline.post().interpolate {
+        Interpolate::None => rate,
+        Interpolate::Flow { rate } => rate.as_f64(),
+    };
+    Ok(Plan {
+        video,
+        frames,
+        fps: rate,
+        seconds: timeline.seconds(frames.into()),
+        size: (size.width, size.height),
+        video_fps,
+        found: done.len() as u32,
+        to_paint: todo.len() as u32,
+        steps,
+        segments: segments(project, &params, &done),
+        models,
+        memory_bytes,
+        disk: disk(project, size, &folder, &done, video_fps),
+        frames_folder: folder,
+        time,
+        keys: timeline.keys().into_iter().map(|(parameter, key)| KeyTime { parameter, key }).collect(),
+    })
+}
+
+/// The frames that are there and right. Without a folder nothing is looked at, least of all models' hashes.
+fn found(
+    project: &Project,
+    options: &RenderOptions,
+    size: Size,
+    painter: &mut ModelPainter,
+    folder: &std::path::Path,
+) -> Result<BTreeSet<u32>> {
+    if !folder.is_dir() {
+        return Ok(BTreeSet::new());
+    }
+    let planned = survey(project, options, size, painter, &Store::look(folder))?;
+    Ok(planned.iter().filter(|planned| planned.done).map(|planned| planned.params.frame).collect())
+}
+
+fn segments(project: &Project, params: &[FrameParams], done: &BTreeSet<u32>) -> Vec<Segment> {
+    let timeline = &project.timeline;
+    let segment = |(name, start, frames): (&str, u32, u32)| {
+        let own = &params[start as usize..(start + frames) as usize];
+        Segment {
+            scene: name.to_owned(),
+            start,
+            frames,
+            start_seconds: timeline.seconds(start.into()),
+            seconds: timeline.seconds(frames.into()),
+            to_paint: own.iter().filter(|params| !done.contains(&params.frame)).count() as u32,
+            independent_frames: own.iter().all(independent),
+        }
+    };
+    timeline.scenes().map(segment).collect()
+}
+
+/// What the frames load, in order, and the most that is in memory at once: the diffusion model of the
+/// moment beside every depth network so far.
+fn models(todo: &[&FrameParams], painter: &ModelPainter) -> Result<(Vec<ModelLoad>, u64)> {
+    let mut loads: Vec<ModelLoad> = Vec::new();
+    let mut depths: BTreeSet<Option<PathBuf>> = BTreeSet::new();
+    let mut loaded: Option<Cast> = None;
+    let (mut own, mut beside, mut most) = (0, 0, 0);
+    for params in todo {
+        let cast = Cast::of(params);
+        if loaded.as_ref() != Some(&cast) {
+            let added =
+                painter.folders(&cast)?.into_iter().map(|(role, folder)| load(role, &folder, params.frame));
+            let added = added.collect::<Result<Vec<ModelLoad>>>()?;
+            own = added.iter().map(|load| load.memory_bytes).sum();
+            loads.extend(added);
+            loaded = Some(cast);
+        }
+        if let DepthSource::Network(folder) = &params.depth
+            && looks_at_depth(params)
+            && depths.insert(folder.clone())
+        {
+            let network = depth_network(folder.as_deref())?;
+            let load = load("depth".to_owned(), &network, params.frame)?;
+            beside += load.memory_bytes;
+            loads.push(load);
+        }
+        most = most.max(own + beside);
+    }
+    Ok((loads, most))
+}
+
+/// Whether the frame asks for the depth of the picture underneath.
+fn looks_at_depth(params: &FrameParams) -> bool {
+    let hinted = params.controls.iter().any(|control| control.input == ControlInput::Depth);
+    hinted || (matches!(params.camera, Camera::Deep(_)) && !independent(params))
+}
+
+fn load(role: String, folder: &ModelFolder, frame: u32) -> Result<ModelLoad> {
+    let mut weight = crate::models::Weight::default();
+    let parts: Vec<ModelFolder> =
+        PARTS.iter().map(|part| folder.join(part)).filter(ModelFolder::exists).collect();
+    if parts.is_empty() {
+        weight += folder.weigh()?;
+    }
+    for part in parts {
+        weight += part.weigh()?;
+    }
+    let (disk_bytes, memory_bytes) = (weight.disk, weight.memory);
+    Ok(ModelLoad { role, folder: folder.label(), frame, disk_bytes, memory_bytes })
+}
+
+/// Bytes of a painted pixel in a PNG: kinora's painted frames take 1.3 to 2.
+const PNG: f64 = 1.7;
+/// Bits of a pixel in H.264 at crf 23; 6 less of crf are about twice the bits (x264's own rule of thumb).
+const H264: f64 = 0.1;
+
+fn disk(project: &Project, size: Size, folder: &std::path::Path, done: &BTreeSet<u32>, fps: f64) -> Disk {
+    let frames = project.timeline.frames();
+    let store = Store::look(folder);
+    let there = done.iter().filter_map(|frame| std::fs::metadata(store.path(*frame)).ok());
+    let (count, bytes) = there.fold((0_u64, 0_u64), |(n, sum), file| (n + 1, sum + file.len()));
+    let each = if count == 0 { size.area() as f64 * PNG } else { bytes as f64 / count as f64 };
+    let Encode::H264 { crf, .. } = &project.timeline.post().encode;
+    let bits = H264 * libm::exp2((23.0 - f64::from(*crf)) / 6.0);
+    let shown = project.timeline.seconds(frames.into()) * fps;
+    Disk {
+        frames_bytes: (each * f64::from(frames)) as u64,
+        video_bytes: (size.area() as f64 * shown * bits / 8.0) as u64,
+        measured: count > 0,
+    }
+}
