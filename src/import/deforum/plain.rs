@@ -313,9 +313,12 @@ impl Deforum<'_> {
             return;
         };
         let found: Vec<&str> = found.iter().map(String::as_str).collect();
+        let bare = |key: String| {
+            if key.contains("\"") && !key.contains(" karras") { key.replace('"', "") } else { key }
+        };
         let value = match spelled_out(&found) {
-            Value::One(text) => Value::One(text),
-            keys => keys,
+            Value::One(word) => Value::One(bare(word)),
+            Value::Keys(keys) => Value::Keys(keys.into_iter().map(bare).collect()),
         };
         lines.set("sampler", value);
         self.carried(key, "sampler");

@@ -187,13 +187,13 @@ impl Parseq {
 
     /// The values of a field that reach the film: rendered ones, or computed.
     fn wanted(&self, field: &Field) -> Result<Vec<f64>, String> {
-        match self.from_frames(field) {
+        match self.rendered_values(field) {
             Some(values) => Ok(values),
             None => self.computed(field),
         }
     }
 
-    fn from_frames(&self, field: &Field) -> Option<Vec<f64>> {
+    fn rendered_values(&self, field: &Field) -> Option<Vec<f64>> {
         let column = |name: &str| -> Option<Vec<f64>> {
             let values: Option<Vec<f64>> =
                 self.rendered.iter().map(|map| as_number(map.get(name)?)).collect();

@@ -53,12 +53,12 @@ pub(super) fn document(json: &Json, bench: &Bench, report: &mut Report, group: &
             "formulas in prompts stay as text; render the document in Parseq and import it again to get their values",
         );
     }
-    let sides: [(&str, fn(&Part) -> &str); 2] = [("prompt", |p| &p.positive), ("negative", |p| &p.negative)];
-    for (name, side) in sides {
+    for name in ["prompt", "negative"] {
+        let side = |part: &Part| if name == "prompt" { part.positive.clone() } else { part.negative.clone() };
         if name == "negative" && parts.iter().all(|part| side(part).is_empty()) {
             continue;
         }
-        let mut keys: Vec<(f64, &str)> = Vec::new();
+        let mut keys: Vec<(f64, String)> = Vec::new();
         for part in &parts {
             if keys.last().is_none_or(|(_, text)| *text != side(part)) {
                 keys.push((part.from, side(part)));
