@@ -138,6 +138,7 @@ impl Deforum<'_> {
         let stands_still = mode == "Interpolation" || mode == "Video Input";
         match setting {
             "steps_schedule" | "sampler_schedule" => true,
+            "aspect_ratio_schedule" => self.deep() && self.is("aspect_ratio_use_old_formula"),
             "seed_schedule" => self.number("seed_iter_N").is_some_and(|every| every > 1.0),
             _ => stands_still && RULES.iter().any(|rule| rule.key == setting),
         }

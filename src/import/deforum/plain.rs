@@ -69,7 +69,11 @@ impl Deforum<'_> {
         }
         if self.deep() && self.is("aspect_ratio_use_old_formula") {
             let [w, h] = ["W", "H"].map(|key| self.number(key).unwrap_or(512.0));
-            lines.noted("aspect_ratio", one(number(w / h)), "the old formula: width by height");
+            lines.noted(
+                "aspect_ratio",
+                one(format!("{} / {}", number(w), number(h))),
+                "the old formula: width by height",
+            );
             self.carried("aspect_ratio_use_old_formula", "aspect_ratio");
             self.idle("aspect_ratio_schedule", "the old formula is used instead");
         } else {

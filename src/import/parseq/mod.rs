@@ -311,7 +311,9 @@ impl Parseq {
                 write_prompts(&texts, group);
                 self.report.carry("deforum_prompt", "prompt");
             }
-            (_, Some(json)) => prompts::document(json, &self.bench, &mut self.report, group),
+            (_, Some(json)) => {
+                prompts::document(json, self.document.as_ref(), &self.bench, &mut self.report, group)
+            }
             _ => {
                 group.comment("The file has no prompts.");
                 group.one("prompt", "\"\"");
