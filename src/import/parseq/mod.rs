@@ -164,7 +164,12 @@ impl Parseq {
         let open: Vec<String> =
             self.names.iter().filter(|name| fields::left(name).is_some()).cloned().collect();
         for name in open {
+            let is_bound = words
+                .lines
+                .iter()
+                .any(|line| matches!(line, Line::Plain(text) if text.starts_with(&format!("let {name} ="))));
             match fields::left(&name) {
+                _ if is_bound => self.report.carry(&name, format!("let {name}")),
                 Some(why) if why.contains("no effect") => self.report.idle(&name, "", why),
                 Some(why) => self.report.leave(&name, "", why),
                 None => {}
