@@ -19,6 +19,7 @@
 use std::path::{Path, PathBuf};
 
 use kinora::error::Error;
+use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
@@ -42,7 +43,7 @@ fn diagnose(path: &Path) -> Diagnostics {
     let text = std::fs::read_to_string(path).unwrap();
     let (film, mut found) = kinora::schedule::read_all(path.parent().unwrap(), "film.kin", &text);
     if !found.has_errors() {
-        match Timeline::new(&film, &Options::default()) {
+        match Timeline::new(&film, &hearing(Options::default())) {
             Ok(timeline) => {
                 found.list.extend(timeline.warnings().list);
                 found.list.extend(timeline.check_all_frames().list);

@@ -6,6 +6,7 @@ pub mod preview;
 pub mod project;
 pub mod render;
 pub mod report;
+pub mod sound;
 mod sources;
 
 use std::path::{Path, PathBuf};

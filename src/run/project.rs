@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::encode::Fps;
 use crate::error::{Error, Result};
+use crate::run::sound::hearing;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::schedule::film::Film;
 use crate::timeline::{self, Interpolate, Options, Timeline};
@@ -27,7 +28,7 @@ impl Project {
     /// # Errors
     /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with everything that is wrong.
     pub fn open(path: &Path) -> Result<Self> {
-        let (film, timeline, mut warnings) = timeline::check(path, &Options::default())?;
+        let (film, timeline, mut warnings) = timeline::check(path, &hearing(Options::default()))?;
         let missing = missing_files(&film);
         if !missing.is_empty() {
             warnings.list.extend(missing);

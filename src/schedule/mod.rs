@@ -10,6 +10,7 @@ pub mod names;
 pub mod params;
 pub mod parse;
 pub mod report;
+pub mod sounds;
 pub mod source;
 pub mod span;
 pub mod syntax;

@@ -14,6 +14,7 @@ mod scene;
 mod seed;
 pub mod seeds;
 mod settings;
+mod sounds;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,18 +24,21 @@ use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::Film;
 use crate::schedule::span::Span;
 use crate::schedule::units::{Rate, Tempo};
+use crate::sound;
 use frame::FrameParams;
 use reader::Reader;
 use scene::{Found, Stage};
 pub use settings::{Deflicker, Encode, Interpolate, Post, Video};
 
 /// What the command line changes about a film.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Other frames per second; times in seconds stay where they are, times in frames do not.
     pub rate: Option<Rate>,
     /// Another start seed.
     pub seed: Option<i64>,
+    /// What opens the files of `audio(...)`; without it a film with sounds is an error.
+    pub open_sound: Option<sound::Open>,
 }
 
 /// A film as numbers.
@@ -57,6 +61,9 @@ impl Timeline {
     pub fn new(film: &Film, options: &Options) -> Result<Self> {
         let tempo = Tempo { rate: options.rate.unwrap_or(film.tempo.rate), ..film.tempo };
         let mut found = Found::default();
+        let seed = options.seed.unwrap_or_else(|| seed::start(film));
+        let start = clock::Clock { start: 0, length: 1, tempo, seed };
+        let film = &sounds::resolve(film, &start, options.open_sound, &mut found);
         let (stages, whole) = scene::stages(film, tempo, options.seed, &mut found);
         let post = settings::post(film, &whole);
         found.errors.extend(post.as_ref().err().cloned());

@@ -129,7 +129,7 @@ fn frame_rates_are_exact() {
     assert_eq!(timeline("frames = 2").fps(), Rate { num: 12, den: 1 });
     let (film, _) = read("film.kin", "scene a 2s { zoom = 4x/s }").unwrap();
     let rate = Rate::new(24, 1);
-    let other = Timeline::new(&film, &Options { rate, seed: None }).unwrap();
+    let other = Timeline::new(&film, &Options { rate, ..Options::default() }).unwrap();
     assert_eq!(other.frames(), 48);
     let Camera::Flat(camera) = other.at(0).unwrap().camera else { panic!("expected the flat camera") };
     assert_eq!(camera.zoom, libm::pow(4.0, 1.0 / 24.0));
@@ -160,7 +160,7 @@ fn seeds_go_on_as_deforums_do() {
 #[test]
 fn the_command_lines_seed_replaces_the_films() {
     let (film, _) = read("film.kin", "seed = 3\nscene a 2 { }\nscene b 2 { seed = 9 }").unwrap();
-    let film = Timeline::new(&film, &Options { rate: None, seed: Some(50) }).unwrap();
+    let film = Timeline::new(&film, &Options { seed: Some(50), ..Options::default() }).unwrap();
     assert_eq!(
         (0..4).map(|frame| film.at(frame).unwrap().sampling.seed).collect::<Vec<_>>(),
         [50, 51, 52, 53]

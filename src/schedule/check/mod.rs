@@ -6,6 +6,7 @@ mod call;
 mod later;
 mod scope;
 mod setting;
+mod sound;
 mod typed;
 mod unit;
 

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::later;
+use super::{later, sound};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Arg, Expr, ExprKind, TextPart};
 use crate::schedule::functions::{FUNCTIONS, VARIABLES, find_function, find_variable};
 use crate::schedule::names::did_you_mean;
+use crate::schedule::sounds;
 use crate::schedule::span::Span;
 use crate::schedule::syntax::{Function, Let, Name};
 
@@ -91,7 +92,9 @@ fn is_free(name: &Name, first: Option<Span>, list: &mut Vec<Diagnostic>) -> bool
         list.push(found.also(first, "first bound here"));
         return false;
     }
-    let is_taken = find_function(&name.text).is_some() || find_variable(&name.text).is_some();
+    let is_taken = find_function(&name.text).is_some()
+        || find_variable(&name.text).is_some()
+        || name.text == sounds::AUDIO;
     if is_taken {
         let message = format!("`{}` already has a meaning in the language", name.text);
         list.push(Diagnostic::error("E23", message, name.span).hint("take another name"));
@@ -165,7 +168,8 @@ impl<'a> Writer<'a> {
             return None;
         }
         let found = Diagnostic::error("E11", format!("unknown name `{name}`"), span);
-        let is_function = find_function(name).is_some() || self.scope.functions.contains_key(name);
+        let is_function =
+            find_function(name).is_some() || name == sounds::AUDIO || self.scope.functions.contains_key(name);
         let found = if is_function {
             found.label(format!("this is a function: `{name}(...)`"))
         } else {
@@ -192,6 +196,9 @@ impl<'a> Writer<'a> {
             .iter()
             .map(|arg| self.expr(&arg.value).map(|value| Arg { name: arg.name.clone(), value }))
             .collect();
+        if let Some(written) = self.sound(name, name_span, &written, method, span) {
+            return written;
+        }
         if let Some(function) = self.scope.functions.get(name) {
             let params: Vec<&str> = function.params.iter().map(|param| param.text.as_str()).collect();
             let values =
@@ -228,6 +235,20 @@ impl<'a> Writer<'a> {
         let values = self.place(name, name_span, function.params, args, span)?;
         let args = values.into_iter().map(|value| Arg { name: None, value }).collect();
         Some(ExprKind::Call { name: name.to_owned(), name_span, args, method })
+    }
+
+    /// A call that makes or measures a sound, checked; `None` when it is another call.
+    fn sound(
+        &mut self,
+        name: &str,
+        at: Span,
+        written: &[Option<Arg>],
+        method: bool,
+        span: Span,
+    ) -> Option<Option<ExprKind>> {
+        let is_own = self.scope.functions.contains_key(name) || find_function(name).is_some();
+        let called = sound::Called { name, at, method, span, is_own };
+        sound::call(&called, written, self.list)
     }
 
     /// The arguments in the order of `params`.
@@ -281,7 +302,10 @@ impl<'a> Writer<'a> {
             return;
         }
         let own = self.scope.functions.keys().map(String::as_str);
-        let near = did_you_mean(name, own.chain(FUNCTIONS.iter().map(|function| function.name)));
+        let near = did_you_mean(
+            name,
+            own.chain(FUNCTIONS.iter().map(|function| function.name)).chain([sounds::AUDIO]),
+        );
         let found = Diagnostic::error("E12", format!("unknown function `{name}`"), span).label(near);
         let is_name = find_variable(name).is_some() || self.scope.values.contains_key(name);
         self.list.push(if is_name {
@@ -317,7 +341,10 @@ pub(super) fn changes(expr: &Expr) -> bool {
         ExprKind::Unary(_, x) => changes(x),
         ExprKind::Binary(_, a, b) => changes(a) || changes(b),
         ExprKind::List(items) => items.iter().any(changes),
-        ExprKind::Call { args, .. } => args.iter().any(|arg| changes(&arg.value)),
+        ExprKind::Call { args, .. } => match sounds::of(expr) {
+            Some(sound) => sound.gives != sounds::Gives::Number,
+            None => args.iter().any(|arg| changes(&arg.value)),
+        },
         ExprKind::Text(parts) => {
             parts.iter().any(|part| matches!(part, TextPart::Hole(expr) if changes(expr)))
         }

@@ -182,7 +182,7 @@ impl Evaluator<'_> {
             ExprKind::Call { name, name_span, args, .. } => {
                 self.call((name, *name_span), args, expr.span, depth)
             }
-            ExprKind::Quantity { .. } | ExprKind::Size(..) | ExprKind::List(_) => {
+            ExprKind::Quantity { .. } | ExprKind::Size(..) | ExprKind::List(_) | ExprKind::Frames(_) => {
                 Err(error(expr.span, "expected an expression that Python can read"))
             }
         }
