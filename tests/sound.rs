@@ -292,3 +292,13 @@ fn a_timeline_without_ears_says_so() {
     };
     assert_eq!(found.list[0].code, "E71");
 }
+
+/// What a film needs beside it is listed, each place once.
+#[test]
+fn the_files_of_sounds_are_files_of_the_film() {
+    let text =
+        "frames = 2\nlet a = audio(\"a.wav\")\nzoom = 1 + a.norm() + a.rms()\nangle = audio(\"b.flac\")";
+    let (film, _) = kinora::schedule::read("film.kin", text).unwrap();
+    let files: Vec<String> = film.files().iter().map(|file| file.path.display().to_string()).collect();
+    assert_eq!(files, ["a.wav", "b.flac"]);
+}

@@ -278,11 +278,10 @@ fn centroids(rhythm: &Rhythm, heard: i64, grid: Grid) -> Curve {
             counts[frame] += 1.0;
         }
     }
-    for frame in 0..counts.len() {
-        curve.values[frame] = match counts[frame] {
-            0.0 => frame.checked_sub(1).map_or(0.0, |before| curve.values[before]),
-            count => curve.values[frame] / count,
-        };
+    let mut before = 0.0;
+    for (value, count) in curve.values.iter_mut().zip(counts) {
+        *value = if count > 0.0 { *value / count } else { before };
+        before = *value;
     }
     curve
 }

@@ -108,7 +108,7 @@ fn an_envelope_comes_63_percent_of_the_way_in_its_times() {
 
 #[test]
 fn clicks_are_onsets_in_their_frames() {
-    let click = |time: f64| f64::from((time * 44_100.0).round() as u64 % 22_050 == 0);
+    let click = |time: f64| f64::from(((time * 44_100.0).round() as u64).is_multiple_of(22_050));
     let found = hear_at(
         RATE,
         click,

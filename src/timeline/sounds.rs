@@ -283,7 +283,9 @@ impl Hearing<'_> {
         let (spec, value) = (&function.args[index], &args[index].value);
         let Takes::Number(unit) = spec.takes else { return Ok(0.0) };
         let context = crate::schedule::units::Context::Value(unit);
-        let lowered = lower(value, context, self.clock).map_err(unit_error)?;
+        // Units were checked when the film was read; only beats depend on the film.
+        let lowered = lower(value, context, self.clock)
+            .map_err(|wrong| unit_error(wrong).hint("say how fast the music is: `video { bpm = 120 }`"))?;
         let number = evaluate(&lowered, &self.clock.at(0.0))
             .map_err(|error| Diagnostic::error("E36", error.message, error.span))?;
         let rate = self.clock.tempo.rate;
