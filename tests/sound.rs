@@ -261,7 +261,9 @@ fn what_cannot_be_heard_is_an_error_at_its_name() {
     std::fs::write(at("short.wav"), &wav(44_100, 1, &sampled(44_100, 1.0, clicks))[..30]).unwrap();
     let still = kinora::canvas::Canvas::filled(kinora::canvas::Size::new(8, 8), [1, 2, 3]);
     std::fs::write(at("still.png"), still.to_png().unwrap()).unwrap();
-    for name in ["text.wav", "empty.wav", "short.wav", "still.png", ".", "absent.wav"] {
+    let flac = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/sound.flac")).unwrap();
+    std::fs::write(at("cut.flac"), &flac[..40_000]).unwrap();
+    for name in ["cut.flac", "text.wav", "empty.wav", "short.wav", "still.png", ".", "absent.wav"] {
         let text = format!("frames = 2\nzoom = 1 + audio(\"{name}\")");
         let Err(Error::Schedule(found)) = try_film(folder.path(), &text) else { panic!("{name} was heard") };
         assert_eq!(found.list.len(), 1, "{name}: {found:?}");
