@@ -15,7 +15,8 @@
 //! | room | what it is | may use |
 //! |---|---|---|
 //! | `schedule` | the language: text becomes a checked tree, or diagnostics | – |
-//! | `timeline` | a checked film becomes plain numbers for any frame | schedule |
+//! | `sound` | sound becomes numbers: levels, onsets, tempo | – |
+//! | `timeline` | a checked film becomes plain numbers for any frame | schedule, sound |
 //! | `import` | files of other programs become films | schedule, timeline |
 //! | `canvas` | the pixel types that cross rooms | – |
 //! | `models` | model folders, on disk or compiled in | – |
@@ -55,4 +56,5 @@ pub mod progress;
 pub mod render;
 pub mod run;
 pub mod schedule;
+pub mod sound;
 pub mod timeline;

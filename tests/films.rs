@@ -31,7 +31,7 @@ fn shrink(desk: &Desk, film: &Path) -> String {
     let small = text.replace("256x256", "64x64").replace("128x128", "64x64").replace("fps = 8", "fps = 2");
     assert_ne!(small, text, "{} has another size or rate than this test knows", film.display());
     for entry in std::fs::read_dir(film.parent().unwrap()).unwrap().flatten() {
-        if entry.path().extension().is_some_and(|e| e == "png") {
+        if entry.path().extension().is_some_and(|e| e == "png" || e == "flac") {
             std::fs::copy(entry.path(), desk.path(&entry.file_name().to_string_lossy())).unwrap();
         }
     }

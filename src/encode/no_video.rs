@@ -1,4 +1,4 @@
-//! The video API of a program that was built without FFmpeg: every call says so.
+//! The API of videos and sounds of a program that was built without FFmpeg: every call says so.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -107,6 +107,35 @@ impl VideoReader {
     /// # Errors
     /// None: it cannot be called.
     pub fn count_frames(&mut self) -> Result<u64> {
+        match self.never {}
+    }
+}
+
+/// Cannot be made in this build.
+pub struct SoundReader {
+    never: Infallible,
+}
+
+impl SoundReader {
+    /// Says that there is no decoder in this build.
+    ///
+    /// # Errors
+    /// Always [`Error::Input`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Err(Error::input(path, "this kinora was built without FFmpeg and cannot hear `audio(...)`")
+            .with_hint("build it with the cargo feature `ffmpeg`"))
+    }
+
+    /// Samples per second.
+    pub fn rate(&self) -> u32 {
+        match self.never {}
+    }
+
+    /// The next samples.
+    ///
+    /// # Errors
+    /// None: it cannot be called.
+    pub fn read(&mut self) -> Result<Option<Vec<f64>>> {
         match self.never {}
     }
 }

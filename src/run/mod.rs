@@ -10,6 +10,7 @@ pub mod preview;
 pub mod project;
 pub mod render;
 pub mod report;
+pub mod sound;
 mod sources;
 pub mod table;
 
@@ -22,7 +23,7 @@ use crate::timeline::{self, Options, Timeline};
 
 /// Reads and checks a film to look into it: pictures and models that it names need not be there.
 fn look(path: &Path, options: &Options) -> Result<(Film, Timeline, Diagnostics)> {
-    timeline::check(path, options)
+    timeline::check(path, &sound::hearing(options.clone()))
 }
 
 /// The entry of a folder that is named most like `wanted`, among those that `fits` accepts.

@@ -7,6 +7,7 @@ use crate::encode::Fps;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::run::models::EMBEDDED;
+use crate::run::sound::hearing;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::{FileRef, Film};
 use crate::schedule::names::did_you_mean;
@@ -96,7 +97,7 @@ impl Project {
 
     fn read(purpose: Purpose, path: &Path, chosen: &[Chosen], label: Option<String>) -> Result<Self> {
         let (film, found) = crate::schedule::load_all(path, chosen)?;
-        let (timeline, mut found) = timeline::check_film(&film, found, &Options::default());
+        let (timeline, mut found) = timeline::check_film(&film, found, &hearing(Options::default()));
         found.list.extend(missing_files(&film, purpose));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {

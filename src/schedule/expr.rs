@@ -1,6 +1,8 @@
 //! The expression tree of the language. The parser builds it, the checker gives it meaning, the
 //! evaluator (`timeline::eval`) computes it.
 
+use std::sync::Arc;
+
 use super::series::SeriesCall;
 use super::span::Span;
 
@@ -52,6 +54,30 @@ pub enum ExprKind {
     List(Vec<Expr>),
     /// Values out of a file, at a moment. Only in checked films: what is written is a call of `series`.
     Series(Box<SeriesCall>),
+    /// A number for each frame of the film, which the timeline puts in the place of a sound. The parser
+    /// never makes one.
+    Frames(Arc<Frames>),
+}
+
+/// A number, or a truth value, for each frame of the film.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frames {
+    /// The film's frame of the first value; negative when the sound began before the film.
+    pub first: i64,
+    /// One a frame.
+    pub values: Vec<f64>,
+    /// The value of all other frames.
+    pub outside: f64,
+    /// The values are 0 and 1 and mean false and true.
+    pub truth: bool,
+}
+
+impl Frames {
+    /// The value at a frame of the film.
+    pub fn at(&self, frame: i64) -> f64 {
+        let index = usize::try_from(frame.saturating_sub(self.first)).ok();
+        index.and_then(|index| self.values.get(index)).copied().unwrap_or(self.outside)
+    }
 }
 
 /// A piece of a string.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::expr::{Expr, ExprKind, TextPart};
 use super::params::{CallSpec, Kind, Param};
+use super::sounds::AUDIO;
 use super::source::Sources;
 use super::span::Span;
 use super::syntax::Name;
@@ -62,7 +63,35 @@ impl Film {
         }
         files.extend(self.series.iter().cloned());
         files.sort_by_key(|file: &FileRef| file.span);
+        // A sound with a name is written out wherever the name stands.
+        files.dedup();
         files
+    }
+
+    /// The files of `audio(...)` in an expression.
+    fn sounds(&self, expr: &Expr, files: &mut Vec<FileRef>) {
+        match &expr.kind {
+            ExprKind::Unary(_, x) => self.sounds(x, files),
+            ExprKind::Binary(_, a, b) => {
+                self.sounds(a, files);
+                self.sounds(b, files);
+            }
+            ExprKind::List(items) => items.iter().for_each(|item| self.sounds(item, files)),
+            ExprKind::Text(parts) => parts.iter().for_each(|part| match part {
+                TextPart::Hole(hole) => self.sounds(hole, files),
+                TextPart::Literal(_) => {}
+            }),
+            ExprKind::Call { name, args, .. } => {
+                let file = args.first().filter(|_| name == AUDIO);
+                if let Some((path, file)) = file.and_then(|arg| Some((arg.value.literal_text()?, arg))) {
+                    let beside = self.sources.folder(file.value.span.source);
+                    let path = self.folder.join(beside).join(path);
+                    files.push(FileRef { path, param: AUDIO, span: file.value.span });
+                }
+                args.iter().for_each(|arg| self.sounds(&arg.value, files));
+            }
+            _ => {}
+        }
     }
 
     fn collect(&self, setting: &Setting, files: &mut Vec<FileRef>) {
@@ -81,7 +110,7 @@ impl Film {
             SettingValue::Track(keys) if setting.param.kind == Kind::File => {
                 keys.iter().for_each(|key| push(&key.value));
             }
-            SettingValue::Track(_) => {}
+            SettingValue::Track(keys) => keys.iter().for_each(|key| self.sounds(&key.value, files)),
             SettingValue::Call(call) => {
                 let files = call.spec.args.iter().filter(|arg| arg.kind == Kind::File);
                 files.filter_map(|arg| call.args.get(arg.name)).for_each(push);

@@ -14,6 +14,7 @@ pub mod parse;
 pub mod presets;
 pub mod report;
 pub mod series;
+pub mod sounds;
 pub mod source;
 pub mod span;
 pub mod syntax;

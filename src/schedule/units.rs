@@ -97,6 +97,7 @@ pub fn fits(unit: Unit, context: Context) -> bool {
         (Context::Value(Measure::Angle), BaseUnit::Degrees) => plain,
         (Context::Value(Measure::Time), BaseUnit::Time(_)) => plain,
         (Context::Value(Measure::Plain | Measure::Factor), BaseUnit::Percent) => plain,
+        (Context::Value(Measure::Frequency), BaseUnit::Hertz) => plain,
         (Context::KeyTime, BaseUnit::Time(_) | BaseUnit::Percent) => plain,
         (Context::Inner, BaseUnit::Time(_) | BaseUnit::Percent | BaseUnit::Degrees) => plain,
         _ => false,

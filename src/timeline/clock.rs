@@ -60,6 +60,10 @@ impl Names for Moment<'_> {
         None
     }
 
+    fn film_frame(&self) -> Option<f64> {
+        Some(f64::from(self.clock.start) + self.t)
+    }
+
     fn quantity(&self, value: f64, unit: Unit) -> Result<Value, String> {
         amount(value, unit, Context::Inner, &self.clock.tempo, f64::from(self.clock.length)).map(Value::Float)
     }

@@ -10,7 +10,7 @@ mod value;
 pub use functions::{Function, constant_names, function_names};
 pub use value::{Value, print_float};
 
-use crate::schedule::expr::{Arg, BinaryOp, Expr, ExprKind, TextPart, UnaryOp, Unit};
+use crate::schedule::expr::{Arg, BinaryOp, Expr, ExprKind, Frames, TextPart, UnaryOp, Unit};
 use crate::schedule::series::SeriesCall;
 use crate::schedule::span::Span;
 
@@ -32,6 +32,11 @@ pub trait Names {
 
     /// What a number with a unit is worth here, in the unit the surroundings count in.
     fn quantity(&self, value: f64, unit: Unit) -> Result<Value, String>;
+
+    /// The film's own frame at this moment, with fractions; `None` where there is no film.
+    fn film_frame(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Why an expression has no value.
@@ -128,6 +133,7 @@ impl Evaluator<'_> {
                 items.iter().map(|x| self.expr(x, depth)).collect::<Result<_, _>>().map(Value::List)
             }
             ExprKind::Series(call) => self.series(call, expr.span, depth),
+            ExprKind::Frames(frames) => self.frames(frames, expr.span),
         }
     }
 
@@ -172,6 +178,15 @@ impl Evaluator<'_> {
             .value(name)
             .or_else(|| functions::constant(name))
             .ok_or_else(|| EvalError::new(span, format!("unknown name `{name}`")))
+    }
+
+    /// A moment between two frames has the value of the frame in which it lies.
+    fn frames(&self, frames: &Frames, span: Span) -> Result<Value, EvalError> {
+        let Some(frame) = self.names.film_frame() else {
+            return Err(EvalError::new(span, "a sound has values only in a film"));
+        };
+        let value = frames.at(frame.floor() as i64);
+        Ok(if frames.truth { Value::Bool(value != 0.0) } else { Value::Float(value) })
     }
 
     fn text(&self, parts: &[TextPart], span: Span, depth: usize) -> Result<Value, EvalError> {

@@ -17,6 +17,7 @@ mod scene;
 mod seed;
 pub mod seeds;
 mod settings;
+mod sounds;
 pub mod table;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::Film;
 use crate::schedule::span::Span;
 use crate::schedule::units::{Rate, Tempo};
+use crate::sound;
 pub use compat::Compat;
 use frame::FrameParams;
 use reader::Reader;
@@ -34,7 +36,7 @@ use scene::{Found, Stage};
 pub use settings::{Deflicker, Encode, Interpolate, Post, Video};
 
 /// What the command line changes about a film.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Other frames per second; times in seconds stay where they are, times in frames do not.
     pub rate: Option<Rate>,
@@ -42,6 +44,8 @@ pub struct Options {
     pub seed: Option<i64>,
     /// How values in Deforum's notation are read (`--compat deforum`).
     pub compat: Compat,
+    /// What opens the files of `audio(...)`; without it a film with sounds is an error.
+    pub open_sound: Option<sound::Open>,
 }
 
 /// A film as numbers.
@@ -65,6 +69,9 @@ impl Timeline {
     pub fn new(film: &Film, options: &Options) -> Result<Self> {
         let tempo = Tempo { rate: options.rate.unwrap_or(film.tempo.rate), ..film.tempo };
         let mut found = Found::default();
+        let seed = options.seed.unwrap_or_else(|| seed::start(film));
+        let start = clock::Clock { start: 0, length: 1, tempo, seed };
+        let film = &sounds::resolve(film, &start, options.open_sound, &mut found);
         let (stages, whole) = scene::stages(film, tempo, (options.seed, options.compat), &mut found);
         let post = settings::post(film, &whole);
         found.errors.extend(post.as_ref().err().cloned());

@@ -31,10 +31,7 @@ const BLOCKS: &[&str] = &["easing"];
 const LABELS: &[&str] = &["loop", "reverse"];
 
 /// Functions and methods.
-const FUNCTIONS: &[&str] = &[
-    "osc", "audio", "spline", "shake", "band", "envelope", "norm", "onset", "at", "tangent", "rand",
-    "perlin", "smooth",
-];
+const FUNCTIONS: &[&str] = &["osc", "spline", "shake", "at", "tangent", "rand", "perlin", "smooth"];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[

@@ -10,6 +10,7 @@ mod later;
 mod scope;
 mod series;
 mod setting;
+mod sound;
 mod typed;
 mod unit;
 mod variants;

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::later;
 use super::series::Loader;
+use super::{later, sound};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Arg, Expr, ExprKind, TextPart};
 use crate::schedule::functions::{FUNCTIONS, VARIABLES, find_function, find_variable};
 use crate::schedule::names::did_you_mean;
 use crate::schedule::series::SeriesCall;
+use crate::schedule::sounds;
 use crate::schedule::span::Span;
 use crate::schedule::syntax::{Function, Let, Name};
 
@@ -122,8 +123,9 @@ fn is_free(name: &Name, first: Option<Span>, list: &mut Vec<Diagnostic>) -> bool
         list.push(found.also(first, "first bound here"));
         return false;
     }
-    let is_taken =
-        find_function(&name.text).is_some() || find_variable(&name.text).is_some() || name.text == "series";
+    let is_taken = find_function(&name.text).is_some()
+        || find_variable(&name.text).is_some()
+        || ["series", sounds::AUDIO].contains(&name.text.as_str());
     if is_taken {
         let message = format!("`{}` already has a meaning in the language", name.text);
         list.push(Diagnostic::error("E23", message, name.span).hint("take another name"));
@@ -205,7 +207,8 @@ impl<'a> Writer<'a> {
             return None;
         }
         let found = Diagnostic::error("E11", format!("unknown name `{name}`"), span);
-        let is_function = find_function(name).is_some() || self.scope.functions.contains_key(name);
+        let is_function =
+            find_function(name).is_some() || name == sounds::AUDIO || self.scope.functions.contains_key(name);
         let found = if is_function {
             found.label(format!("this is a function: `{name}(...)`"))
         } else {
@@ -235,6 +238,9 @@ impl<'a> Writer<'a> {
             .iter()
             .map(|arg| self.expr(&arg.value).map(|value| Arg { name: arg.name.clone(), value }))
             .collect();
+        if let Some(written) = self.sound(name, name_span, &written, method, span) {
+            return written;
+        }
         if let Some(function) = self.scope.functions.get(name) {
             let params: Vec<&str> = function.params.iter().map(|param| param.text.as_str()).collect();
             let values =
@@ -299,6 +305,20 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A call that makes or measures a sound, checked; `None` when it is another call.
+    fn sound(
+        &mut self,
+        name: &str,
+        at: Span,
+        written: &[Option<Arg>],
+        method: bool,
+        span: Span,
+    ) -> Option<Option<ExprKind>> {
+        let is_own = self.scope.functions.contains_key(name) || find_function(name).is_some();
+        let called = sound::Called { name, at, method, span, is_own };
+        sound::call(&called, written, self.list)
+    }
+
     /// The arguments in the order of `params`.
     fn place(
         &mut self,
@@ -350,7 +370,7 @@ impl<'a> Writer<'a> {
             return;
         }
         let own = self.scope.functions.keys().map(String::as_str);
-        let known = FUNCTIONS.iter().map(|function| function.name).chain(["series"]);
+        let known = FUNCTIONS.iter().map(|function| function.name).chain(["series", sounds::AUDIO]);
         let near = did_you_mean(name, own.chain(known));
         let found = Diagnostic::error("E12", format!("unknown function `{name}`"), span).label(near);
         let is_name = find_variable(name).is_some() || self.scope.values.contains_key(name);
@@ -388,7 +408,10 @@ pub(super) fn changes(expr: &Expr) -> bool {
         ExprKind::Unary(_, x) => changes(x),
         ExprKind::Binary(_, a, b) => changes(a) || changes(b),
         ExprKind::List(items) => items.iter().any(changes),
-        ExprKind::Call { args, .. } => args.iter().any(|arg| changes(&arg.value)),
+        ExprKind::Call { args, .. } => match sounds::of(expr) {
+            Some(sound) => sound.gives != sounds::Gives::Number,
+            None => args.iter().any(|arg| changes(&arg.value)),
+        },
         ExprKind::Series(call) => call.at.as_ref().is_none_or(changes),
         ExprKind::Text(parts) => {
             parts.iter().any(|part| matches!(part, TextPart::Hole(expr) if changes(expr)))

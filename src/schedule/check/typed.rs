@@ -5,6 +5,7 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::schedule::names::{alternatives, did_you_mean};
 use crate::schedule::params::{ArgSpec, Choice, Kind, Measure, Param, find_choice, range};
+use crate::schedule::sounds;
 use crate::schedule::units::{Context, Short, fits};
 
 /// What a value is for: a parameter, or an argument of a call.
@@ -46,7 +47,7 @@ impl Target {
 
 /// What kind of value an expression has, as far as its form shows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Number,
     Text,
     Size,
@@ -280,7 +281,7 @@ fn quoted(name: &str) -> String {
     if name.contains(' ') { name.to_owned() } else { format!("`{name}`") }
 }
 
-fn form(expr: &Expr) -> Form {
+pub(super) fn form(expr: &Expr) -> Form {
     match &expr.kind {
         ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Quantity { .. } => Form::Number,
         ExprKind::Size(..) => Form::Size,
@@ -300,11 +301,15 @@ fn form(expr: &Expr) -> Form {
         ExprKind::Call { name, args, .. } if matches!(name.as_str(), "where" | "if") => {
             args.get(1).map_or(Form::Unknown, |arg| form(&arg.value))
         }
-        ExprKind::Call { .. } | ExprKind::Series(_) => Form::Number,
+        ExprKind::Call { .. } => match sounds::of(expr).map(|sound| sound.gives) {
+            Some(sounds::Gives::Pulses) => Form::Truth,
+            _ => Form::Number,
+        },
+        ExprKind::Frames(_) | ExprKind::Series(_) => Form::Number,
     }
 }
 
-fn describe(form: Form) -> &'static str {
+pub(super) fn describe(form: Form) -> &'static str {
     match form {
         Form::Number => "a number",
         Form::Text => "text",

@@ -4,6 +4,7 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BaseUnit, Expr, ExprKind, TextPart, TimeUnit, UnaryOp, Unit};
 use crate::schedule::functions::find_function;
 use crate::schedule::params::Measure;
+use crate::schedule::sounds;
 use crate::schedule::span::Span;
 use crate::schedule::units::{Context, Tempo, amount, describe, fits, sides};
 
@@ -17,6 +18,8 @@ pub(super) fn check(name: &str, expr: &Expr, context: Context, tempo: &Tempo, li
             check(name, a, left, tempo, list);
             check(name, b, right, tempo, list);
         }
+        // Their arguments have units of their own, which `sound` has checked.
+        ExprKind::Call { .. } if sounds::of(expr).is_some() => {}
         ExprKind::Call { name: called, args, .. } => {
             let function = find_function(called);
             for (index, arg) in args.iter().enumerate() {
@@ -93,6 +96,7 @@ fn unit_hint(measure: Measure, unit: Unit) -> Option<String> {
         Measure::Angle => "write `70deg`",
         Measure::Shift => "write `10px` for each frame, or `-40px/s`",
         Measure::Time => "write `120`, `8s` or `4b`",
+        Measure::Frequency => "write `440Hz`",
         Measure::Rate | Measure::Plain => "write the number alone",
     };
     Some(text.to_owned())

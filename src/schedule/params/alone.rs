@@ -13,6 +13,7 @@ static FACTOR: Param = number(NAME, Measure::Factor, "", HELP);
 static TURN: Param = number(NAME, Measure::Turn, "", HELP);
 static SHIFT: Param = number(NAME, Measure::Shift, "", HELP);
 static TIME: Param = number(NAME, Measure::Time, "", HELP);
+static FREQUENCY: Param = number(NAME, Measure::Frequency, "", HELP);
 static TEXT: Param = param(NAME, Kind::Text, "", HELP);
 
 /// A parameter without limits for numbers of that measure.
@@ -24,6 +25,7 @@ pub fn number_of(measure: Measure) -> &'static Param {
         Measure::Turn | Measure::Angle => &TURN,
         Measure::Shift => &SHIFT,
         Measure::Time => &TIME,
+        Measure::Frequency => &FREQUENCY,
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Measure {
     Time,
     /// A number of something per second: `24`, `24000/1001`.
     Rate,
+    /// Cycles per second: `440Hz`, `440`.
+    Frequency,
 }
 
 impl Measure {
@@ -41,6 +43,7 @@ impl Measure {
             Self::Shift => "a distance",
             Self::Time => "a time",
             Self::Rate => "a number per second",
+            Self::Frequency => "a frequency",
         }
     }
 

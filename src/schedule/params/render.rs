@@ -82,6 +82,7 @@ fn kind(param: &Param) -> String {
         Kind::Number(Measure::Shift) => "pixels per frame, or `px/s`".to_owned(),
         Kind::Number(Measure::Time) => "frames, or a time".to_owned(),
         Kind::Number(Measure::Rate) => "per second".to_owned(),
+        Kind::Number(Measure::Frequency) => "frequency".to_owned(),
         Kind::Number(Measure::Plain) => "number".to_owned(),
         Kind::Integer => "whole number".to_owned(),
         Kind::Switch => "`true` or `false`".to_owned(),

@@ -182,9 +182,11 @@ impl Evaluator<'_> {
             ExprKind::Call { name, name_span, args, .. } => {
                 self.call((name, *name_span), args, expr.span, depth)
             }
-            ExprKind::Quantity { .. } | ExprKind::Size(..) | ExprKind::List(_) | ExprKind::Series(_) => {
-                Err(error(expr.span, "expected an expression that Python can read"))
-            }
+            ExprKind::Quantity { .. }
+            | ExprKind::Size(..)
+            | ExprKind::List(_)
+            | ExprKind::Series(_)
+            | ExprKind::Frames(_) => Err(error(expr.span, "expected an expression that Python can read")),
         }
     }
 
