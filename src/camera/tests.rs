@@ -31,6 +31,7 @@ const REST: Camera3d = Camera3d {
     translation: [0.0; 3],
     rotation: [0.0; 3],
     fov: 40.0,
+    zoom: 1.0,
     aspect_ratio: 1.0,
     sampling: Sampling::Bicubic,
     flip: None,

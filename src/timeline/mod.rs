@@ -2,6 +2,7 @@
 //!
 //! Every value is a pure function of the time, so any frame can be asked for alone and in any order.
 
+mod camera;
 mod clock;
 pub mod deforum;
 mod ease;
@@ -14,6 +15,7 @@ mod scene;
 mod seed;
 pub mod seeds;
 mod settings;
+mod through;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,6 @@ use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
 const SETTINGS: &[&str] = &[
-    "camera.",
     "prompt.blend",
     "cadence",
     "diffusion_cadence",
@@ -36,10 +35,7 @@ const BLOCKS: &[&str] = &["variants", "easing"];
 const LABELS: &[&str] = &["loop", "reverse"];
 
 /// Functions and methods.
-const FUNCTIONS: &[&str] = &[
-    "osc", "audio", "spline", "shake", "band", "envelope", "norm", "onset", "at", "tangent", "rand",
-    "perlin", "smooth",
-];
+const FUNCTIONS: &[&str] = &["audio", "band", "envelope", "norm", "onset"];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[

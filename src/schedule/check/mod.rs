@@ -1,9 +1,12 @@
 //! The syntax tree becomes a checked film. Nothing stops at the first mistake: what is wrong is left
 //! out of the film and the rest is still looked at.
 
+mod arguments;
 mod block;
 mod call;
+mod ease;
 mod later;
+mod motion;
 mod scope;
 mod setting;
 mod typed;
@@ -110,6 +113,8 @@ impl Checker {
                     .also(scene.name.span, "this scene has a length of its own");
             self.list.push(found);
         }
+        let found = motion::clashes(&self.film);
+        self.list.extend(found);
         let film = &self.film;
         let controls = film.controls.iter().chain(film.scenes.iter().flat_map(|scene| &scene.controls));
         let found: Vec<Diagnostic> = controls.filter_map(block::control_clash).collect();

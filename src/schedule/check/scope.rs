@@ -91,7 +91,8 @@ fn is_free(name: &Name, first: Option<Span>, list: &mut Vec<Diagnostic>) -> bool
         list.push(found.also(first, "first bound here"));
         return false;
     }
-    let is_taken = find_function(&name.text).is_some() || find_variable(&name.text).is_some();
+    let is_taken = find_function(&name.text).is_some_and(|function| !function.method)
+        || find_variable(&name.text).is_some();
     if is_taken {
         let message = format!("`{}` already has a meaning in the language", name.text);
         list.push(Diagnostic::error("E23", message, name.span).hint("take another name"));
@@ -214,18 +215,14 @@ impl<'a> Writer<'a> {
             return None;
         };
         let args = written.into_iter().collect::<Option<Vec<Arg>>>()?;
-        if method {
-            let found = Diagnostic::error("E12", format!("`{name}` is a function, not a method"), name_span);
+        if method != function.method {
+            let (is, is_not) = if method { ("function", "method") } else { ("method", "function") };
+            let found = Diagnostic::error("E12", format!("`{name}` is a {is}, not a {is_not}"), name_span);
             self.list.push(found.hint(format!("write `{}`", function.signature())));
             return None;
         }
-        if function.variadic
-            && args.len() > function.params.len()
-            && args.iter().all(|arg| arg.name.is_none())
-        {
-            return Some(ExprKind::Call { name: name.to_owned(), name_span, args, method });
-        }
-        let values = self.place(name, name_span, function.params, args, span)?;
+        let values =
+            super::arguments::place(function, args, name_span, span).map_err(|e| self.list.push(*e)).ok()?;
         let args = values.into_iter().map(|value| Arg { name: None, value }).collect();
         Some(ExprKind::Call { name: name.to_owned(), name_span, args, method })
     }

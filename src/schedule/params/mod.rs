@@ -63,6 +63,8 @@ pub struct Choice {
 pub enum Kind {
     /// A number.
     Number(Measure),
+    /// Three numbers: `[x, y, z]`.
+    Vector,
     /// A whole number; fractions are cut off towards zero, as Deforum does.
     Integer,
     /// A truth value.
