@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose files are missing fails")]
 
+#[path = "language/curves.rs"]
+mod curves;
 #[path = "language/ebnf.rs"]
 mod ebnf;
 #[path = "language/grammar.rs"]

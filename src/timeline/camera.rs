@@ -174,14 +174,14 @@ fn before<T>(reader: &mut Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -
 /// The view of the camera at the reader's frame.
 fn view(reader: &mut Reader<'_>, values: &Values) -> Option<Rigid> {
     let place = match values.has("camera.position") {
-        true => reader.maybe_vector(values, "camera.position"),
+        true => reader.maybe_vector(values, "camera.position").map(|(place, _)| place),
         false => Some([0.0; 3]),
     };
     let axes = match values.has("camera.look") {
-        true => reader.maybe_vector(values, "camera.look").and_then(|look| {
+        true => reader.maybe_vector(values, "camera.look").and_then(|(look, span)| {
             let axes = looking(look);
             if let Err(message) = axes {
-                reader.wrong_direction(values, message);
+                reader.wrong_direction(message, span);
             }
             axes.ok()
         }),

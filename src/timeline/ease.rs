@@ -168,7 +168,7 @@ mod tests {
         };
         assert_eq!(at(false, true), [0.0, 0.0, 0.25, 0.5, 0.75]);
         assert_eq!(at(true, false), [0.25, 0.25, 0.5, 0.75, 1.0]);
-        assert_eq!(at(true, true), [0.2, 0.2, 0.4, 0.6000000000000001, 0.8]);
+        assert_eq!(at(true, true), [0.2, 0.2, 0.4, 0.6, 0.8]);
         let third = 1.0 / 3.0;
         assert_eq!(at(false, false), [0.0, 0.0, third, 2.0 * third, 1.0]);
     }

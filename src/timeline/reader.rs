@@ -69,13 +69,13 @@ impl<'a> Reader<'a> {
         self.maybe_number(values, name).unwrap_or(default)
     }
 
-    /// Three numbers.
-    pub fn maybe_vector(&mut self, values: &Values, name: &str) -> Option<[f64; 3]> {
+    /// Three numbers, and where they stand.
+    pub fn maybe_vector(&mut self, values: &Values, name: &str) -> Option<([f64; 3], Span)> {
         let (value, span, _) = self.value(values, name)?;
         let items =
             value.as_list().and_then(|items| items.iter().map(Value::as_f64).collect::<Option<Vec<_>>>());
         if let Some([x, y, z]) = items.as_deref() {
-            return Some([*x, *y, *z]);
+            return Some(([*x, *y, *z], span));
         }
         let found =
             value.as_list().map_or(value.kind().to_owned(), |items| format!("a list of {}", items.len()));
@@ -84,9 +84,8 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Says that `camera.look` cannot be used at this frame.
-    pub fn wrong_direction(&mut self, values: &Values, message: &str) {
-        let span = values.lines.get("camera.look").map(super::line::Line::span).unwrap_or_default();
+    /// Says that the direction at `span` cannot be used at this frame.
+    pub fn wrong_direction(&mut self, message: &str, span: Span) {
         let hint = "look a little to the front as well: `[0, 1, 0.001]`".to_owned();
         self.wrong("E53", message, span, Some(hint));
     }

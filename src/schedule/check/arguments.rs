@@ -132,12 +132,16 @@ impl Call {
                 found.label(did_you_mean(word, SHAPES)).hint(format!("it is {}", alternatives(&SHAPES))),
             ));
         }
-        let names = ease::names();
-        let is_curve = ease::find(word).is_some_and(super::ease::is_of_time_alone);
-        if name == "ease" && !is_curve {
-            let found = Diagnostic::error("E51", format!("`ease` has no curve `{word}`"), first.span);
+        let is_curve = |word: &str| ease::find(word).is_some_and(super::ease::is_of_time_alone);
+        if name == "ease" && !is_curve(word) {
+            let names: Vec<String> = ease::names().into_iter().filter(|name| is_curve(name)).collect();
+            let message = match ease::find(word) {
+                Some(_) => format!("`{word}` is an ease for keys only"),
+                None => format!("`ease` has no curve `{word}`"),
+            };
             let near = did_you_mean(word, names.iter().map(String::as_str));
-            return Err(Box::new(found.label(near).hint(format!("write `{}`", example(name)))));
+            let found = Diagnostic::error("E51", message, first.span).label(near);
+            return Err(Box::new(found.hint(format!("write `{}`", example(name)))));
         }
         Ok(())
     }

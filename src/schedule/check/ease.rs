@@ -43,7 +43,7 @@ fn unknown(name: &str, ease: &syntax::Ease) -> Diagnostic {
     let all = names();
     let plain: Vec<&str> = all.iter().map(String::as_str).filter(|name| !is_of_family(name)).collect();
     let families: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
-    found.label(did_you_mean(name, all.iter().map(String::as_str))).hint(format!(
+    found.label(did_you_mean(name, all.iter().map(String::as_str).chain(["smooth"]))).hint(format!(
         "there are ~{}; and with -in, -out or -in-out: ~{}",
         plain.join(", ~"),
         families.join(", ~")
