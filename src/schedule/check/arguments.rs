@@ -3,7 +3,7 @@
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::ease;
 use crate::schedule::expr::{Arg, Expr, ExprKind};
-use crate::schedule::functions::{Function, LeftOut, SHAPES};
+use crate::schedule::functions::{Function, LeftOut, SHAPES, find_variable};
 use crate::schedule::names::{alternatives, did_you_mean};
 use crate::schedule::span::Span;
 
@@ -115,6 +115,10 @@ impl Call {
         let Some(first) = values.first() else { return Ok(()) };
         let name = self.function.name;
         if !matches!(name, "osc" | "ease") {
+            return Ok(());
+        }
+        // A parameter of the film's own function, whose word comes when that is called.
+        if matches!(&first.kind, ExprKind::Name(name) if find_variable(name).is_none()) {
             return Ok(());
         }
         let Some(word) = first.literal_text() else {

@@ -65,9 +65,9 @@ impl Scope {
             .collect();
         let params = function.params.iter().map(|param| param.text.as_str()).zip(&own).collect();
         let mut writer = Writer { scope: self, params, words: &[], list, nodes: 0, depth: 0 };
-        if let Some(body) = writer.expr(&function.body) {
-            let written = Function { body, ..function.clone() };
-            self.functions.insert(function.name.text.clone(), written);
+        if writer.expr(&function.body).is_some() {
+            // The body as its author wrote it: arguments that were put in order once are not put in order again.
+            self.functions.insert(function.name.text.clone(), function.clone());
         } else {
             self.broken.insert(function.name.text.clone());
         }

@@ -156,12 +156,22 @@ fn text(pieces: &[Piece], clock: &Clock, t: f64, span: Span) -> Result<Value, Ev
     Ok(Value::Text(text))
 }
 
+/// Arguments that a call keeps without a list.
+const FEW: usize = 8;
+
 /// Most functions have few arguments; those need no list of their own.
 fn call(function: &Function, args: &[Code], clock: &Clock, t: f64, span: Span) -> Result<Value, EvalError> {
     let result = match args {
         [x] => function.apply(&[x.at(clock, t)?]),
         [x, y] => function.apply(&[x.at(clock, t)?, y.at(clock, t)?]),
         [x, y, z] => function.apply(&[x.at(clock, t)?, y.at(clock, t)?, z.at(clock, t)?]),
+        _ if args.len() <= FEW => {
+            let mut values: [Value; FEW] = std::array::from_fn(|_| Value::Bool(false));
+            for (value, arg) in values.iter_mut().zip(args) {
+                *value = arg.at(clock, t)?;
+            }
+            function.apply(&values[..args.len()])
+        }
         _ => {
             let values = args.iter().map(|x| x.at(clock, t)).collect::<Result<Vec<_>, _>>()?;
             function.apply(&values)
