@@ -4,8 +4,9 @@
 //! `cargo bench --bench schedule`. One thread, whose processor time is what is told where the system counts it (Linux):
 //! wall time says little on a busy machine. 50 ms is what the first may take.
 //!
-//! Deforum's own expansion of the same twenty schedules (sd-webui-deforum 32242685's loop over frames, numexpr 2.14 and
-//! pandas 2.3 on one thread) took 1.39 s of processor time on the machine on which ours took NATIVE.
+//! Deforum's way of expanding the same twenty schedules, written again for this measurement (its loop over frames, numexpr 2.14.2 and
+//! pandas 3.1.1 on one thread) took 1.39 s of processor time on the machine on which the film took 40 ms, reading and
+//! checking 0.5 ms of it, and our expansion of those schedules 55 ms.
 
 use std::fmt::Write as _;
 use std::hint::black_box;

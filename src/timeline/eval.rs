@@ -13,6 +13,7 @@ pub(super) mod vector;
 mod wave;
 
 pub use functions::{Function, constant_names, function_names};
+pub use spline::Spline;
 pub use value::{Value, print_float};
 
 use crate::schedule::expr::{Arg, BinaryOp, Expr, ExprKind, TextPart, UnaryOp, Unit};

@@ -51,7 +51,9 @@ fn unknown(name: &str, ease: &syntax::Ease) -> Diagnostic {
 }
 
 fn is_of_family(name: &str) -> bool {
-    FAMILIES.iter().any(|(family, _)| name.strip_prefix(family).is_some_and(|rest| rest.starts_with('-')))
+    FAMILIES.iter().any(|(family, _)| {
+        name.strip_prefix(family).is_some_and(|rest| matches!(rest, "-in" | "-out" | "-in-out"))
+    })
 }
 
 fn signed(expr: &Expr) -> Option<f64> {
