@@ -103,10 +103,10 @@ fn bezier([x1, y1, x2, y2]: [f64; 4], x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);
     }
-    let (mut low, mut high, mut s) = (0.0, 1.0, x);
+    let (mut low, mut high, mut s) = (0.0_f64, 1.0_f64, x);
     for _ in 0..SEARCH {
         let off = coordinate(x1, x2, s) - x;
-        if off == 0.0 || high - low < f64::EPSILON {
+        if off == 0.0 || (high - low).abs() < f64::EPSILON {
             break;
         }
         if off < 0.0 {
