@@ -88,6 +88,7 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
         translation: [2.0, 1.0, 10.0],
         rotation: [0.3, -0.5, 0.2],
         fov: 70.0,
+        zoom: 1.0,
         aspect_ratio: 1.0,
         sampling,
         flip: None,

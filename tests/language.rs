@@ -4,6 +4,8 @@
 
 #[path = "language/compat.rs"]
 mod compat;
+#[path = "language/curves.rs"]
+mod curves;
 #[path = "language/ebnf.rs"]
 mod ebnf;
 #[path = "language/grammar.rs"]

@@ -31,10 +31,29 @@ const REST: Camera3d = Camera3d {
     translation: [0.0; 3],
     rotation: [0.0; 3],
     fov: 40.0,
+    zoom: 1.0,
     aspect_ratio: 1.0,
     sampling: Sampling::Bicubic,
     flip: None,
 };
+
+#[test]
+fn a_narrower_view_enlarges_about_the_middle() {
+    let size = Size::new(9, 5);
+    let camera = Camera3d { zoom: 2.0, ..REST };
+    let places = deep_positions(size, &camera, &Relief::flat());
+    for (i, [x, y]) in places.into_iter().enumerate() {
+        let wanted = [4.0 + ((i % 9) as f64 - 4.0) / 2.0, 2.0 + ((i / 9) as f64 - 2.0) / 2.0];
+        assert!((x - wanted[0]).abs() < 1e-12 && (y - wanted[1]).abs() < 1e-12, "{i}: {x} {y}");
+    }
+    // A motion is then the one of the enlarged picture: sampled at half its place, moved as there.
+    let moving = Camera3d { translation: [3.0, -2.0, 5.0], rotation: [1.0, 2.0, 3.0], ..camera };
+    let whole = deep_positions(Size::new(17, 9), &Camera3d { zoom: 1.0, ..moving }, &Relief::flat());
+    let half = deep_positions(size, &moving, &Relief::flat());
+    // Column 4 + i of the small picture and column 8 + i of one with twice the points are one place of the scene.
+    let (small, large) = (half[2 * 9 + 5], whole[4 * 17 + 9]);
+    assert!(((small[0] - 4.0) / 9.0 - (large[0] - 8.0) / 17.0 - (0.5 / 9.0 - 1.0 / 17.0)).abs() < 1e-12);
+}
 
 proptest! {
     #[test]

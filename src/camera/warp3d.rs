@@ -183,6 +183,8 @@ struct View<'a> {
     size: Size,
     pose: Pose,
     aspect: f64,
+    /// 1 over the factor by which the picture grows before it is moved.
+    shrink: f64,
     distance: Option<&'a [f32]>,
     /// A row of distances where there are none.
     flat: Vec<f32>,
@@ -196,6 +198,7 @@ impl<'a> View<'a> {
             size,
             pose: pose(camera),
             aspect: camera.aspect_ratio,
+            shrink: 1.0 / camera.zoom,
             distance: relief.distance().map(Plane::values),
             flat: vec![1.0; size.width],
         }
@@ -207,7 +210,7 @@ impl<'a> View<'a> {
         let ray = Ray::new(self, y);
         let width = self.size.width;
         let distances = self.distance.map_or(&self.flat[..], |all| &all[y * width..][..width]);
-        distances.iter().enumerate().map(move |(x, z)| ray.source(x as i32, y as i32, f64::from(*z)))
+        distances.iter().enumerate().map(move |(x, z)| ray.source(x as i32, f64::from(*z)))
     }
 }
 
@@ -216,9 +219,14 @@ struct Ray {
     rotation: [[f64; 3]; 3],
     /// Translation plus the row's share of the rotated point.
     start: [f64; 3],
-    /// Place of the row and step of the columns in the plane from -1 to 1.
+    /// Place of the row, of the first column, and step of the columns in the plane from -1 to 1.
     y: f64,
+    first: f64,
     step: f64,
+    /// Pixel of the row in the grown picture, first column there, step of the columns.
+    row: f64,
+    column: f64,
+    shrink: f64,
     /// Pixels that an offset of 1 in the projection means.
     scale: [f64; 2],
 }
@@ -227,27 +235,40 @@ impl Ray {
     #[inline(always)]
     fn new(view: &View<'_>, row: usize) -> Self {
         let step = |n: usize| if n > 1 { 2.0 / (n - 1) as f64 } else { 0.0 };
-        let y = row as f64 * step(view.size.height) - 1.0;
+        // With a factor of 1 these are the same operations without it, to the last bit.
+        let shrink = view.shrink;
+        let grown = |n: usize| (n.saturating_sub(1)) as f64 / 2.0 * (1.0 - shrink);
+        let y = row as f64 * (step(view.size.height) * shrink) - shrink;
         let r = &view.pose.rotation;
         let rotation: [[f64; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| r[(i, j)]));
         let start = std::array::from_fn(|j| y * rotation[1][j] + view.pose.translation[j]);
         let focal = view.pose.focal;
         let scale =
             [focal / view.aspect * view.size.width as f64 / 2.0, focal * view.size.height as f64 / 2.0];
-        Self { rotation, start, y, step: step(view.size.width), scale }
+        Self {
+            rotation,
+            start,
+            y,
+            first: -shrink,
+            step: step(view.size.width) * shrink,
+            row: row as f64 * shrink + grown(view.size.height),
+            column: grown(view.size.width),
+            shrink,
+            scale,
+        }
     }
 
     /// Where the pixel at `column` of the row with the point at distance `z` is sampled.
     #[inline(always)]
-    fn source(&self, column: i32, row: i32, z: f64) -> [f64; 2] {
-        let (column, row) = (f64::from(column), f64::from(row));
-        let x = column * self.step - 1.0;
+    fn source(&self, column: i32, z: f64) -> [f64; 2] {
+        let column = f64::from(column);
+        let x = column * self.step + self.first;
         let [vx, vy, vz]: [f64; 3] =
             std::array::from_fn(|j| x * self.rotation[0][j] + z * self.rotation[2][j] + self.start[j]);
         let share = 1.0 / (vz * z);
         [
-            column - (vx * z - x * vz) * share * self.scale[0],
-            row - (vy * z - self.y * vz) * share * self.scale[1],
+            column * self.shrink + self.column - (vx * z - x * vz) * share * self.scale[0],
+            self.row - (vy * z - self.y * vz) * share * self.scale[1],
         ]
     }
 }

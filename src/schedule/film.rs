@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::ease::{Family, Side};
 use super::expr::{Expr, ExprKind, TextPart};
 use super::params::{CallSpec, Kind, Param};
 use super::sounds::AUDIO;
@@ -212,6 +213,14 @@ pub enum Ease {
         /// Jumps at the end.
         end: bool,
     },
+    /// A named curve.
+    Curve(Family, Side),
+    /// The value before goes on, the value at the key has begun, and one fades into the other.
+    Blend,
+    /// Through the keys on both sides without going beyond them: monotone cubic (PCHIP).
+    Monotone,
+    /// Through the keys on both sides in one swing: Catmull-Rom.
+    CatmullRom,
 }
 
 /// A call such as `gain_map(sigma=6)`.

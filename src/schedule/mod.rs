@@ -3,6 +3,7 @@
 mod check;
 pub mod deforum;
 pub mod diagnostic;
+pub mod ease;
 pub mod expr;
 pub mod film;
 pub mod functions;

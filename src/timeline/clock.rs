@@ -38,22 +38,61 @@ pub(super) struct Moment<'a> {
     t: f64,
 }
 
-impl Names for Moment<'_> {
-    fn value(&self, name: &str) -> Option<Value> {
-        let rate = self.clock.tempo.rate;
-        let seconds = || self.t * f64::from(rate.den) / f64::from(rate.num);
+/// A name of a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variable {
+    Frame,
+    Last,
+    Seed,
+    Seconds,
+    Beat,
+    Share,
+    Rate,
+}
+
+impl Variable {
+    /// The variable called `name`.
+    pub fn of(name: &str) -> Option<Self> {
         Some(match name {
-            // A whole frame is an integer, as in Deforum: `t/2` and `t%3` follow its rules.
-            "t" if self.t.fract() == 0.0 => Value::Int(self.t as i64),
-            "t" => Value::Float(self.t),
-            "max_f" => Value::Int(i64::from(self.clock.length) - 1),
-            "s" => Value::Int(self.clock.seed),
-            "sec" => Value::Float(seconds()),
-            "beat" => Value::Float(seconds() * self.clock.tempo.bpm? / 60.0),
-            "u" => Value::Float(self.t / f64::from(self.clock.length)),
-            "fps" => Value::Float(rate.as_f64()),
+            "t" => Self::Frame,
+            "max_f" => Self::Last,
+            "s" => Self::Seed,
+            "sec" => Self::Seconds,
+            "beat" => Self::Beat,
+            "u" => Self::Share,
+            "fps" => Self::Rate,
             _ => return None,
         })
+    }
+
+    /// Whether it differs from frame to frame.
+    pub fn changes(self) -> bool {
+        !matches!(self, Self::Last | Self::Seed | Self::Rate)
+    }
+}
+
+impl Clock {
+    /// What a name is worth at its own time `t`, in frames; `None` is `beat` in a film without `bpm`.
+    pub fn variable(&self, variable: Variable, t: f64) -> Option<Value> {
+        let rate = self.tempo.rate;
+        let seconds = || t * f64::from(rate.den) / f64::from(rate.num);
+        Some(match variable {
+            // A whole frame is an integer, as in Deforum: `t/2` and `t%3` follow its rules.
+            Variable::Frame if t.fract() == 0.0 => Value::Int(t as i64),
+            Variable::Frame => Value::Float(t),
+            Variable::Last => Value::Int(i64::from(self.length) - 1),
+            Variable::Seed => Value::Int(self.seed),
+            Variable::Seconds => Value::Float(seconds()),
+            Variable::Beat => Value::Float(seconds() * self.tempo.bpm? / 60.0),
+            Variable::Share => Value::Float(t / f64::from(self.length)),
+            Variable::Rate => Value::Float(rate.as_f64()),
+        })
+    }
+}
+
+impl Names for Moment<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        self.clock.variable(Variable::of(name)?, self.t)
     }
 
     fn call(&self, _: &str, _: &[(Option<&str>, Value)]) -> Option<Result<Value, String>> {
@@ -106,8 +145,8 @@ pub(super) fn lower(expr: &Expr, context: Context, clock: &Clock) -> Result<Expr
             let function = find_function(name);
             let mut lowered = args.clone();
             for (index, arg) in lowered.iter_mut().enumerate() {
-                let keeps = function.is_some_and(|function| function.keeps_unit_of(index));
-                arg.value = inner(&arg.value, if keeps { context } else { Context::Inner })?;
+                let context = function.map_or(Context::Inner, |function| function.context_of(index, context));
+                arg.value = inner(&arg.value, context)?;
             }
             ExprKind::Call { name: name.clone(), name_span: *name_span, args: lowered, method: *method }
         }
@@ -120,7 +159,7 @@ pub(super) fn lower(expr: &Expr, context: Context, clock: &Clock) -> Result<Expr
 pub(super) fn context_of(kind: Kind) -> Context {
     match kind {
         Kind::Number(measure) => Context::Value(measure),
-        Kind::Integer => Context::Value(Measure::Plain),
+        Kind::Integer | Kind::Vector => Context::Value(Measure::Plain),
         _ => Context::Inner,
     }
 }

@@ -4,10 +4,16 @@
 //! same names give the same value, in any order of frames.
 
 pub(super) mod arith;
+pub(super) mod code;
 mod functions;
+pub(super) mod random;
+pub(super) mod spline;
 mod value;
+pub(super) mod vector;
+mod wave;
 
 pub use functions::{Function, constant_names, function_names};
+pub use spline::Spline;
 pub use value::{Value, print_float};
 
 use crate::schedule::expr::{Arg, BinaryOp, Expr, ExprKind, Frames, TextPart, UnaryOp, Unit};

@@ -273,7 +273,7 @@ impl Explainer<'_> {
 
     /// What is set by calls (`depth`, `source`), as it is written.
     fn calls(&self) -> impl Iterator<Item = Explained> {
-        let calls = self.stage.values.calls.iter().filter(|(name, _)| **name != "seed");
+        let calls = self.stage.values.calls.iter().filter(|(name, _)| *name != "seed");
         calls.map(|(name, (call, _))| {
             let place = self.place(call.span);
             let value = Cell::Text(place.text.clone());

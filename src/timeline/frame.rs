@@ -164,6 +164,9 @@ pub struct Camera3d {
     pub rotation: [f64; 3],
     /// Degrees, horizontal and vertical alike.
     pub fov: f64,
+    /// Factor by which the picture grows about its middle before it is moved, 1 is none: the field of view of
+    /// the frame before, as a width at distance 1, over that of this one.
+    pub zoom: f64,
     /// Divides the horizontal offsets.
     pub aspect_ratio: f64,
     /// How the picture is sampled.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::clock::{Clock, context_of, lower};
 use super::ease::progress;
+use super::eval::code::Code;
 use super::eval::{EvalError, Value, evaluate};
+use super::through::{End, Way, hermite, speed};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BinaryOp, Expr, ExprKind, TextPart};
 use crate::schedule::film::{Ease, Key};
@@ -32,9 +34,14 @@ struct Point {
     /// Frames on the clock; not always whole.
     time: f64,
     value: Expr,
+    code: Code,
+    /// The value at the key's own time; `None` when it cannot be computed.
+    at_key: Option<Value>,
     /// The value differs from frame to frame and runs until the next point.
     runs: bool,
     ease: Ease,
+    /// For a way to this point that goes through the keys around it: each number's speed at both ends.
+    speeds: Vec<[f64; 2]>,
 }
 
 impl Line {
@@ -52,11 +59,19 @@ impl Line {
         for key in keys {
             let time = key.time.as_ref().map_or(Ok(0.0), |time| key_time(time, &clock))?;
             let value = lower(&key.value, context_of(param.kind), &clock).map_err(unit_error)?;
-            points.push((key.span, Point { time, value, runs: key.changes, ease: key.ease }));
+            let code = Code::new(&value, &clock);
+            let speeds = Vec::new();
+            let point = Point { time, value, code, at_key: None, runs: key.changes, ease: key.ease, speeds };
+            points.push((key.span, point));
         }
         points.sort_by(|a, b| a.1.time.total_cmp(&b.1.time));
         warn(param, &points, &clock, warnings);
-        Ok(Self { param, clock, points: points.into_iter().map(|(_, point)| point).collect(), series: None })
+        let points = points.into_iter().map(|(_, point)| point).collect();
+        let mut line = Self { param, clock, points, series: None };
+        let at_keys: Vec<_> = line.points.iter().map(|point| line.compute(point, point.time).ok()).collect();
+        line.points.iter_mut().zip(at_keys).for_each(|(point, value)| point.at_key = value);
+        line.find_speeds();
+        Ok(line)
     }
 
     /// The same with values computed elsewhere, one a frame of the clock.
@@ -83,26 +98,96 @@ impl Line {
             if let Some(series) = &self.series {
                 return self.in_series(series, t).map(|value| (value, first.value.span));
             }
-            return Ok((self.compute(first, first.time)?, first.value.span));
+            return Ok((self.at_key(first)?, first.value.span));
         };
         let point = &self.points[at];
         if let Some(series) = &self.series {
             return self.in_series(series, t).map(|value| (value, point.value.span));
         }
-        if point.runs {
-            return Ok((self.compute(point, t)?, point.value.span));
+        let next = self.points.get(after).filter(|_| self.is_number());
+        match next {
+            Some(next) if next.ease == Ease::Blend => self.blended(point, next, t),
+            _ if point.runs => Ok((self.compute(point, t)?, point.value.span)),
+            Some(next) => self.between(point, next, t),
+            None => Ok((self.at_key(point)?, point.value.span)),
         }
-        let value = self.compute(point, point.time)?;
-        let Some(next) = self.points.get(after).filter(|_| self.is_number()) else {
-            return Ok((value, point.value.span));
-        };
-        let way = progress(next.ease, (t - point.time) / (next.time - point.time));
+    }
+
+    /// On the way from one key to the next.
+    fn between(&self, point: &Point, next: &Point, t: f64) -> Result<(Value, Span), EvalError> {
+        let time = next.time - point.time;
+        let share = (t - point.time) / time;
+        let way = progress(next.ease, share);
+        // Nearly all values are numbers, and this is what nearly all the time goes to.
+        if let (Some(Value::Float(a)), Some(Value::Float(b)), []) =
+            (&point.at_key, &next.at_key, next.speeds.as_slice())
+            && way != 0.0
+        {
+            return Ok((Value::Float(a + (b - a) * way), next.value.span));
+        }
+        let value = self.at_key(point)?;
         if way == 0.0 {
             return Ok((value, point.value.span));
         }
-        let target = self.compute(next, next.time)?;
-        let mixed = value.as_f64().zip(target.as_f64()).map(|(a, b)| Value::Float(a + (b - a) * way));
-        Ok((mixed.unwrap_or(value), next.value.span))
+        let target = self.at_key(next)?;
+        let mixed = mixed(&value, &target, |index, a, b| match next.speeds.get(index) {
+            Some(speeds) => hermite(a, b, *speeds, time, share),
+            None => a + (b - a) * way,
+        });
+        self.same_length(next, mixed)
+    }
+
+    /// Both values go on while one fades into the other.
+    fn blended(&self, point: &Point, next: &Point, t: f64) -> Result<(Value, Span), EvalError> {
+        let share = (t - point.time) / (next.time - point.time);
+        let value = self.compute(point, t)?;
+        if share == 0.0 {
+            return Ok((value, point.value.span));
+        }
+        let mixed = mixed(&value, &self.compute(next, t)?, |_, a, b| a + (b - a) * share);
+        self.same_length(next, mixed)
+    }
+
+    fn same_length(&self, next: &Point, mixed: Option<Value>) -> Result<(Value, Span), EvalError> {
+        let span = next.value.span;
+        mixed.map(|value| (value, span)).ok_or_else(|| EvalError {
+            span,
+            message: format!("`{}` cannot get from the value before to this one", self.param.name),
+            hint: Some("both are numbers, or vectors of one length".to_owned()),
+        })
+    }
+
+    fn at_key(&self, point: &Point) -> Result<Value, EvalError> {
+        point.at_key.clone().map_or_else(|| self.compute(point, point.time), Ok)
+    }
+
+    /// The speeds at both ends of every way that goes through its keys.
+    fn find_speeds(&mut self) {
+        if !self.points.iter().any(|point| matches!(point.ease, Ease::Monotone | Ease::CatmullRom)) {
+            return;
+        }
+        let numbers: Vec<Vec<f64>> =
+            self.points.iter().map(|p| p.at_key.as_ref().and_then(components).unwrap_or_default()).collect();
+        // The way that leads to point number `to`, for the number `index`.
+        let way = |to: usize, index: usize| -> Option<Way> {
+            let (from, to) = (to.checked_sub(1)?, self.points.get(to).map(|_| to)?);
+            let time = self.points[to].time - self.points[from].time;
+            let (a, b) = (numbers[from].get(index)?, numbers[to].get(index)?);
+            let exists = time > 0.0 && !self.points[from].runs && numbers[from].len() == numbers[to].len();
+            exists.then_some(Way { time, secant: (b - a) / time, ease: self.points[to].ease })
+        };
+        let speeds: Vec<Vec<[f64; 2]>> = (0..self.points.len())
+            .map(|to| {
+                (0..numbers[to].len())
+                    .map_while(|index| {
+                        let own = way(to, index).filter(|own| own.is_through())?;
+                        let (before, after) = (way(to - 1, index), way(to + 1, index));
+                        Some([speed(own, before, after, End::Start), speed(own, after, before, End::Finish)])
+                    })
+                    .collect()
+            })
+            .collect();
+        self.points.iter_mut().zip(speeds).for_each(|(point, speeds)| point.speeds = speeds);
     }
 
     fn in_series(&self, series: &[f64], t: f64) -> Result<Value, EvalError> {
@@ -136,18 +221,22 @@ impl Line {
     }
 
     fn is_number(&self) -> bool {
-        matches!(self.param.kind, Kind::Number(_) | Kind::Integer)
+        matches!(self.param.kind, Kind::Number(_) | Kind::Integer | Kind::Vector)
     }
 
     fn compute(&self, point: &Point, t: f64) -> Result<Value, EvalError> {
-        let value = evaluate(&point.value, &self.clock.at(t))?;
-        if let ExprKind::Text(parts) = &point.value.kind {
+        let value = point.code.at(&self.clock, t)?;
+        if let (ExprKind::Text(parts), Value::Text(text)) = (&point.value.kind, &value)
+            && (text.contains("inf") || text.contains("nan"))
+        {
             self.check_holes(parts, t)?;
         }
-        match value.as_f64() {
-            Some(number) if !number.is_finite() => Err(self.not_finite(&point.value, t, number)),
-            _ => Ok(value),
-        }
+        let wrong = match &value {
+            Value::Float(number) => Some(*number).filter(|number| !number.is_finite()),
+            Value::List(items) => items.iter().filter_map(Value::as_f64).find(|number| !number.is_finite()),
+            _ => None,
+        };
+        wrong.map_or(Ok(value), |number| Err(self.not_finite(&point.value, t, number)))
     }
 
     /// «inf» in a prompt is never meant.
@@ -177,6 +266,26 @@ impl Line {
             |_| "add something to the divisor, or choose with `where` what the value is there",
         );
         EvalError { span: zero.unwrap_or(expr.span), message, hint: Some(hint.to_owned()) }
+    }
+}
+
+/// The numbers of a number or vector.
+fn components(value: &Value) -> Option<Vec<f64>> {
+    match value {
+        Value::List(items) => items.iter().map(Value::as_f64).collect(),
+        other => other.as_f64().map(|number| vec![number]),
+    }
+}
+
+/// Two numbers, or two vectors item by item; `None` when they do not go together.
+fn mixed(a: &Value, b: &Value, mix: impl Fn(usize, f64, f64) -> f64) -> Option<Value> {
+    match (a, b) {
+        (Value::List(a), Value::List(b)) if a.len() == b.len() => {
+            let pairs = a.iter().zip(b).enumerate();
+            let items = pairs.map(|(i, (a, b))| Some(Value::Float(mix(i, a.as_f64()?, b.as_f64()?))));
+            items.collect::<Option<_>>().map(Value::List)
+        }
+        (a, b) => Some(Value::Float(mix(0, a.as_f64()?, b.as_f64()?))),
     }
 }
 
@@ -244,11 +353,14 @@ fn warn(param: &Param, points: &[(Span, Point)], clock: &Clock, warnings: &mut V
         warnings.push(Diagnostic::warning("W06", message, pair[1].0).also(pair[0].0, "the other one"));
     }
     for pair in points.windows(2) {
-        let eased = !matches!(pair[1].1.ease, Ease::Linear | Ease::Cut);
+        let eased = !matches!(pair[1].1.ease, Ease::Linear | Ease::Cut | Ease::Blend);
         // A text with holes is filled frame by frame on its way to the next one.
         if pair[0].1.runs && eased && param.kind != Kind::Text {
             let message = "this ease has no effect: the value before it runs until this key";
-            warnings.push(Diagnostic::warning("W05", message, pair[1].0));
+            warnings.push(
+                Diagnostic::warning("W05", message, pair[1].0)
+                    .hint("`~blend` fades from a running value to the next"),
+            );
         }
     }
 }

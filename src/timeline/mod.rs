@@ -2,6 +2,8 @@
 //!
 //! Every value is a pure function of the time, so any frame can be asked for alone and in any order.
 
+mod by_name;
+mod camera;
 mod clock;
 mod compat;
 pub mod deforum;
@@ -19,6 +21,7 @@ pub mod seeds;
 mod settings;
 mod sounds;
 pub mod table;
+mod through;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

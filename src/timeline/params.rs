@@ -1,6 +1,7 @@
 //! One frame's parameters, section by section. Defaults are those of the table in
 //! `schedule::params` (a test compares them).
 
+use super::camera;
 use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, ControlInput, ControlMode, ControlParams,
     DepthSource, FrameParams, FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix,
@@ -12,8 +13,17 @@ use super::seed;
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
-const DEEP: [&str; 6] =
-    ["translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z", "fov", "aspect_ratio"];
+const DEEP: [&str; 9] = [
+    "translation_z",
+    "rotation_3d_x",
+    "rotation_3d_y",
+    "rotation_3d_z",
+    "fov",
+    "aspect_ratio",
+    "camera.position",
+    "camera.look",
+    "camera.fov",
+];
 
 /// Parameters that only the flat camera has.
 const FLAT: [&str; 4] = ["zoom", "angle", "transform_center_x", "transform_center_y"];
@@ -29,6 +39,10 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     for line in names.iter().filter_map(|name| values.lines.get(name)) {
         let message = format!("`{}` has no effect with the {camera} camera", line.param.name);
         warnings.push(Diagnostic::warning("W05", message, line.span()).hint(hint));
+    }
+    if let Some((call, _)) = values.calls.get("camera.shake").filter(|_| !is_deep) {
+        let message = "`camera.shake` has no effect with the flat camera";
+        warnings.push(Diagnostic::warning("W05", message, call.span).hint(hint));
     }
 }
 
@@ -47,7 +61,7 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
     match mode {
         Some("flat") => false,
         Some("depth") => true,
-        _ => DEEP.iter().any(|name| values.has(name)),
+        _ => DEEP.iter().any(|name| values.has(name)) || camera::shakes(values),
     }
 }
 
@@ -61,7 +75,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         frame: reader.frame,
         scene,
         cut,
-        camera: camera(reader, values),
+        camera: camera(reader, stage),
         border: border(reader, values),
         depth: depth(reader, values),
         colour: colour(reader, values),
@@ -108,7 +122,8 @@ fn blend(reader: &mut Reader<'_>, values: &Values) -> PromptBlend {
     }
 }
 
-fn camera(reader: &mut Reader<'_>, values: &Values) -> Camera {
+fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
+    let values = &stage.values;
     let mode = reader.maybe_choice(values, "animation_mode");
     let is_deep = is_deep(values, mode.as_deref());
     let flip = flip(reader, values);
@@ -124,10 +139,11 @@ fn camera(reader: &mut Reader<'_>, values: &Values) -> Camera {
             flip,
         });
     }
-    Camera::Deep(Camera3d {
+    let mut deep = Camera3d {
         translation: ["translation_x", "translation_y", "translation_z"].map(|name| number(name, 0.0)),
         rotation: ["rotation_3d_x", "rotation_3d_y", "rotation_3d_z"].map(|name| number(name, 0.0)),
         fov: number("fov", 70.0),
+        zoom: 1.0,
         aspect_ratio: number("aspect_ratio", 1.0),
         sampling: match reader.maybe_choice(values, "sampling_mode").as_deref() {
             Some("nearest") => Sampling::Nearest,
@@ -135,7 +151,9 @@ fn camera(reader: &mut Reader<'_>, values: &Values) -> Camera {
             _ => Sampling::Bicubic,
         },
         flip,
-    })
+    };
+    camera::steer(reader, stage, &mut deep);
+    Camera::Deep(deep)
 }
 
 /// The perspective flip: when it is switched on, or when one of its angles is set and it is not switched off.

@@ -81,6 +81,27 @@ impl<'a> Reader<'a> {
         self.maybe_number(values, name).unwrap_or(default)
     }
 
+    /// Three numbers, and where they stand.
+    pub fn maybe_vector(&mut self, values: &Values, name: &str) -> Option<([f64; 3], Span)> {
+        let (value, span, _) = self.value(values, name)?;
+        let items =
+            value.as_list().and_then(|items| items.iter().map(Value::as_f64).collect::<Option<Vec<_>>>());
+        if let Some([x, y, z]) = items.as_deref() {
+            return Some(([*x, *y, *z], span));
+        }
+        let found =
+            value.as_list().map_or(value.kind().to_owned(), |items| format!("a list of {}", items.len()));
+        let hint = "write `[0, 0, 5]`: right, up, forward".to_owned();
+        self.wrong("E52", &format!("`{name}` takes three numbers, this is {found}"), span, Some(hint));
+        None
+    }
+
+    /// Says that the direction at `span` cannot be used at this frame.
+    pub fn wrong_direction(&mut self, message: &str, span: Span) {
+        let hint = "look a little to the front as well: `[0, 1, 0.001]`".to_owned();
+        self.wrong("E53", message, span, Some(hint));
+    }
+
     /// A whole number that is not negative.
     pub fn maybe_count(&mut self, values: &Values, name: &str) -> Option<u32> {
         self.maybe_number(values, name).map(|number| number as u32)

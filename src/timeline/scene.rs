@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::by_name::ByName;
 use super::clock::{Clock, lower};
 use super::compat::{self, Compat};
 use super::deforum::prompts::PromptSeries;
@@ -39,8 +40,8 @@ struct Way<'a> {
 /// Settings in force, by the name of the parameter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
-    pub lines: BTreeMap<&'static str, Line>,
-    pub calls: BTreeMap<&'static str, (Call, Clock)>,
+    pub lines: ByName<Line>,
+    pub calls: ByName<(Call, Clock)>,
 }
 
 impl Values {
@@ -56,6 +57,12 @@ impl Values {
         if self.lines.get("seed").is_some_and(Line::is_constant) {
             self.lines.remove("seed");
         }
+    }
+
+    /// Whether something in force stands at `span`.
+    fn stands_at(&self, span: Span) -> bool {
+        self.lines.values().any(|line| line.span() == span)
+            || self.calls.values().any(|(call, _)| call.span == span)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -165,8 +172,7 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         }
     }
     for (span, (times, warning)) in unused {
-        let in_force =
-            stages.iter().filter(|stage| stage.values.lines.values().any(|line| line.span() == span));
+        let in_force = stages.iter().filter(|stage| stage.values.stands_at(span));
         if in_force.count() == times {
             found.warnings.push(warning);
         }

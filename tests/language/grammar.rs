@@ -77,8 +77,8 @@ fn grammar_and_parser_refuse_the_same_films() {
 
 #[test]
 fn functions_and_constants_are_the_evaluators() {
-    let ours: Vec<_> = FUNCTIONS.iter().map(|f| (f.name, f.params, f.variadic)).collect();
-    let theirs: Vec<_> = function_names().iter().map(|f| (f.name, f.params, f.variadic)).collect();
+    let ours: Vec<_> = FUNCTIONS.iter().map(|f| (f.name, f.order(), f.variadic)).collect();
+    let theirs: Vec<_> = function_names().iter().map(|f| (f.name, f.params.to_vec(), f.variadic)).collect();
     assert_eq!(ours, theirs);
     for name in constant_names() {
         assert!(kinora::schedule::functions::find_variable(name).is_some(), "`{name}`");

@@ -270,7 +270,9 @@ fn defaults_are_those_of_the_table() {
         let written: String = all()
             .iter()
             .filter(|param| param.places.has(Places::FILM) && !param.default.is_empty())
-            .filter(|param| !matches!(param.name, "animation_mode" | "denoise"))
+            .filter(|param| {
+                !matches!(param.name, "animation_mode" | "denoise" | "camera.look" | "camera.fov")
+            })
             .map(|param| format!("{} = {}\n", param.name, param.default))
             .collect();
         let plain = at(&format!("frames = 3\nanimation_mode = {mode}"), 1);
@@ -291,6 +293,7 @@ fn every_parameter_is_read() {
     for param in all().iter().filter(|param| param.places.has(Places::FILM)) {
         let value = match param.kind {
             Kind::Number(_) | Kind::Integer => "3".to_owned(),
+            Kind::Vector => "[t, 0, 2]".to_owned(),
             Kind::Choice(choices) => choices
                 .iter()
                 .map(|choice| choice.name)
@@ -305,6 +308,7 @@ fn every_parameter_is_read() {
         let value = match param.name {
             "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" => "0.25".to_owned(),
             "bpm" => "60".to_owned(),
+            "camera.shake" => "shake(quake)".to_owned(),
             "animation_mode" => "depth".to_owned(),
             _ => value,
         };

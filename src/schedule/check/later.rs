@@ -6,7 +6,6 @@ use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
 const SETTINGS: &[&str] = &[
-    "camera.",
     "cadence",
     "diffusion_cadence",
     "optical_flow_cadence",
@@ -30,9 +29,6 @@ const BLOCKS: &[&str] = &["easing"];
 /// Words behind a scene's length.
 const LABELS: &[&str] = &["loop", "reverse"];
 
-/// Functions and methods.
-const FUNCTIONS: &[&str] = &["osc", "spline", "shake", "at", "tangent", "rand", "perlin", "smooth"];
-
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[
     ("border", "outpaint"),
@@ -54,10 +50,6 @@ pub(super) fn is_block(name: &str) -> bool {
 
 pub(super) fn is_label(name: &str) -> bool {
     LABELS.contains(&name)
-}
-
-pub(super) fn is_function(name: &str) -> bool {
-    FUNCTIONS.contains(&name)
 }
 
 pub(super) fn is_value(param: &str, value: &str) -> bool {

@@ -2,11 +2,14 @@
 //! out of the film and the rest is still looked at.
 
 mod alone;
+mod arguments;
 mod bind;
 mod block;
 mod call;
 mod deforum;
+mod ease;
 mod later;
+mod motion;
 mod scope;
 mod series;
 mod setting;
@@ -127,6 +130,8 @@ impl Checker {
                     .also(scene.name.span, "this scene has a length of its own");
             self.list.push(found);
         }
+        let found = motion::clashes(&self.film);
+        self.list.extend(found);
         let film = &self.film;
         let controls = film.controls.iter().chain(film.scenes.iter().flat_map(|scene| &scene.controls));
         let found: Vec<Diagnostic> = controls.filter_map(block::control_clash).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::series::Loader;
-use super::{later, sound};
+use super::sound;
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Arg, Expr, ExprKind, TextPart};
 use crate::schedule::functions::{FUNCTIONS, VARIABLES, find_function, find_variable};
@@ -96,9 +96,9 @@ impl Scope {
             .collect();
         let params = function.params.iter().map(|param| param.text.as_str()).zip(&own).collect();
         let mut writer = Writer { scope: self, params, words: &[], list, nodes: 0, depth: 0 };
-        if let Some(body) = writer.expr(&function.body) {
-            let written = Function { body, ..function.clone() };
-            self.functions.insert(function.name.text.clone(), written);
+        if writer.expr(&function.body).is_some() {
+            // The body as its author wrote it: arguments that were put in order once are not put in order again.
+            self.functions.insert(function.name.text.clone(), function.clone());
         } else {
             self.broken.insert(function.name.text.clone());
         }
@@ -123,7 +123,7 @@ fn is_free(name: &Name, first: Option<Span>, list: &mut Vec<Diagnostic>) -> bool
         list.push(found.also(first, "first bound here"));
         return false;
     }
-    let is_taken = find_function(&name.text).is_some()
+    let is_taken = find_function(&name.text).is_some_and(|function| !function.method)
         || find_variable(&name.text).is_some()
         || ["series", sounds::AUDIO].contains(&name.text.as_str());
     if is_taken {
@@ -263,18 +263,14 @@ impl<'a> Writer<'a> {
             return None;
         };
         let args = written.into_iter().collect::<Option<Vec<Arg>>>()?;
-        if method {
-            let found = Diagnostic::error("E12", format!("`{name}` is a function, not a method"), name_span);
+        if method != function.method {
+            let (is, is_not) = if method { ("function", "method") } else { ("method", "function") };
+            let found = Diagnostic::error("E12", format!("`{name}` is a {is}, not a {is_not}"), name_span);
             self.list.push(found.hint(format!("write `{}`", function.signature())));
             return None;
         }
-        if function.variadic
-            && args.len() > function.params.len()
-            && args.iter().all(|arg| arg.name.is_none())
-        {
-            return Some(ExprKind::Call { name: name.to_owned(), name_span, args, method });
-        }
-        let values = self.place(name, name_span, function.params, args, span)?;
+        let values =
+            super::arguments::place(function, args, name_span, span).map_err(|e| self.list.push(*e)).ok()?;
         let args = values.into_iter().map(|value| Arg { name: None, value }).collect();
         Some(ExprKind::Call { name: name.to_owned(), name_span, args, method })
     }
@@ -363,10 +359,6 @@ impl<'a> Writer<'a> {
 
     fn unknown_function(&mut self, name: &str, span: Span) {
         if self.scope.broken.contains(name) {
-            return;
-        }
-        if later::is_function(name) {
-            self.list.push(later::error(&format!("`{name}`"), span));
             return;
         }
         let own = self.scope.functions.keys().map(String::as_str);

@@ -2,7 +2,7 @@
 
 use super::call::Found;
 use super::typed::Target;
-use super::{Checker, later, place_name, scope, unit};
+use super::{Checker, ease, later, place_name, scope, unit};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Expr, ExprKind, TextPart};
 use crate::schedule::film::{Ease, Key, Setting, SettingValue, Settings};
@@ -11,10 +11,6 @@ use crate::schedule::params::{Kind, Param, Places, all, find, find_in};
 use crate::schedule::span::Span;
 use crate::schedule::syntax::{self, Value};
 use crate::schedule::units::Context;
-
-/// Names of the easings, for did-you-mean.
-const EASES: &[&str] =
-    &["linear", "cut", "ease", "ease-in", "ease-out", "ease-in-out", "cubic-bezier", "steps"];
 
 impl Checker {
     /// A setting of a block that may stand at `place`, into `settings`.
@@ -151,8 +147,8 @@ impl Checker {
         (self.list.len() == before).then_some(value)
     }
 
-    fn ease(&mut self, ease: &syntax::Ease) -> Option<Ease> {
-        match eases(ease) {
+    fn ease(&mut self, written: &syntax::Ease) -> Option<Ease> {
+        match ease::read(written) {
             Ok(found) => Some(found),
             Err(wrong) => {
                 self.report(wrong);
@@ -196,62 +192,4 @@ fn argument_of(name: &str) -> Option<(&'static str, String)> {
         let call = param.calls.iter().find(|call| call.args.iter().any(|arg| arg.name == name))?;
         Some((param.name, call.signature()))
     })
-}
-
-/// The easing that was written.
-fn eases(ease: &syntax::Ease) -> Result<Ease, Diagnostic> {
-    let name = ease.name.text.as_str();
-    let numbers: Vec<Option<f64>> = ease.args.iter().map(|arg| signed(&arg.value)).collect();
-    let takes_none = |found: Ease| match ease.args.is_empty() {
-        true => Ok(found),
-        false => Err(Diagnostic::error("E13", format!("`~{name}` takes no arguments"), ease.span)),
-    };
-    match name {
-        "linear" => takes_none(Ease::Linear),
-        "cut" => takes_none(Ease::Cut),
-        // CSS Easing Functions Level 1, section 2.2.
-        "ease" => takes_none(Ease::Bezier([0.25, 0.1, 0.25, 1.0])),
-        "ease-in" => takes_none(Ease::Bezier([0.42, 0.0, 1.0, 1.0])),
-        "ease-out" => takes_none(Ease::Bezier([0.0, 0.0, 0.58, 1.0])),
-        "ease-in-out" => takes_none(Ease::Bezier([0.42, 0.0, 0.58, 1.0])),
-        "cubic-bezier" => bezier(ease, &numbers),
-        "steps" => steps(ease, &numbers),
-        "blend" | "hold" | "spline" | "smooth" => Err(later::error(&format!("`~{name}`"), ease.span)),
-        _ => Err(Diagnostic::error("E14", format!("unknown ease `~{name}`"), ease.name.span)
-            .label(did_you_mean(name, EASES.iter().copied()))
-            .hint(format!("there are ~{}", EASES.join(", ~")))),
-    }
-}
-
-fn signed(expr: &Expr) -> Option<f64> {
-    match &expr.kind {
-        ExprKind::Unary(crate::schedule::expr::UnaryOp::Neg, x) => unit::plain_number(x).map(|value| -value),
-        _ => unit::plain_number(expr),
-    }
-}
-
-fn bezier(ease: &syntax::Ease, numbers: &[Option<f64>]) -> Result<Ease, Diagnostic> {
-    let wrong = |message: &str| {
-        Diagnostic::error("E13", message, ease.span).hint("for example `~cubic-bezier(0.2, 0, 0, 1)`")
-    };
-    let [Some(x1), Some(y1), Some(x2), Some(y2)] = numbers else {
-        return Err(wrong("`~cubic-bezier` takes four numbers: x1, y1, x2, y2"));
-    };
-    if ![x1, x2].iter().all(|x| (0.0..=1.0).contains(*x)) {
-        return Err(wrong("x1 and x2 of `~cubic-bezier` are from 0 to 1, since they are times"));
-    }
-    Ok(Ease::Bezier([*x1, *y1, *x2, *y2]))
-}
-
-fn steps(ease: &syntax::Ease, numbers: &[Option<f64>]) -> Result<Ease, Diagnostic> {
-    let wrong = || {
-        Diagnostic::error("E13", "`~steps` takes a whole number of steps, at least 1", ease.span)
-            .hint("for example `~steps(4)`")
-    };
-    match numbers {
-        [Some(count)] if (1.0..=1e6).contains(count) && count.fract() == 0.0 => {
-            Ok(Ease::Steps { count: *count as u32, start: false, end: true })
-        }
-        _ => Err(wrong()),
-    }
 }

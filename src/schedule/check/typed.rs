@@ -3,6 +3,7 @@
 use super::{Checker, later, scope, unit};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::schedule::functions::{Gives, find_function};
 use crate::schedule::names::{alternatives, did_you_mean};
 use crate::schedule::params::{ArgSpec, Choice, Kind, Measure, Param, find_choice, range};
 use crate::schedule::sounds;
@@ -64,6 +65,7 @@ impl Checker {
             Kind::Choice(choices) => self.choice(target, choices, expr),
             Kind::Switch => self.switch(target, expr),
             Kind::Number(_) | Kind::Integer => self.number(target, expr),
+            Kind::Vector => self.vector(target, expr),
             Kind::Text => self.of_form(target, expr, Form::Text, "text", "put it in quotes"),
             Kind::File => self.file(target, expr),
             Kind::Size => self.size(target, expr),
@@ -106,7 +108,9 @@ impl Checker {
             self.report(Diagnostic::error("E32", message, expr.span).hint(hint));
             return None;
         }
-        unit::check(target.name, &value, Context::Inner, &self.film.tempo, &mut self.list);
+        let context =
+            if target.kind == Kind::Vector { Context::Value(Measure::Plain) } else { Context::Inner };
+        unit::check(target.name, &value, context, &self.film.tempo, &mut self.list);
         Some(value)
     }
 
@@ -130,6 +134,26 @@ impl Checker {
         unit::check(target.name, &value, context, &self.film.tempo, &mut self.list);
         if self.list.len() == before {
             self.in_range(target, &value, context);
+        }
+        Some(value)
+    }
+
+    /// Three numbers.
+    fn vector(&mut self, target: Target, expr: &Expr) -> Option<Expr> {
+        let value =
+            self.of_form(target, expr, Form::List, "three numbers", "write `[0, 0, 5]`: right, up, forward")?;
+        let ExprKind::List(items) = &value.kind else { return Some(value) };
+        if items.len() != 3 {
+            let message = format!("`{}` takes three numbers, found {}", target.name, items.len());
+            self.report(
+                Diagnostic::error("E52", message, expr.span).hint("write `[0, 0, 5]`: right, up, forward"),
+            );
+            return None;
+        }
+        if let Some(wrong) = items.iter().find(|item| !matches!(form(item), Form::Number | Form::Unknown)) {
+            let message = format!("`{}` takes three numbers, this is {}", target.name, describe(form(wrong)));
+            self.report(Diagnostic::error("E32", message, wrong.span));
+            return None;
         }
         Some(value)
     }
@@ -290,22 +314,32 @@ pub(super) fn form(expr: &Expr) -> Form {
         ExprKind::Name(name) if matches!(name.as_str(), "true" | "false" | "True" | "False") => Form::Truth,
         ExprKind::Name(_) => Form::Number,
         ExprKind::Unary(UnaryOp::Not, _) => Form::Truth,
+        ExprKind::Unary(_, x) if matches!(form(x), Form::List | Form::Unknown) => form(x),
         ExprKind::Unary(..) => Form::Number,
-        ExprKind::Binary(op, ..) => match op {
+        ExprKind::Binary(op, a, b) => match op {
             BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq | BinaryOp::Ne => {
                 Form::Truth
             }
             BinaryOp::And | BinaryOp::Or => Form::Truth,
-            _ => Form::Number,
-        },
-        ExprKind::Call { name, args, .. } if matches!(name.as_str(), "where" | "if") => {
-            args.get(1).map_or(Form::Unknown, |arg| form(&arg.value))
-        }
-        ExprKind::Call { .. } => match sounds::of(expr).map(|sound| sound.gives) {
-            Some(sounds::Gives::Pulses) => Form::Truth,
-            _ => Form::Number,
+            _ => match (form(a), form(b)) {
+                (Form::List, _) | (_, Form::List) => Form::List,
+                (Form::Unknown, _) | (_, Form::Unknown) => Form::Unknown,
+                _ => Form::Number,
+            },
         },
         ExprKind::Frames(_) | ExprKind::Series(_) => Form::Number,
+        ExprKind::Call { .. } if sounds::of(expr).is_some() => {
+            match sounds::of(expr).map(|sound| sound.gives) {
+                Some(sounds::Gives::Pulses) => Form::Truth,
+                _ => Form::Number,
+            }
+        }
+        ExprKind::Call { name, args, .. } => match find_function(name).map(|function| function.gives) {
+            Some(Gives::Number) => Form::Number,
+            Some(Gives::List) => Form::List,
+            Some(Gives::Argument(index)) => args.get(index).map_or(Form::Unknown, |arg| form(&arg.value)),
+            Some(Gives::Any) | None => Form::Unknown,
+        },
     }
 }
 

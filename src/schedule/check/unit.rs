@@ -23,8 +23,10 @@ pub(super) fn check(name: &str, expr: &Expr, context: Context, tempo: &Tempo, li
         ExprKind::Call { name: called, args, .. } => {
             let function = find_function(called);
             for (index, arg) in args.iter().enumerate() {
-                let keeps = function.is_some_and(|function| function.keeps_unit_of(index));
-                check(name, &arg.value, if keeps { context } else { Context::Inner }, tempo, list);
+                let inner = function.map_or(Context::Inner, |function| function.context_of(index, context));
+                let of_its_own = matches!(inner, Context::Value(_)) && inner != context;
+                let name = function.filter(|_| of_its_own).map_or(name, |function| function.order()[index]);
+                check(name, &arg.value, inner, tempo, list);
             }
         }
         ExprKind::List(items) => items.iter().for_each(|item| check(name, item, context, tempo, list)),

@@ -19,6 +19,29 @@ pub(super) static DEPTH: &[CallSpec] = &[
     ),
 ];
 
+static SHAKES: &[Choice] =
+    &[choice("handheld", &["hand_held"]), choice("vehicle", &[]), choice("quake", &["earthquake"])];
+
+pub(super) static SHAKE: &[CallSpec] = &[
+    call("none", &[], "the camera is still"),
+    call(
+        "shake",
+        &[
+            arg("style", Kind::Choice(SHAKES), None, ANY, "how it shakes"),
+            arg("amount", Kind::Number(Measure::Plain), Some("1"), (0.0, 100.0), "multiplier, 1 is strong"),
+            arg(
+                "seed",
+                Kind::Integer,
+                Some("0"),
+                ANY,
+                "another number shakes otherwise; the film's seed counts too",
+            ),
+            arg("speed", Kind::Number(Measure::Plain), Some("1"), (0.001, 1000.0), "multiplier of its pace"),
+        ],
+        "a seeded shake on top of any motion of the 3D camera",
+    ),
+];
+
 pub(super) static SOURCE: &[CallSpec] = &[
     call("text", &[], "the first frame comes from the prompt alone"),
     call(

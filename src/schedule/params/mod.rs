@@ -67,6 +67,8 @@ pub struct Choice {
 pub enum Kind {
     /// A number.
     Number(Measure),
+    /// Three numbers: `[x, y, z]`.
+    Vector,
     /// A whole number; fractions are cut off towards zero, as Deforum does.
     Integer,
     /// A truth value.
@@ -236,6 +238,10 @@ fn mentions(param: &Param, word: &str) -> bool {
 
 /// The choice of that name or alias; letter case, and `-` or blank for `_`, do not matter.
 pub fn find_choice(choices: &'static [Choice], written: &str) -> Option<&'static Choice> {
+    // The checker spells choices out, so that this is what every frame asks for.
+    if let Some(choice) = choices.iter().find(|choice| choice.name == written) {
+        return Some(choice);
+    }
     let written = fold(written);
     choices
         .iter()

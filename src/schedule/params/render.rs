@@ -84,6 +84,7 @@ fn kind(param: &Param) -> String {
         Kind::Number(Measure::Rate) => "per second".to_owned(),
         Kind::Number(Measure::Frequency) => "frequency".to_owned(),
         Kind::Number(Measure::Plain) => "number".to_owned(),
+        Kind::Vector => "`[x, y, z]`".to_owned(),
         Kind::Integer => "whole number".to_owned(),
         Kind::Switch => "`true` or `false`".to_owned(),
         Kind::Choice(choices) => {

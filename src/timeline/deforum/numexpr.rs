@@ -202,7 +202,7 @@ impl Evaluator<'_> {
             Some(Value::Bool(v)) => Node::bool(v),
             Some(Value::Int(v)) => Node::new(Kind::Long, Num::I(v)),
             Some(Value::Float(v)) => Node::double(v),
-            Some(Value::Text(_) | Value::List(_)) | None => {
+            Some(Value::Text(_) | Value::List(_) | Value::Spline(_)) | None => {
                 return Err(error(span, format!("unknown name `{name}`")));
             }
         };

@@ -33,6 +33,9 @@ pub(crate) fn text(op: BinaryOp) -> &'static str {
 /// `op x`.
 pub(crate) fn unary(op: UnaryOp, x: &Value) -> Result<Value, Problem> {
     match (op, x) {
+        (UnaryOp::Neg | UnaryOp::Pos, Value::List(items)) => {
+            items.iter().map(|item| unary(op, item)).collect::<Result<_, _>>().map(Value::List)
+        }
         (UnaryOp::Neg, Value::Int(v)) => Ok(Value::Int(v.wrapping_neg())),
         (UnaryOp::Neg, Value::Float(v)) => Ok(Value::Float(-v)),
         (UnaryOp::Neg, Value::Bool(_)) => {
@@ -58,8 +61,11 @@ pub(crate) fn binary(op: BinaryOp, a: &Value, b: &Value) -> Result<Value, Proble
     if let Some(equal) = text_equality(op, a, b) {
         return equal;
     }
+    if let Some(vector) = vectors(op, a, b) {
+        return vector;
+    }
     for side in [a, b] {
-        if matches!(side, Value::Text(_) | Value::List(_)) {
+        if matches!(side, Value::Text(_) | Value::List(_) | Value::Spline(_)) {
             return Err(Problem::new(format!(
                 "expected numbers around `{}`, found {}",
                 text(op),
@@ -75,6 +81,36 @@ pub(crate) fn binary(op: BinaryOp, a: &Value, b: &Value) -> Result<Value, Proble
         BinaryOp::Shl | BinaryOp::Shr => shift(op, a, b),
         _ => arithmetic(op, a, b),
     }
+}
+
+/// Sums, differences, products and quotients of vectors, item by item; a number goes with every item.
+fn vectors(op: BinaryOp, a: &Value, b: &Value) -> Option<Result<Value, Problem>> {
+    if !matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div) {
+        return None;
+    }
+    let pairs: Vec<(&Value, &Value)> = match (a, b) {
+        (Value::List(a), Value::List(b)) if a.len() == b.len() => a.iter().zip(b).collect(),
+        (Value::List(a), Value::List(b)) => {
+            return Some(Err(Problem::new(format!(
+                "expected vectors of one length around `{}`, found {} and {} numbers",
+                text(op),
+                a.len(),
+                b.len()
+            ))));
+        }
+        (Value::List(a), b) if b.as_f64().is_some() => a.iter().map(|a| (a, b)).collect(),
+        (a, Value::List(b)) if a.as_f64().is_some() => b.iter().map(|b| (a, b)).collect(),
+        _ => return None,
+    };
+    let items = pairs.into_iter().map(|(a, b)| match (a, b) {
+        // A matrix is no vector, and lists in lists could grow without end.
+        (Value::List(_), _) | (_, Value::List(_)) => Err(Problem::new(format!(
+            "expected vectors of numbers around `{}`, found lists in a list",
+            text(op)
+        ))),
+        _ => binary(op, a, b),
+    });
+    Some(items.collect::<Result<_, _>>().map(Value::List))
 }
 
 fn text_equality(op: BinaryOp, a: &Value, b: &Value) -> Option<Result<Value, Problem>> {

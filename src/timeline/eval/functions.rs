@@ -1,6 +1,6 @@
 //! The built-in functions: numexpr's, which Deforum's schedules know, and ours.
 
-use super::{Problem, Value};
+use super::{Problem, Value, spline, vector, wave};
 
 /// One built-in function.
 #[derive(Debug)]
@@ -29,11 +29,19 @@ enum Body {
     Real2(fn(f64, f64) -> f64),
     Real3(fn(f64, f64, f64) -> f64),
     Any(fn(&[Value]) -> Result<Value, Problem>),
+    /// As `Any`, for kinds of values beyond numbers, which it looks at itself.
+    Mixed(fn(&[Value]) -> Result<Value, Problem>),
 }
 
 const X: &[&str] = &["x"];
 const XY: &[&str] = &["x", "y"];
 const CHOICE: &[&str] = &["condition", "then", "otherwise"];
+const AB: &[&str] = &["a", "b"];
+const ABX: &[&str] = &["a", "b", "x"];
+const PATH: &[&str] = &["path", "x"];
+const OSC: &[&str] = &["shape", "period", "amp", "centre", "phase", "width", "at"];
+const NOISE: &[&str] = &["period", "low", "high", "octaves", "seed", "at", "s"];
+const RANDOM: &[&str] = &["low", "high", "every", "seed", "at", "s"];
 
 const fn peer(
     name: &'static str,
@@ -67,11 +75,20 @@ static FUNCTIONS: &[Function] = &[
     peer("arctan", X, "the angle, in radians, with this tangent", Body::Real(libm::atan)),
     peer("arctan2", &["y", "x"], "the direction, in radians, of the point (x, y)", Body::Real2(libm::atan2)),
     peer("arctanh", X, "inverse of tanh", Body::Real(libm::atanh)),
+    ours("at", PATH, "the point of a spline at a share of its length, 0 to 1", Body::Mixed(spline::at)),
     peer("ceil", X, "the next whole number above", Body::Whole(f64::ceil)),
     ours("clamp", &["x", "low", "high"], "x, but not below low and not above high", Body::Any(clamp)),
     peer("cos", X, "cosine of an angle in radians", Body::Real(libm::cos)),
     peer("cosh", X, "hyperbolic cosine", Body::Real(libm::cosh)),
+    ours("cross", AB, "the vector at right angles to two of three numbers", Body::Mixed(vector::cross)),
     ours("degrees", X, "radians as degrees", Body::Real(f64::to_degrees)),
+    ours("dot", AB, "the sum of the products of two vectors", Body::Mixed(vector::dot)),
+    ours(
+        "ease",
+        &["name", "x"],
+        "an ease as a function: 0 at x = 0, 1 at x = 1, held beyond",
+        Body::Mixed(wave::ease),
+    ),
     peer("exp", X, "e to the power of x", Body::Real(libm::exp)),
     peer("expm1", X, "exp(x) - 1, exact near 0", Body::Real(libm::expm1)),
     peer("floor", X, "the next whole number below", Body::Whole(f64::floor)),
@@ -82,7 +99,8 @@ static FUNCTIONS: &[Function] = &[
     peer("isfinite", X, "whether it is neither infinite nor NaN", Body::Test(f64::is_finite)),
     peer("isinf", X, "whether it is infinite", Body::Test(f64::is_infinite)),
     peer("isnan", X, "whether it is not a number", Body::Test(f64::is_nan)),
-    ours("lerp", &["a", "b", "x"], "a at x = 0, b at x = 1, straight between and beyond", Body::Real3(lerp)),
+    ours("length", &["v"], "the length of a vector", Body::Mixed(vector::length)),
+    ours("lerp", ABX, "a at x = 0, b at x = 1, straight between and beyond", Body::Mixed(vector::mix)),
     peer("log", X, "natural logarithm", Body::Real(libm::log)),
     peer("log10", X, "logarithm to base 10", Body::Real(libm::log10)),
     peer("log1p", X, "log(1 + x), exact near 0", Body::Real(libm::log1p)),
@@ -91,7 +109,33 @@ static FUNCTIONS: &[Function] = &[
     peer("maximum", XY, "the larger of two", Body::Any(|v| Ok(extreme(v, |new, best| new > best)))),
     many(ours("min", XY, "the smallest", Body::Any(|v| Ok(extreme(v, |new, best| new < best))))),
     peer("minimum", XY, "the smaller of two", Body::Any(|v| Ok(extreme(v, |new, best| new < best)))),
+    ours(
+        "mix",
+        ABX,
+        "a at x = 0, b at x = 1, straight between and beyond; also vectors",
+        Body::Mixed(vector::mix),
+    ),
+    ours(
+        "noise",
+        NOISE,
+        "a smooth random walk between low and high, with a new goal every period",
+        Body::Mixed(wave::noise),
+    ),
+    ours("normalize", &["v"], "the vector of length 1 in the same direction", Body::Mixed(vector::normalize)),
+    ours("osc", OSC, "a wave about centre", Body::Mixed(wave::osc)),
+    ours(
+        "pick",
+        &["list", "i"],
+        "item number i of a list, from 0; beyond its ends it starts over",
+        Body::Mixed(vector::pick),
+    ),
     ours("radians", X, "degrees as radians", Body::Real(f64::to_radians)),
+    ours(
+        "random",
+        RANDOM,
+        "a random number from low to high, a new one every frame or so",
+        Body::Mixed(wave::random),
+    ),
     peer("round", X, "the nearest whole number; halves go to the even one", Body::Whole(libm::rint)),
     peer("sign", X, "-1, 0 or 1", Body::Whole(sign)),
     peer("signbit", X, "whether the sign is negative, also of -0.0", Body::Test(f64::is_sign_negative)),
@@ -103,8 +147,20 @@ static FUNCTIONS: &[Function] = &[
         "0 up to low, 1 from high on, smooth between",
         Body::Real3(smoothstep),
     ),
+    many(ours(
+        "spline",
+        &["closed", "first", "second"],
+        "a smooth path through points; closed=1 leads back to the first",
+        Body::Mixed(spline::through),
+    )),
     peer("sqrt", X, "square root", Body::Real(f64::sqrt)),
     peer("tan", X, "tangent of an angle in radians", Body::Real(libm::tan)),
+    ours(
+        "tangent",
+        PATH,
+        "the direction of a spline at a share of its length, a vector of length 1",
+        Body::Mixed(spline::tangent),
+    ),
     peer("tanh", X, "hyperbolic tangent", Body::Real(libm::tanh)),
     peer("trunc", X, "the whole part", Body::Whole(f64::trunc)),
     peer("where", CHOICE, "the second argument when the first is true, else the third", Body::Any(choose)),
@@ -153,26 +209,34 @@ impl Function {
     }
 
     pub(super) fn call(&self, args: &[(Option<&str>, Value)]) -> Result<Value, Problem> {
-        let values = self.place(args)?;
-        if let Body::Any(f) = self.body {
-            self.check_choice(&values)?;
-            return f(&values);
+        self.apply(&self.place(args)?)
+    }
+
+    /// As [`call`](Self::call), with all arguments in the order of the parameters.
+    pub(super) fn apply(&self, values: &[Value]) -> Result<Value, Problem> {
+        if values.len() < self.params.len() || (values.len() > self.params.len() && !self.variadic) {
+            return Err(self.wrong_count(values.len()));
         }
-        let numbers = values.iter().map(|v| self.number(v)).collect::<Result<Vec<_>, _>>()?;
-        Ok(match (&self.body, numbers.as_slice()) {
-            (Body::Real(f), [x]) => Value::Float(f(*x)),
-            (Body::Whole(f), [x]) => match values[0].as_i64() {
-                // Whole numbers stay exact; only `sign` changes them.
-                Some(v) if !matches!(values[0], Value::Float(_)) => {
-                    Value::Int(if self.name == "sign" { v.signum() } else { v })
-                }
-                _ => Value::Float(f(*x)),
-            },
-            (Body::Test(f), [x]) => Value::Bool(f(*x)),
-            (Body::Real2(f), [x, y]) => Value::Float(f(*x, *y)),
-            (Body::Real3(f), [x, y, z]) => Value::Float(f(*x, *y, *z)),
-            _ => return Err(self.wrong_count(args.len())),
-        })
+        match (&self.body, values) {
+            (Body::Mixed(f), _) => f(values),
+            (Body::Any(f), _) => {
+                self.check_choice(values)?;
+                f(values)
+            }
+            (Body::Real(f), [x]) => Ok(Value::Float(f(self.number(x)?))),
+            // Whole numbers stay exact; only `sign` changes them.
+            (Body::Whole(_), [x @ (Value::Bool(_) | Value::Int(_))]) => {
+                let v = x.as_i64().unwrap_or(0);
+                Ok(Value::Int(if self.name == "sign" { v.signum() } else { v }))
+            }
+            (Body::Whole(f), [x]) => Ok(Value::Float(f(self.number(x)?))),
+            (Body::Test(f), [x]) => Ok(Value::Bool(f(self.number(x)?))),
+            (Body::Real2(f), [x, y]) => Ok(Value::Float(f(self.number(x)?, self.number(y)?))),
+            (Body::Real3(f), [x, y, z]) => {
+                Ok(Value::Float(f(self.number(x)?, self.number(y)?, self.number(z)?)))
+            }
+            _ => Err(self.wrong_count(values.len())),
+        }
     }
 
     fn number(&self, v: &Value) -> Result<f64, Problem> {
@@ -243,10 +307,6 @@ fn sign(x: f64) -> f64 {
     }
 }
 
-fn lerp(a: f64, b: f64, x: f64) -> f64 {
-    a * (1.0 - x) + b * x
-}
-
 /// The cubic 3x² - 2x³ of the place between `low` and `high`; a step when they are equal.
 fn smoothstep(low: f64, high: f64, x: f64) -> f64 {
     if low == high {
@@ -300,10 +360,15 @@ fn choose(values: &[Value]) -> Result<Value, Problem> {
     let chosen = if condition { a } else { b };
     let other = if condition { b } else { a };
     match (chosen, other) {
-        (Value::Text(_), Value::Text(_)) | (Value::List(_), Value::List(_)) => Ok(chosen.clone()),
-        (Value::Text(_) | Value::List(_), _) | (_, Value::Text(_) | Value::List(_)) => Err(Problem::new(
-            format!("expected two values of one kind to choose from, found {} and {}", a.kind(), b.kind()),
-        )),
+        (Value::Text(_), Value::Text(_))
+        | (Value::List(_), Value::List(_))
+        | (Value::Spline(_), Value::Spline(_)) => Ok(chosen.clone()),
+        (Value::Text(_) | Value::List(_) | Value::Spline(_), _)
+        | (_, Value::Text(_) | Value::List(_) | Value::Spline(_)) => Err(Problem::new(format!(
+            "expected two values of one kind to choose from, found {} and {}",
+            a.kind(),
+            b.kind()
+        ))),
         (Value::Float(_), _) | (_, Value::Float(_)) => Ok(Value::Float(chosen.as_f64().unwrap_or(f64::NAN))),
         (Value::Bool(v), Value::Int(_)) => Ok(Value::Int(i64::from(*v))),
         _ => Ok(chosen.clone()),

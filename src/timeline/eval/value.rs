@@ -1,6 +1,9 @@
 //! What an expression can be worth, and how it is printed into a text.
 
 use std::fmt;
+use std::sync::Arc;
+
+use super::spline::Spline;
 
 /// The value of an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +18,8 @@ pub enum Value {
     Text(String),
     /// A list, also of mixed kinds.
     List(Vec<Value>),
+    /// A path through points.
+    Spline(Arc<Spline>),
 }
 
 impl Value {
@@ -24,7 +29,7 @@ impl Value {
             Self::Bool(v) => Some(f64::from(u8::from(*v))),
             Self::Int(v) => Some(*v as f64),
             Self::Float(v) => Some(*v),
-            Self::Text(_) | Self::List(_) => None,
+            Self::Text(_) | Self::List(_) | Self::Spline(_) => None,
         }
     }
 
@@ -37,7 +42,7 @@ impl Value {
             Self::Float(v) => (v.trunc() == *v
                 && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(v))
             .then_some(*v as i64),
-            Self::Text(_) | Self::List(_) => None,
+            Self::Text(_) | Self::List(_) | Self::Spline(_) => None,
         }
     }
 
@@ -73,6 +78,7 @@ impl Value {
             Self::Float(_) => "a number",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
+            Self::Spline(_) => "a spline",
         }
     }
 }
@@ -104,6 +110,7 @@ impl fmt::Display for Value {
             Self::Int(v) => write!(f, "{v}"),
             Self::Float(v) => f.write_str(&print_float(*v)),
             Self::Text(v) => f.write_str(v),
+            Self::Spline(_) => f.write_str("spline"),
             Self::List(items) => {
                 f.write_str("[")?;
                 for (i, item) in items.iter().enumerate() {

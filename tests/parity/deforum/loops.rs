@@ -233,6 +233,7 @@ impl Replay {
             translation: three(self, ["translation_x", "translation_y", "translation_z"])?,
             rotation: three(self, ["rotation_3d_x", "rotation_3d_y", "rotation_3d_z"])?,
             fov: self.number("fov_schedule", frame)?,
+            zoom: 1.0,
             aspect_ratio: self.number("aspect_ratio_schedule", frame)?,
             sampling: match self.settings.get("sampling_mode").and_then(Value::as_str) {
                 Some("bilinear") => Sampling::Bilinear,

@@ -193,6 +193,7 @@ fn camera3d(entry: &Entry, size: Size) -> Camera3d {
         translation: three("translation_"),
         rotation: three("rotation_3d_"),
         fov: entry.param("fov"),
+        zoom: 1.0,
         aspect_ratio: if old { old_aspect_ratio(size) } else { entry.param("aspect_ratio") },
         sampling: sampling(entry.text("sampling_mode")).expect("checked"),
         flip: entry.flag("enable_perspective_flip").then(|| flip(entry)),
