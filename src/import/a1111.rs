@@ -5,7 +5,7 @@ use super::deforum::footer;
 use super::print::{number, string};
 use super::report::Report;
 use super::sampler::{sampler, spacing};
-use super::score::{Group, Score, Value};
+use super::score::{Group, Line, Score, Value};
 use super::{Imported, header};
 use crate::schedule::deforum::ReadError;
 use crate::schedule::params::find;
@@ -139,7 +139,8 @@ impl Writer {
             },
             "Size" => self.size(name, value),
             "Model" => {
-                self.model.comment(&format!("model = \"...\": the picture was made with {value}"));
+                let text = format!("model = \"...\": the picture was made with {value}");
+                self.model.lines.insert(0, Line::Comment(text));
                 self.report.leave(name, value, "give the model's folder or file as `model`");
             }
             "Version" | "Model hash" | "Lora hashes" | "TI hashes" | "VAE hash" | "Hashes" => {
@@ -150,11 +151,8 @@ impl Writer {
     }
 
     fn set(&mut self, name: &str, param: &str, value: String) {
-        let is_there = self
-            .model
-            .lines
-            .iter()
-            .any(|line| matches!(line, super::score::Line::Setting { name, .. } if name == param));
+        let is_there =
+            self.model.lines.iter().any(|line| matches!(line, Line::Setting { name, .. } if name == param));
         if is_there {
             self.report.leave(name, value, format!("`{param}` was given twice"));
             return;

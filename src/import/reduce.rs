@@ -35,7 +35,7 @@ pub(super) fn keys(values: &[f64]) -> Vec<Key> {
     let mut at = 0;
     while at < last {
         let end = straight_until(values, at);
-        if values[at] != values[end] {
+        if !same(values[at], values[end]) {
             keys.push(key(end, false));
             at = end;
         } else if end == last {
@@ -71,26 +71,32 @@ pub(super) fn for_deforum(values: &[f64]) -> String {
 /// that stays for one frame only is the run of that frame.
 fn straight_until(values: &[f64], start: usize) -> usize {
     let slope = values[start + 1..].first().map_or(0.0, |next| next - values[start]);
+    let stays = values.get(start + 1).is_some_and(|next| same(*next, values[start]));
     let mut end = start + 1;
     while let Some(value) = values.get(end + 1) {
-        let line = values[start] + slope * (end + 1 - start) as f64;
-        if (slope == 0.0 && *value != values[start]) || !near(*value, line) {
+        let line = if stays { values[start] } else { values[start] + slope * (end + 1 - start) as f64 };
+        if !(if stays { same(*value, line) } else { near(*value, line) }) {
             break;
         }
         end += 1;
     }
     // The slope of the first step is not exactly that of the whole run.
-    while end > start + 1 && !on_line(values, start, end) {
+    while !stays && end > start + 1 && !on_line(values, start, end) {
         end = start + (end - start) / 2;
     }
     end.min(values.len() - 1)
+}
+
+/// The same value but for the last bits, which differ where values have been computed.
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-11 * b.abs().max(1.0)
 }
 
 fn on_line(values: &[f64], start: usize, end: usize) -> bool {
     let (a, b) = (values[start], values[end]);
     (start..=end).all(|i| {
         let way = (i - start) as f64 / (end - start) as f64;
-        (a + (b - a) * way - values[i]).abs() <= 1e-11 * values[i].abs().max(1.0)
+        same(a + (b - a) * way, values[i])
     })
 }
 
@@ -113,6 +119,7 @@ mod tests {
         assert_eq!(text(&[0.0, 0.0, 0.0, 1.0, 2.0, 3.0]), "0: 0, 2: 0, 5: 3");
         assert_eq!(text(&[0.1, 0.2, 0.30000000000000004, 0.4, 0.2]), "0: 0.1, 3: 0.4, 4: 0.2");
         assert_eq!(text(&[4.0]), "0: 4");
+        assert_eq!(text(&[1.0, 1.02, 1.02 + 1e-15, 1.02, 1.02 - 1e-15]), "0: 1, 1: 1.02");
         assert_eq!(for_deforum(&[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]), "0:(0), 2:(0), 3:(5)");
     }
 

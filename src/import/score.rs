@@ -108,8 +108,7 @@ fn comments(list: &[String]) -> String {
     for text in list {
         let indent = if text.starts_with("  ") { "    " } else { "" };
         let mut line = String::from(if indent.is_empty() { "#" } else { "#  " });
-        let mut words = 0;
-        for word in text.split_whitespace() {
+        for (words, word) in text.split_whitespace().enumerate() {
             if words > 0 && line.chars().count() + 1 + word.chars().count() > WIDTH {
                 out.push_str(&line);
                 out.push('\n');
@@ -117,7 +116,6 @@ fn comments(list: &[String]) -> String {
             }
             line.push(' ');
             line.push_str(word);
-            words += 1;
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -187,7 +185,8 @@ fn packed(keys: &[String], indent: &str) -> String {
     for (index, key) in keys.iter().enumerate() {
         let comma = if index + 1 < keys.len() { "," } else { "" };
         let fits = line.chars().count() + key.chars().count() + 2 + indent.len() <= WIDTH;
-        if !line.is_empty() && !(is_list && fits) {
+        let goes_on = line.is_empty() || is_list && fits;
+        if !goes_on {
             out.push_str(&format!("{indent}{}\n", line.trim_end()));
             line.clear();
         }

@@ -72,7 +72,8 @@ pub fn difference(found: &Series, expected: &Series) -> (f64, String) {
             for (frame, (found, expected)) in found.iter().zip(expected).enumerate() {
                 let same = found == expected || (found.is_nan() && expected.is_nan());
                 let error = if same { 0.0 } else { (found - expected).abs() / expected.abs().max(1.0) };
-                if !(error <= worst.0) {
+                let error = if error.is_nan() { f64::INFINITY } else { error };
+                if error > worst.0 {
                     worst = (error, format!("{found} instead of {expected} at frame {frame}"));
                 }
             }

@@ -45,7 +45,10 @@ impl Deforum<'_> {
                 "true",
                 format!("a network can be shown the frame's depth or a picture, not «{module}» for model «{model}»"),
             );
-            self.done.extend(self.keys_of(unit));
+            self.done.insert(key("enabled"));
+            for key in self.keys_of(unit).into_iter().filter(|key| !key.ends_with("_enabled")) {
+                self.idle(&key, "this ControlNet unit is not carried over");
+            }
             return;
         };
         let mut lines = Lines::default();

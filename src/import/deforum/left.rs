@@ -1,7 +1,7 @@
 //! What is not in the film: named in the report and in comments at the film's end.
 
 use super::Deforum;
-use super::rules::{FEATURES, feature, shown};
+use super::rules::{FEATURES, RULES, feature, shown};
 use crate::import::bench::near;
 use crate::import::print::{in_one_line, string};
 use crate::import::reduce;
@@ -131,12 +131,16 @@ impl Deforum<'_> {
         [few, flat].into_iter().find(is_same).unwrap_or(text)
     }
 
-    /// Whether the film sets the parameter of a schedule that is off, to another value.
+    /// Whether the film says something else of the parameter of a schedule that is off: by a setting of
+    /// its own, or by what holds in kinora when nothing is said.
     fn is_spoken_for(&self, setting: &str) -> bool {
+        let mode = self.word("animation_mode");
+        let stands_still = mode == "Interpolation" || mode == "Video Input";
         match setting {
             "steps_schedule" | "sampler_schedule" => true,
-            "strength_schedule" | "noise_schedule" => self.word("animation_mode") == "Interpolation",
-            _ => false,
+            "aspect_ratio_schedule" => self.deep() && self.is("aspect_ratio_use_old_formula"),
+            "seed_schedule" => self.number("seed_iter_N").is_some_and(|every| every > 1.0),
+            _ => stands_still && RULES.iter().any(|rule| rule.key == setting),
         }
     }
 }

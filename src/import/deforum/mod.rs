@@ -165,7 +165,7 @@ impl Deforum<'_> {
                     "{} = {}: Deforum refuses it: {}",
                     rule.param,
                     in_one_line(&text, 300),
-                    error.message
+                    own_words(&error, rule.key)
                 ));
                 return;
             }
@@ -321,12 +321,17 @@ impl Deforum<'_> {
         self.report.errors.push(Problem {
             code: "E91",
             key: key.to_owned(),
-            message: error.message.replace(&format!("in `{key}`: "), ""),
+            message: own_words(error, key),
             text: text.to_owned(),
             columns,
             hint: error.hint.clone(),
         });
     }
+}
+
+/// What is wrong with a schedule, without the name of the setting.
+fn own_words(error: &ReadError, key: &str) -> String {
+    error.message.replace(&format!("in `{key}`: "), "")
 }
 
 /// Whether all values are what the parameter is when the film does not set it.

@@ -69,7 +69,11 @@ impl Deforum<'_> {
         }
         if self.deep() && self.is("aspect_ratio_use_old_formula") {
             let [w, h] = ["W", "H"].map(|key| self.number(key).unwrap_or(512.0));
-            lines.noted("aspect_ratio", one(number(w / h)), "the old formula: width by height");
+            lines.noted(
+                "aspect_ratio",
+                one(format!("{} / {}", number(w), number(h))),
+                "the old formula: width by height",
+            );
             self.carried("aspect_ratio_use_old_formula", "aspect_ratio");
             self.idle("aspect_ratio_schedule", "the old formula is used instead");
         } else {
@@ -313,9 +317,12 @@ impl Deforum<'_> {
             return;
         };
         let found: Vec<&str> = found.iter().map(String::as_str).collect();
+        let bare = |key: String| {
+            if key.contains("\"") && !key.contains(" karras") { key.replace('"', "") } else { key }
+        };
         let value = match spelled_out(&found) {
-            Value::One(text) => Value::One(text),
-            keys => keys,
+            Value::One(word) => Value::One(bare(word)),
+            Value::Keys(keys) => Value::Keys(keys.into_iter().map(bare).collect()),
         };
         lines.set("sampler", value);
         self.carried(key, "sampler");

@@ -95,7 +95,7 @@ impl Series {
             .collect()
     }
 
-    fn moment(&self, frame: f64) -> Moment<'_> {
+    pub fn moment(&self, frame: f64) -> Moment<'_> {
         let active = self.keys.iter().rev().find(|key| key.0 <= frame).map_or(0.0, |key| key.0);
         Moment { frame, fps: self.fps, bpm: self.bpm, active, keys: &self.keys, last: self.last }
     }
@@ -131,12 +131,43 @@ impl Series {
         vec![(vec![format!("fn {path}(f) = {body}")], line)]
     }
 
-    /// A key for every stretch between two keys or formulas.
-    fn keyed(&self) -> Option<String> {
-        let mut starts: Vec<f64> =
-            self.keys.iter().map(|key| key.0).chain(self.formulas.iter().map(|formula| formula.0)).collect();
+    /// The field as one expression of `t`, its stretches chosen by `where`; for names in prompts.
+    pub fn as_expression(&self) -> Option<String> {
+        if self.first != 0.0 {
+            return None;
+        }
+        if let Some(text) = self.values().ok().and_then(|values| crate::import::track::constant(&values)) {
+            return Some(text);
+        }
+        let starts = self.starts();
+        let stretch = |start: &f64| {
+            let at = self.moment(*start);
+            let linear = Node::Name("L".to_owned());
+            Writer { time: "t", at, known: &Nothing }.write(self.formula(*start).unwrap_or(&linear))
+        };
+        let mut parts = starts.iter().rev().filter(|start| **start < self.last || self.last == 0.0);
+        let last = parts.next()?;
+        let mut whole = expression(&stretch(last)?)?;
+        let mut until = *last;
+        for start in parts {
+            whole = format!("where(t < {until}, {}, {whole})", expression(&stretch(start)?)?);
+            until = *start;
+        }
+        Some(whole)
+    }
+
+    /// Where a key or a formula stands.
+    fn starts(&self) -> Vec<f64> {
+        let formulas = self.formulas.iter().map(|formula| formula.0);
+        let mut starts: Vec<f64> = self.keys.iter().map(|key| key.0).chain(formulas).collect();
         starts.sort_by(f64::total_cmp);
         starts.dedup();
+        starts
+    }
+
+    /// A key for every stretch between two keys or formulas.
+    fn keyed(&self) -> Option<String> {
+        let starts = self.starts();
         let mut keys: Vec<Key> = Vec::new();
         let mut ease = None;
         let mut running: Option<(&Node, bool)> = None;

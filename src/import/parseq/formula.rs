@@ -292,4 +292,18 @@ impl Node {
             _ => false,
         }
     }
+
+    /// All names that are no functions.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Name(name) => vec![name.clone()],
+            Self::Minus(x) => x.names(),
+            Self::Binary(_, a, b) => [a.names(), b.names()].concat(),
+            Self::If(c, a, b) => {
+                [c.names(), a.names(), b.as_ref().map(|b| b.names()).unwrap_or_default()].concat()
+            }
+            Self::Call(_, args) => args.iter().flat_map(|(_, arg)| arg.names()).collect(),
+            _ => Vec::new(),
+        }
+    }
 }

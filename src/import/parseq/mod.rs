@@ -164,7 +164,12 @@ impl Parseq {
         let open: Vec<String> =
             self.names.iter().filter(|name| fields::left(name).is_some()).cloned().collect();
         for name in open {
+            let is_bound = words
+                .lines
+                .iter()
+                .any(|line| matches!(line, Line::Plain(text) if text.starts_with(&format!("let {name} ="))));
             match fields::left(&name) {
+                _ if is_bound => self.report.carry(&name, format!("let {name}")),
                 Some(why) if why.contains("no effect") => self.report.idle(&name, "", why),
                 Some(why) => self.report.leave(&name, "", why),
                 None => {}
@@ -187,13 +192,13 @@ impl Parseq {
 
     /// The values of a field that reach the film: rendered ones, or computed.
     fn wanted(&self, field: &Field) -> Result<Vec<f64>, String> {
-        match self.from_frames(field) {
+        match self.rendered_values(field) {
             Some(values) => Ok(values),
             None => self.computed(field),
         }
     }
 
-    fn from_frames(&self, field: &Field) -> Option<Vec<f64>> {
+    fn rendered_values(&self, field: &Field) -> Option<Vec<f64>> {
         let column = |name: &str| -> Option<Vec<f64>> {
             let values: Option<Vec<f64>> =
                 self.rendered.iter().map(|map| as_number(map.get(name)?)).collect();
@@ -311,7 +316,9 @@ impl Parseq {
                 write_prompts(&texts, group);
                 self.report.carry("deforum_prompt", "prompt");
             }
-            (_, Some(json)) => prompts::document(json, &self.bench, &mut self.report, group),
+            (_, Some(json)) => {
+                prompts::document(json, self.document.as_ref(), &self.bench, &mut self.report, group)
+            }
             _ => {
                 group.comment("The file has no prompts.");
                 group.one("prompt", "\"\"");

@@ -27,9 +27,15 @@ pub fn discover(folder: &Path) -> Vec<Case> {
 }
 
 fn run(path: &Path) -> Verdict {
-    let expected: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let expected: Value =
+        serde_json::from_str(&std::fs::read_to_string(path).expect("a readable file")).expect("JSON");
     let file = path.with_file_name(expected["file"].as_str().expect("a file"));
-    let imported = match import(&file, &std::fs::read(&file).unwrap(), None, Path::new("/nowhere")) {
+    let imported = match import(
+        &file,
+        &std::fs::read(&file).expect("the settings file beside it"),
+        None,
+        Path::new("/nowhere"),
+    ) {
         Ok(imported) => imported,
         Err(error) => return Verdict::Fail(error.to_string()),
     };
@@ -45,7 +51,7 @@ fn run(path: &Path) -> Verdict {
     for (name, found) in found {
         let wanted = &expected["anim_keys"][name];
         let (error, place) = difference(&found, &wanted_series(wanted, &found));
-        if !(error <= LIMIT) {
+        if error > LIMIT {
             return Verdict::Fail(format!("{name}: {place}"));
         }
         worst = worst.max(error);
