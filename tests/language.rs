@@ -4,9 +4,15 @@
 
 #[path = "language/ebnf.rs"]
 mod ebnf;
+#[path = "language/explain.rs"]
+mod explain;
+#[path = "language/format.rs"]
+mod format;
 #[path = "language/grammar.rs"]
 mod grammar;
 #[path = "language/reports.rs"]
 mod reports;
+#[path = "language/trees.rs"]
+mod trees;
 #[path = "language/values.rs"]
 mod values;

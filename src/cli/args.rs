@@ -32,6 +32,12 @@ pub(crate) enum Command {
     Deflicker(DeflickerArgs),
     /// Render several films one after the other; one failing never stops the rest
     Batch(BatchArgs),
+    /// Lay films out in the one form: aligned, two blanks a level. Comments and spellings stay
+    Fmt(FmtArgs),
+    /// Explain an error or warning by its code, with an example and its fix
+    ExplainError(ExplainErrorArgs),
+    /// Serve an editor over stdin and stdout (language server protocol)
+    Lsp(LspArgs),
 }
 
 /// Where the tensors are computed.
@@ -165,6 +171,32 @@ pub(crate) struct BatchArgs {
     /// Only say what must be read
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FmtArgs {
+    /// The films' scores
+    #[arg(required_unless_present = "stdin")]
+    pub(crate) films: Vec<PathBuf>,
+    /// Change nothing: list the films that would change, and exit with 1 when there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Read one film from stdin and write it to stdout
+    #[arg(long, conflicts_with = "films")]
+    pub(crate) stdin: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainErrorArgs {
+    /// The code, such as `E21`; without it all codes are listed
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LspArgs {
+    /// Over stdin and stdout, which is how it always talks; editors add this
+    #[arg(long)]
+    pub(crate) stdio: bool,
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ mod args;
 mod batch;
 mod check;
 mod deflicker;
+mod explain_error;
+mod fmt;
 mod frame_list;
+mod lsp;
 mod params;
 mod preview;
 mod render;
@@ -55,6 +58,9 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Params(command) => params::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop)?),
         Command::Batch(command) => batch::run(&command, &listening(stop)?),
+        Command::Fmt(command) => fmt::run(&command),
+        Command::ExplainError(command) => explain_error::run(&command),
+        Command::Lsp(_) => lsp::run(),
     }
 }
 

@@ -3,8 +3,10 @@
 mod check;
 pub mod deforum;
 pub mod diagnostic;
+pub mod explain;
 pub mod expr;
 pub mod film;
+pub mod format;
 pub mod functions;
 pub mod names;
 pub mod params;

@@ -1,0 +1,7 @@
+//! `kinora lsp`.
+
+use crate::error::Result;
+
+pub(crate) fn run() -> Result<()> {
+    Ok(())
+}
