@@ -49,6 +49,11 @@ pub fn read(name: &str, text: &str) -> Result<(Film, Diagnostics)> {
     read_in(Path::new(""), name, text)
 }
 
+/// Names of the eases that can stand behind a key, without their `~`.
+pub fn ease_names() -> &'static [&'static str] {
+    check::EASES
+}
+
 fn read_in(folder: &Path, name: &str, text: &str) -> Result<(Film, Diagnostics)> {
     let (film, diagnostics) = read_all(folder, name, text);
     if diagnostics.has_errors() { Err(Error::Schedule(diagnostics)) } else { Ok((film, diagnostics)) }

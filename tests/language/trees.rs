@@ -247,8 +247,8 @@ impl Writer {
     fn items(&mut self, items: &[Item], at_top: bool) {
         for (index, item) in items.iter().enumerate() {
             match self.draw(4) {
-                // A nested block of a kind that stands at the top is no such kind in these trees.
-                0 if index > 0 => self.push("  "),
+                // `t scene a {` in a line of its own would be a block of kind `t`.
+                0 if index > 0 && !matches!(item, Item::Block(_)) => self.push("  "),
                 1 => self.comment(),
                 2 if at_top => self.push("\n\n\n"),
                 _ => self.push("\n "),
@@ -445,8 +445,9 @@ impl Writer {
                     _ => (strength, strength + 1),
                 };
                 self.expr(a, left);
-                // Words need blanks round them, and so does a remainder, to be no percentage.
-                let apart = sign == "%" || sign.starts_with(|c: char| c.is_ascii_alphabetic());
+                // Words need blanks round them; so does a remainder, to be no percentage, and a division
+                // by a name that could be a unit, to be no rate.
+                let apart = matches!(sign, "%" | "/") || sign.starts_with(|c: char| c.is_ascii_alphabetic());
                 if apart {
                     self.space()
                 } else {

@@ -20,6 +20,7 @@ use super::span::Span;
 use super::syntax::{File, Item, Value};
 use super::units::{Rate, Tempo};
 use scope::Scope;
+pub(super) use setting::EASES;
 
 /// Checks `file` and adds what is wrong to `list`.
 pub(super) fn check(folder: &Path, sources: Sources, file: &File, list: &mut Vec<Diagnostic>) -> Film {

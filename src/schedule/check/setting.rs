@@ -12,7 +12,7 @@ use crate::schedule::syntax::{self, Value};
 use crate::schedule::units::Context;
 
 /// Names of the easings, for did-you-mean.
-const EASES: &[&str] =
+pub(in crate::schedule) const EASES: &[&str] =
     &["linear", "cut", "ease", "ease-in", "ease-out", "ease-in-out", "cubic-bezier", "steps"];
 
 impl Checker {

@@ -82,9 +82,10 @@ impl Formatter<'_> {
     fn keys(&self, list: &Keys<'_>, indent: usize, column: usize) -> String {
         let has_comments = self.gaps(list).iter().any(|gap| !gap.comments.is_empty())
             || list.keys.iter().any(|key| self.key_has_comment(key));
-        let flat = self.keys_in_line(list);
-        let fits = !flat.contains('\n') && column + width(&flat) <= WIDTH;
-        if fits && !has_comments { flat } else { self.keys_in_lines(list, indent, column) }
+        let fits = |flat: &String| !flat.contains('\n') && column + width(flat) <= WIDTH;
+        // What is too long as it was written may fit once its blanks are in order.
+        let flat = [self.keys_in_line(list), self.joined(list)].into_iter().find(fits);
+        flat.filter(|_| !has_comments).unwrap_or_else(|| self.keys_in_lines(list, indent, column))
     }
 
     /// The keys in one line; Deforum's notation as it was written.
@@ -93,6 +94,11 @@ impl Formatter<'_> {
         if (list.braced || list.keys.iter().all(|key| self.is_deforum(key))) && !written.contains('\n') {
             return written.to_owned();
         }
+        self.joined(list)
+    }
+
+    /// The keys in one line, one blank behind each comma.
+    fn joined(&self, list: &Keys<'_>) -> String {
         let keys: Vec<String> = list.keys.iter().map(|key| self.key(key)).collect();
         let comma = if self.has_last_comma(list) { "," } else { "" };
         if list.braced {
