@@ -122,7 +122,7 @@ impl<'a> Parser<'a> {
         })?;
         let next = blank(after);
         match first {
-            "use" if next.starts_with('"') => self.use_file(rest, next),
+            "use" if next.starts_with(['"', '\'']) => self.use_file(rest, next),
             "let" if word(next).is_ok() => self.binding(next),
             "fn" if word(next).is_ok() => self.function(next),
             _ => self.setting_or_block(rest, open),
