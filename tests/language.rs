@@ -8,6 +8,8 @@ mod ebnf;
 mod explain;
 #[path = "language/format.rs"]
 mod format;
+#[path = "language/fuzz.rs"]
+mod fuzz;
 #[path = "language/grammar.rs"]
 mod grammar;
 #[path = "language/reports.rs"]
