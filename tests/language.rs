@@ -14,6 +14,8 @@ mod fuzz;
 mod grammar;
 #[path = "language/reports.rs"]
 mod reports;
+#[path = "language/textmate.rs"]
+mod textmate;
 #[path = "language/trees.rs"]
 mod trees;
 #[path = "language/values.rs"]
