@@ -109,14 +109,18 @@ impl Canvas {
     /// # Errors
     /// [`Error::Input`] when the file cannot be read or decoded.
     pub fn open(path: &Path) -> Result<Self> {
-        let picture = image::ImageReader::open(path)
-            .and_then(|reader| reader.with_guessed_format())
-            .map_err(|e| Error::input(path, format!("cannot read the picture: {e}")))?
-            .decode()
-            .map_err(|e| Error::input(path, format!("cannot decode the picture: {e}")))?
-            .into_rgb8();
-        let size = Size::new(picture.width() as usize, picture.height() as usize);
-        Ok(Self { size, rgb: picture.into_raw() })
+        Ok(decode(path)?.0.into())
+    }
+
+    /// As [`Canvas::open`], turned the way up that the picture's Exif data asks for: telephones store
+    /// portraits lying down.
+    ///
+    /// # Errors
+    /// As [`Canvas::open`].
+    pub fn open_upright(path: &Path) -> Result<Self> {
+        let (mut picture, orientation) = decode(path)?;
+        picture.apply_orientation(orientation);
+        Ok(picture.into())
     }
 
     /// The picture as the bytes of a PNG file (8-bit RGB, deterministic).
@@ -136,6 +140,30 @@ impl Canvas {
             .map_err(|e| Error::Bug(format!("png encoder: {e}")))?;
         Ok(bytes)
     }
+}
+
+impl From<image::DynamicImage> for Canvas {
+    fn from(picture: image::DynamicImage) -> Self {
+        let size = Size::new(picture.width() as usize, picture.height() as usize);
+        Self { size, rgb: picture.into_rgb8().into_raw() }
+    }
+}
+
+/// A picture file as it is stored, and how it must be turned to be seen.
+fn decode(path: &Path) -> Result<(image::DynamicImage, image::metadata::Orientation)> {
+    use image::ImageDecoder as _;
+    let undecodable = |e: image::ImageError| {
+        Error::input(path, format!("cannot decode the picture: {e}"))
+            .with_hint("kinora reads PNG and JPEG: convert it, or export it anew when it is damaged")
+    };
+    let mut decoder = image::ImageReader::open(path)
+        .and_then(|reader| reader.with_guessed_format())
+        .map_err(|e| Error::input(path, format!("cannot read the picture: {e}")))?
+        .into_decoder()
+        .map_err(undecodable)?;
+    // Damaged metadata is no reason to refuse a picture that can be seen.
+    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    Ok((image::DynamicImage::from_decoder(decoder).map_err(undecodable)?, orientation))
 }
 
 /// One `f32` a pixel, row by row from the top-left corner: a depth map, a mask, a coverage.
@@ -214,6 +242,30 @@ mod tests {
         assert!(canvas.as_rgb8().chunks(3).all(|p| p == [10, 200, 30]));
         let plane = Plane::filled(Size::new(3, 3), 0.25).resized(Size::new(8, 2));
         assert!(plane.values().iter().all(|v| (v - 0.25).abs() < 1e-6));
+    }
+
+    /// A JPEG of `size` whose Exif data says that it must be turned by a quarter, clockwise.
+    fn lying_portrait(size: Size) -> Vec<u8> {
+        use image::ImageEncoder as _;
+        // Little-endian TIFF with one entry: orientation (0x0112), SHORT, 6.
+        let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::jpeg::JpegEncoder::new(&mut bytes);
+        encoder.set_exif_metadata(exif.to_vec()).unwrap();
+        let grey = vec![128; size.area() * 3];
+        encoder
+            .write_image(&grey, size.width as u32, size.height as u32, image::ExtendedColorType::Rgb8)
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_telephone_s_portrait_stands_upright_when_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        std::fs::write(&path, lying_portrait(Size::new(32, 16))).unwrap();
+        assert_eq!(Canvas::open(&path).unwrap().size(), Size::new(32, 16));
+        assert_eq!(Canvas::open_upright(&path).unwrap().size(), Size::new(16, 32));
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub enum Error {
         total: usize,
     },
     /// The user asked to stop. Finished frames are kept.
-    #[error("interrupted; finished frames are kept")]
+    #[error("interrupted")]
     Interrupted,
     /// Kinora itself is wrong.
     #[error("this is a bug in kinora: {0}")]

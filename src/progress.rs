@@ -199,9 +199,14 @@ impl StopFlag {
         self.asked.fetch_add(1, Ordering::SeqCst)
     }
 
+    /// How often it was asked.
+    pub fn asked(&self) -> u8 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
     /// What the user wants.
     pub fn get(&self) -> Stop {
-        match self.asked.load(Ordering::SeqCst) {
+        match self.asked() {
             0 => Stop::No,
             1 => Stop::AfterFrame,
             _ => Stop::Now,

@@ -216,3 +216,66 @@ fn deflicker_steadies_a_folder_and_leaves_the_originals_alone() {
     desk.run(&["deflicker", "in", "-o", "in"]).expect(2);
     desk.run(&["deflicker", "none", "-o", "x"]).expect(3).says(&["none"]);
 }
+
+#[test]
+fn a_video_s_name_that_is_taken_by_a_folder_is_known_before_the_first_frame() {
+    let desk = Desk::new();
+    desk.write("film.kin", tiny_film(2));
+    std::fs::create_dir(desk.path("film.mp4")).unwrap();
+    desk.run(&["render", "film.kin"]).expect(4).says(&["film.mp4", "found a folder", "hint"]);
+    assert!(desk.frames("film.frames").is_empty());
+}
+
+#[test]
+fn what_a_later_scene_cannot_use_is_known_before_the_first_frame() {
+    let desk = Desk::new();
+    desk.write("broken.png", "");
+    let scene = "scene b 1s { prompt = \"b\"  source = init(\"broken.png\") }";
+    let film = tiny_film(4).replace("frames = 4", "scene a 1s { prompt = \"a\" }");
+    desk.write("film.kin", format!("{film}{scene}\n"));
+    desk.run(&["render", "film.kin"]).expect(3).says(&["broken.png", "PNG and JPEG"]);
+    copy_model(&desk, "model");
+    desk.write("model/unet/diffusion_pytorch_model.safetensors", "");
+    desk.write("film.kin", film + "scene b 1s { prompt = \"b\"  model = \"model\" }\n");
+    desk.run(&["render", "film.kin"]).expect(3).says(&["unet", "truncated"]);
+    assert!(!desk.path("film.frames").exists(), "a folder was left behind");
+}
+
+#[test]
+fn folders_that_are_no_models_are_told_what_they_are() {
+    let desk = Desk::new();
+    copy_model(&desk, "model");
+    std::fs::create_dir(desk.path("empty")).unwrap();
+    let cases = [
+        ("model/unet", "folder above"),
+        ("empty", "model_index.json"),
+        ("kinora-depth", "another kind"),
+        ("kinora-tin", "kinora-tiny"),
+        ("", "empty text"),
+    ];
+    for (model, says) in cases {
+        desk.write("film.kin", format!("{}model = \"{model}\"\n", tiny_film(2)));
+        let ran = desk.run(&["render", "film.kin"]);
+        assert!(matches!(ran.code, Some(1 | 3)), "{model}: {ran:?}");
+        assert!(ran.stderr.contains(says), "{model}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn pictures_of_others_are_never_replaced() {
+    let desk = Desk::new();
+    for folder in ["day1", "day2"] {
+        std::fs::create_dir(desk.path(folder)).unwrap();
+        for n in 0..4 {
+            picture(&desk.path(&format!("{folder}/{n}.png")), 16 + 8 * n, 16);
+        }
+    }
+    desk.run(&["deflicker", "day1", "-o", "day2"]).expect(2).says(&["day2", "did not write"]);
+    desk.run(&["deflicker", "day1", "-o", "film.mkv"]).expect(2).says(&["film.mkv", ".mp4"]);
+    assert!(!desk.path("film.mkv").exists());
+    std::fs::create_dir(desk.path("film.frames")).unwrap();
+    desk.write("film.frames/000001.png", "mine");
+    desk.write("film.kin", tiny_film(2));
+    desk.run(&["render", "film.kin"]).expect(4).says(&["film.frames", "did not paint"]);
+    assert_eq!(desk.read("film.frames/000001.png"), b"mine");
+}

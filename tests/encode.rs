@@ -137,15 +137,35 @@ fn an_unfinished_video_leaves_nothing() {
 fn a_probe_leaves_nothing_and_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let settings = VideoSettings::default();
-    probe(&settings, SIZE, Fps::new(24, 1), folder.path()).unwrap();
+    let out = folder.path().join("film.mp4");
+    probe(&settings, SIZE, Fps::new(24, 1), &out).unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 
-    let absent = probe(&settings, SIZE, Fps::new(24, 1), &folder.path().join("no")).unwrap_err();
-    assert!(absent.to_string().contains("there is no folder") && absent.hint().is_some(), "{absent}");
-    let rate = probe(&settings, SIZE, Fps::new(0, 1), folder.path()).unwrap_err();
+    let absent = folder.path().join("no/film.mp4");
+    let error = probe(&settings, SIZE, Fps::new(24, 1), &absent).unwrap_err();
+    assert!(error.to_string().starts_with(&absent.display().to_string()), "{error}");
+    assert!(error.to_string().contains("there is no folder") && error.hint().is_some(), "{error}");
+    let taken = probe(&settings, SIZE, Fps::new(24, 1), folder.path()).unwrap_err();
+    assert!(taken.to_string().contains("found a folder"), "{taken}");
+    let rate = probe(&settings, SIZE, Fps::new(0, 1), &out).unwrap_err();
     assert_eq!(rate.exit_code(), 2);
-    let wide = probe(&settings, Size::new(20_000, 10), Fps::new(24, 1), folder.path()).unwrap_err();
+    let wide = probe(&settings, Size::new(20_000, 10), Fps::new(24, 1), &out).unwrap_err();
     assert!(wide.to_string().contains("20000x10"), "{wide}");
+}
+
+#[test]
+fn two_writers_of_one_video_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.mp4");
+    let open = || VideoWriter::open(&path, SIZE, Fps::new(24, 1), &VideoSettings::default());
+    let mut first = open().unwrap();
+    let second = open().err().expect("the video is being written");
+    assert!(second.to_string().contains("another kinora"), "{second}");
+    first.push(&frame(SIZE, 0)).unwrap();
+    first.finish().unwrap();
+    assert_eq!(VideoReader::open(&path).unwrap().count_frames().unwrap(), 1);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    drop(open().unwrap());
 }
 
 /// `/dev/full` answers every write with "no space left".

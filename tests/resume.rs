@@ -67,6 +67,32 @@ fn ctrl_c_is_130_and_keeps_what_is_finished() {
     assert!((1..40).contains(&kept), "{kept}");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupted_batch_interrupts_its_job() {
+    let desk = Desk::new();
+    desk.write("a.kin", tiny_film(200));
+    desk.write("b.kin", tiny_film(1));
+    let child = desk
+        .kinora(&["batch", "a.kin", "b.kin"])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while desk.frames("a.frames").is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let ran = common::Ran::from(child.wait_with_output().unwrap()).expect(130);
+    assert!(
+        ran.stdout.contains("a.kin: interrupted") && ran.stdout.contains("b.kin: not started"),
+        "{ran:?}"
+    );
+    assert_eq!(ran.stderr.matches("stopping").count(), 1, "{}", ran.stderr);
+    assert!(desk.frames("a.frames").len() < 200);
+}
+
 #[test]
 fn an_edit_keeps_the_frames_before_it() {
     let desk = Desk::new();

@@ -72,7 +72,8 @@ pub(crate) struct RenderArgs {
     /// Only these frames, such as `0-23` or `0,12,40-47`, counted from 0
     #[arg(long, value_name = "LIST")]
     pub(crate) frames: Option<FrameList>,
-    /// A quick look: half the size, half the steps, no in-between frames
+    /// A quick look at motion and timing: half the size, half the steps, no in-between frames. The picture
+    /// itself may differ from the film's: models paint other things at other sizes
     #[arg(long)]
     pub(crate) draft: bool,
     /// Throw away frames that are already there
@@ -130,7 +131,8 @@ pub(crate) struct ParamsArgs {
 pub(crate) struct DeflickerArgs {
     /// A folder of pictures (PNG, JPEG) or a video
     pub(crate) input: PathBuf,
-    /// Where the result goes: a folder for a folder, a video for a video. The input is never changed
+    /// Where the result goes: a folder for a folder, an MP4 (without sound) or a folder for a video. Originals
+    /// are never changed, and pictures that are there already are never replaced
     #[arg(short, long, value_name = "OUT")]
     pub(crate) out: PathBuf,
     /// Even out the whole picture (`curve`), or bands and corners by themselves (`map`)

@@ -11,6 +11,10 @@ use crate::error::{Error, Result};
 use crate::progress::{Stop, StopFlag, say};
 use crate::run::project::Project;
 
+/// How often a running job is looked at.
+#[cfg(unix)]
+const POLL: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// What came of a job.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -51,7 +55,7 @@ pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
             continue;
         }
         say(&format!("[{number}/{total}] {}", film.display()));
-        outcomes.push(job(&program, film, args));
+        outcomes.push(job(&program, film, args, stop));
     }
     for (film, outcome) in args.films.iter().zip(&outcomes) {
         print(&format!("{}: {}\n", film.display(), outcome.describe()))?;
@@ -65,9 +69,9 @@ pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
 }
 
 /// One film in a process of its own. Its messages go to our stderr.
-fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
+fn job(program: &Path, film: &Path, args: &BatchArgs, stop: &StopFlag) -> Outcome {
     let mut command = Command::new(program);
-    command.arg("render").arg(film);
+    command.arg("render");
     if let Some(out) = video(film, args) {
         command.arg("-o").arg(out);
     }
@@ -80,7 +84,9 @@ fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
     if let Some(device) = args.device.to_possible_value() {
         command.arg("--device").arg(device.get_name());
     }
-    match command.status() {
+    // A film may be called `-loop.kin`.
+    command.arg("--").arg(film);
+    match finished(&mut command, stop) {
         Ok(status) if status.success() => Outcome::Done,
         Ok(status) => Outcome::Failed(status.code()),
         Err(error) => {
@@ -88,6 +94,40 @@ fn job(program: &Path, film: &Path, args: &BatchArgs) -> Outcome {
             Outcome::Failed(Some(4))
         }
     }
+}
+
+/// Runs the job to its end. What the user asks of the batch is passed on to it, once each time.
+#[cfg(unix)]
+fn finished(command: &mut Command, stop: &StopFlag) -> std::io::Result<std::process::ExitStatus> {
+    use std::os::unix::process::CommandExt as _;
+    // In a group of its own the job hears nothing from the terminal, so that nothing reaches it twice.
+    let mut child = command.process_group(0).spawn()?;
+    let mut told = 0;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        while told < stop.asked() {
+            told += 1;
+            interrupt(&child);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Sends the job what Ctrl-C sends.
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    if let Ok(pid) = libc::pid_t::try_from(child.id()) {
+        // SAFETY: the call has no memory in it, and a child that was not waited for keeps its number.
+        unsafe { libc::kill(pid, libc::SIGINT) };
+    }
+}
+
+/// Runs the job to its end; it hears the terminal itself.
+#[cfg(not(unix))]
+fn finished(command: &mut Command, _: &StopFlag) -> std::io::Result<std::process::ExitStatus> {
+    command.status()
 }
 
 /// The video of a film when the batch has a folder for them.

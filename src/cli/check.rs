@@ -16,7 +16,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<()> {
             Err(Error::Schedule(diagnostics)) => diagnostics,
             Err(_) => return checked.map(drop),
         };
-        print(&report::json(diagnostics))?;
+        print(&format!("{}\n", report::json(diagnostics)))?;
         // The data says it all: no second report on stderr, only the exit code.
         return checked.map(drop).map_err(|_| Error::Schedule(Diagnostics::default()));
     }

@@ -4,7 +4,7 @@ use crate::cli::args::{DeflickerArgs, DeflickerMode};
 use crate::encode::VideoSettings;
 use crate::error::Result;
 use crate::post::deflicker::Method;
-use crate::post::deflicker::sequence::{Job, deflicker};
+use crate::post::deflicker::sequence::{Done, Job, deflicker};
 use crate::progress::{self, Stop, StopFlag, say};
 
 /// Evens out a folder of pictures or a video.
@@ -23,16 +23,20 @@ pub(crate) fn run(args: &DeflickerArgs, stop: &StopFlag) -> Result<()> {
             }
             pass = at.pass;
             let label = if pass == 1 { "looking" } else { "steadying" };
-            progress.begin(label, at.total.unwrap_or_default() as u64, 0);
+            progress.begin(label, at.total as u64, 0);
         }
         progress.reach(at.done as u64);
         stop.get() == Stop::No
     };
     let job = Job { method, cuts: &[], video: &VideoSettings::default(), watch: &mut watch };
-    let frames = deflicker(&args.input, &args.out, job)?;
+    let Done { frames, lost_sound } = deflicker(&args.input, &args.out, job)?;
     progress.end();
+    if lost_sound {
+        say(&format!("warning: the sound of {} is not in the result", args.input.display()));
+    }
     if !args.quiet {
-        say(&format!("{}: {frames} frames", args.out.display()));
+        let plural = if frames == 1 { "" } else { "s" };
+        say(&format!("{}: {frames} frame{plural}", args.out.display()));
     }
     Ok(())
 }

@@ -52,31 +52,49 @@ fn bug(panic: &(dyn std::any::Any + Send)) -> Error {
 fn dispatch(args: Args) -> Result<()> {
     let stop = StopFlag::default();
     match args.command {
-        Command::Render(command) => render::run(&command, &listening(stop)?),
+        Command::Render(command) => render::run(&command, &listening(stop, announce_frames)?),
         Command::Check(command) => check::run(&command),
-        Command::Preview(command) => preview::run(&command, &listening(stop)?),
+        Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),
-        Command::Deflicker(command) => deflicker::run(&command, &listening(stop)?),
-        Command::Batch(command) => batch::run(&command, &listening(stop)?),
+        Command::Deflicker(command) => deflicker::run(&command, &listening(stop, announce_work)?),
+        // The job at hand is told, and says itself what it does about it.
+        Command::Batch(command) => batch::run(&command, &listening(stop, |_| {})?),
         Command::Fmt(command) => fmt::run(&command),
         Command::ExplainError(command) => explain_error::run(&command),
         Command::Lsp(_) => lsp::run(),
     }
 }
 
-/// Lets Ctrl-C set the flag: the first ends after the frame at hand, the second at the next step, the
-/// third at once.
-fn listening(stop: StopFlag) -> Result<StopFlag> {
+/// Lets Ctrl-C set the flag. `announce` is told how often it came before.
+fn listening(stop: StopFlag, announce: fn(u8)) -> Result<StopFlag> {
     let flag = stop.clone();
-    ctrlc::set_handler(move || match flag.ask() {
+    ctrlc::set_handler(move || announce(flag.ask()))
+        .map_err(|e| Error::Bug(format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(stop)
+}
+
+/// The first Ctrl-C ends after the frame at hand, the second at the next step, the third at once.
+fn announce_frames(before: u8) {
+    match before {
         0 => say("\nstopping after this frame; press Ctrl-C again to stop at the next step"),
         1 => say("\nstopping at the next step"),
-        // Nothing half-written is ever under a final name, so leaving here loses nothing.
-        #[allow(clippy::exit, reason = "the user insists")]
-        _ => std::process::exit(130),
-    })
-    .map_err(|e| Error::Bug(format!("cannot listen for Ctrl-C: {e}")))?;
-    Ok(stop)
+        _ => leave(),
+    }
+}
+
+/// The first Ctrl-C ends at the next frame, the third at once.
+fn announce_work(before: u8) {
+    match before {
+        0 => say("\nstopping"),
+        1 => {}
+        _ => leave(),
+    }
+}
+
+/// Nothing half-written is ever under a final name, so leaving here loses nothing.
+#[allow(clippy::exit, reason = "the user insists")]
+fn leave() {
+    std::process::exit(130);
 }
 
 /// Prints an error and its hint to stderr.

@@ -2,7 +2,7 @@
 
 use crate::cli::args::RenderArgs;
 use crate::cli::show;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::{self, StopFlag, say};
 use crate::run::project::Project;
 use crate::run::render::{RenderOptions, render};
@@ -19,7 +19,11 @@ pub(crate) fn run(args: &RenderArgs, stop: &StopFlag) -> Result<()> {
         device: args.device.into(),
     };
     let progress = progress::for_stderr(args.quiet);
-    let report = render(&project, &options, &*progress, stop)?;
+    let report = render(&project, &options, &*progress, stop).inspect_err(|error| {
+        if matches!(error, Error::Interrupted) {
+            say("finished frames are kept; run the same command again to go on");
+        }
+    })?;
     if !args.quiet {
         say(report.to_string().trim_end());
     }

@@ -78,6 +78,11 @@ impl VideoReader {
         self.fps
     }
 
+    /// Whether the file has sound beside its pictures.
+    pub fn has_sound(&self) -> bool {
+        open_input(&self.path).is_ok_and(|input| input.streams().best(ff::media::Type::Audio).is_some())
+    }
+
     /// Counts the frames by reading the whole file once, without decoding it. The reader's own place is kept.
     ///
     /// # Errors

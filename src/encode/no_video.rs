@@ -28,7 +28,7 @@ fn absent() -> Error {
 ///
 /// # Errors
 /// Always [`Error::Video`].
-pub fn probe(_settings: &VideoSettings, _size: Size, _fps: Fps, _folder: &Path) -> Result<()> {
+pub fn probe(_settings: &VideoSettings, _size: Size, _fps: Fps, _out: &Path) -> Result<()> {
     Err(absent())
 }
 
@@ -85,6 +85,11 @@ impl VideoReader {
     /// Always [`Error::Video`].
     pub fn open(_path: &Path) -> Result<Self> {
         Err(absent())
+    }
+
+    /// Whether the file has sound beside its pictures.
+    pub fn has_sound(&self) -> bool {
+        match self.never {}
     }
 
     /// Width and height as displayed.

@@ -57,19 +57,45 @@ struct Open {
 }
 
 /// The hidden file; removed when dropped, unless it was renamed.
-struct Partial(PathBuf);
+struct Partial {
+    path: PathBuf,
+    /// The file has its final name: what now lies under the hidden one is somebody else's.
+    renamed: bool,
+    /// Keeps a second kinora from writing to the same file. FFmpeg opens the file by its own: the lock is
+    /// advisory and does not hinder it.
+    _lock: std::fs::File,
+}
 
 impl Partial {
-    fn beside(path: &Path) -> Self {
+    /// The hidden file for the video `path`, ours alone. What an earlier run left there is written over.
+    fn beside(path: &Path) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self(path.with_file_name(format!(".{name}.part")))
+        let partial = path.with_file_name(format!(".{name}.part"));
+        let cannot = |e: std::io::Error| {
+            place_error(path, e.raw_os_error().map_or(ff::Error::Unknown, |errno| ff::Error::Other { errno }))
+        };
+        let lock = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&partial)
+            .map_err(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: partial, renamed: false, _lock: lock }),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(Error::output(path, "another kinora is writing this video")
+                    .with_hint("wait for it, or choose another place with `-o`"))
+            }
+            Err(std::fs::TryLockError::Error(e)) => Err(cannot(e)),
+        }
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Absent when it was renamed, or when it could not be created.
-        let _ = std::fs::remove_file(&self.0);
+        if !self.renamed {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -84,8 +110,8 @@ impl VideoWriter {
         settings.check(size)?;
         let fps = fps.checked()?;
         check_place(path)?;
-        let partial = Partial::beside(path);
-        let open = Open::new(&partial.0, even(size), fps, settings)?;
+        let partial = Partial::beside(path)?;
+        let open = Open::new(path, &partial.path, even(size), fps, settings)?;
         Ok(Self { path: path.to_owned(), partial, size, fps, open: Some(open), frames: 0 })
     }
 
@@ -137,14 +163,16 @@ impl VideoWriter {
         let open = self.open.take().ok_or_else(closed)?;
         open.end().map_err(|e| self.at_place(e))?;
         self.verify()?;
-        sync(&self.partial.0)
-            .and_then(|()| std::fs::rename(&self.partial.0, &self.path))
-            .map_err(|e| Error::output(&self.path, format!("cannot give the finished video its name: {e}")))
+        sync(&self.partial.path).and_then(|()| std::fs::rename(&self.partial.path, &self.path)).map_err(
+            |e| Error::output(&self.path, format!("cannot give the finished video its name: {e}")),
+        )?;
+        self.partial.renamed = true;
+        Ok(())
     }
 
     /// Reads the hidden file back: size, rate and number of frames must be those that were written.
     fn verify(&self) -> Result<()> {
-        let mut reader = VideoReader::open(&self.partial.0)?;
+        let mut reader = VideoReader::open(&self.partial.path)?;
         let found = (reader.size(), reader.fps(), reader.count_frames()?);
         let written = (self.coded_size(), self.fps, self.frames);
         if found == written {
@@ -173,27 +201,35 @@ impl FrameSink for VideoWriter {
     }
 }
 
-/// Encodes two frames into a temporary file in `folder` and removes it, so that everything that can go wrong
-/// with a video goes wrong before the first frame is sampled.
+/// Encodes two frames into a temporary file beside `out` and removes it, so that everything that can go
+/// wrong with the video `out` goes wrong before the first frame is sampled.
 ///
 /// # Errors
 /// As [`VideoWriter::open`], [`VideoWriter::push`] and [`VideoWriter::finish`].
-pub fn probe(settings: &VideoSettings, size: Size, fps: Fps, folder: &Path) -> Result<()> {
-    let path = folder.join(format!(".kinora-probe-{}.mp4", std::process::id()));
-    let mut writer = VideoWriter::open(&path, size, fps, settings)?;
-    for grey in [64, 192] {
-        writer.push(&Canvas::filled(size, [grey; 3]))?;
-    }
-    writer.finish()?;
-    std::fs::remove_file(&path)
-        .map_err(|e| Error::output(&path, format!("cannot remove the encoder's trial file: {e}")))
+pub fn probe(settings: &VideoSettings, size: Size, fps: Fps, out: &Path) -> Result<()> {
+    check_place(out)?;
+    let trial = out.with_file_name(format!(".kinora-probe-{}.mp4", std::process::id()));
+    let run = || -> Result<()> {
+        let mut writer = VideoWriter::open(&trial, size, fps, settings)?;
+        for grey in [64, 192] {
+            writer.push(&Canvas::filled(size, [grey; 3]))?;
+        }
+        writer.finish()?;
+        std::fs::remove_file(&trial)
+            .map_err(|e| Error::output(out, format!("cannot remove the encoder's trial file: {e}")))
+    };
+    run().map_err(|error| match error {
+        Error::Output { message, hint, .. } => Error::Output { path: out.to_owned(), message, hint },
+        other => other,
+    })
 }
 
 impl Open {
-    fn new(file: &Path, size: Size, fps: Fps, settings: &VideoSettings) -> Result<Self> {
+    /// Opens `file` for the video `path`, whose name errors bear: the hidden one would only puzzle.
+    fn new(path: &Path, file: &Path, size: Size, fps: Fps, settings: &VideoSettings) -> Result<Self> {
         let mut encoder = encoder(settings.codec, size, fps)?;
         let mut output =
-            ff::format::output_as(&ffmpeg::url(file)?, "mp4").map_err(|e| place_error(file, e))?;
+            ff::format::output_as(&ffmpeg::url(file)?, "mp4").map_err(|e| place_error(path, e))?;
         if output.format().flags().contains(ff::format::Flags::GLOBAL_HEADER) {
             encoder.set_flags(ff::codec::Flags::GLOBAL_HEADER | ff::codec::Flags::BITEXACT);
         }
@@ -204,7 +240,7 @@ impl Open {
             .open_with(options.into_iter().collect())
             .map_err(|e| failed(&format!("the {} encoder refuses {size} at {fps} fps", settings.codec), e))?;
         let encoder_base = ff::Rational(fps.den as i32, fps.num as i32);
-        let stream_base = header(&mut output, &encoder, fps, settings).map_err(|e| place_error(file, e))?;
+        let stream_base = header(&mut output, &encoder, fps, settings).map_err(|e| place_error(path, e))?;
         let converter = Converter::to_yuv(size, Pixel::YUV420P, Coding::BT709)?;
         Ok(Self { output, encoder, converter, encoder_base, stream_base })
     }

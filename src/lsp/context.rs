@@ -46,16 +46,11 @@ pub(super) fn context(text: &str, at: usize) -> Context<'_> {
         Open::Block(kind) => Some(*kind),
         Open::Value(_) => None,
     });
-    let call = reader.open.iter().rev().find_map(|open| match open {
-        Open::Value(name) => Some(*name),
-        Open::Block(_) => Some(None),
+    let call = reader.open.last().and_then(|open| match open {
+        Open::Value(name) => *name,
+        Open::Block(_) => None,
     });
-    Context {
-        in_text: reader.in_text,
-        blocks: blocks.collect(),
-        setting: reader.setting,
-        call: call.flatten(),
-    }
+    Context { in_text: reader.in_text, blocks: blocks.collect(), setting: reader.setting, call }
 }
 
 struct Reader<'a> {
@@ -168,8 +163,9 @@ fn last_word(text: &str) -> Option<&str> {
 /// The last word of a head that is the kind of a block, else its first word.
 fn block_kind(head: &str) -> &str {
     let words = || head.split(|c: char| !is_word(c)).filter(|word| !word.is_empty());
-    let known = words().filter(|word| matches!(*word, "scene" | "control" | "video" | "post" | "variants"));
-    known.last().or_else(|| words().next()).unwrap_or_default()
+    let mut known =
+        words().filter(|word| matches!(*word, "scene" | "control" | "video" | "post" | "variants"));
+    known.next_back().or_else(|| words().next()).unwrap_or_default()
 }
 
 /// The word round the byte `at`, with its first byte.

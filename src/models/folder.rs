@@ -20,6 +20,9 @@ const WEIGHTS: [&str; 4] = [
     "model.fp16.safetensors",
 ];
 
+/// Folders in folders that a model has at the most. Without a limit a link to its own folder never ends.
+const DEEPEST: u32 = 3;
+
 /// Endings of the files that decide what a model paints.
 const DECISIVE: [&str; 3] = ["json", "txt", "safetensors"];
 
@@ -88,6 +91,42 @@ impl ModelFolder {
         }
     }
 
+    /// Refuses a folder that lacks `file`, which `what` («a diffusers model») cannot be without.
+    ///
+    /// # Errors
+    /// [`Error::Model`] that says what the folder looks like instead.
+    pub fn require(&self, file: &str, what: &str) -> Result<()> {
+        if self.has(file) {
+            return Ok(());
+        }
+        let hint = match &self.place {
+            Place::Disk(path) if self.has("config.json") && path.join("../model_index.json").is_file() => {
+                "this is one part of a model: name the folder above it"
+            }
+            _ if self.has("config.json") => "its config.json is that of another kind of network",
+            _ if self.has("model_index.json") => {
+                "this is a whole model: name one of its folders, such as `controlnet`"
+            }
+            _ => {
+                "give a folder as diffusers saves it (model_index.json, unet/, vae/ …); one file must be converted"
+            }
+        };
+        Err(Error::model(&self.label(), format!("expected {what}, found a folder without {file}"))
+            .with_hint(hint))
+    }
+
+    /// Looks at the weights without loading them: whether they are there and whole.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when there are none, or a file is truncated or no safetensors file.
+    pub fn check_weights(&self) -> Result<()> {
+        let files = self.weight_files()?;
+        match &self.place {
+            Place::Disk(path) => check_headers(&files.iter().map(|f| path.join(f)).collect::<Vec<_>>()),
+            Place::Embedded(_) => Ok(()),
+        }
+    }
+
     /// Whether the folder holds the file.
     pub fn has(&self, file: &str) -> bool {
         match &self.place {
@@ -153,7 +192,7 @@ impl ModelFolder {
     pub fn fingerprint(&self) -> Result<blake3::Hash> {
         let mut hasher = blake3::Hasher::new();
         match &self.place {
-            Place::Disk(path) => hash_folder(path, &mut hasher)?,
+            Place::Disk(path) => hash_folder(path, DEEPEST, &mut hasher)?,
             Place::Embedded(path) => {
                 let inside =
                     |p: &&(&str, &[u8])| p.0.strip_prefix(path.as_str()).is_some_and(|r| r.starts_with('/'));
@@ -208,6 +247,9 @@ fn check_headers(paths: &[PathBuf]) -> Result<()> {
             let mut file = std::fs::File::open(path)?;
             let size = file.metadata()?.len();
             let mut length = [0; 8];
+            if size < 8 {
+                return Ok((size, 8, Vec::new()));
+            }
             file.read_exact(&mut length)?;
             let length = u64::from_le_bytes(length);
             let mut header = Vec::new();
@@ -240,8 +282,8 @@ fn check_headers(paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Feeds names and contents of all files below `folder`, in name order, to `hasher`.
-fn hash_folder(folder: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
+/// Feeds names and contents of all files at most `levels` folders below `folder`, in name order, to `hasher`.
+fn hash_folder(folder: &Path, levels: u32, hasher: &mut blake3::Hasher) -> Result<()> {
     let cannot = |e: std::io::Error| Error::model(folder, format!("cannot read the folder: {e}"));
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
         .map_err(cannot)?
@@ -255,8 +297,10 @@ fn hash_folder(folder: &Path, hasher: &mut blake3::Hasher) -> Result<()> {
             continue;
         }
         if path.is_dir() {
-            hasher.update(name.as_bytes());
-            hash_folder(&path, hasher)?;
+            if levels > 0 {
+                hasher.update(name.as_bytes());
+                hash_folder(&path, levels - 1, hasher)?;
+            }
         } else if path.extension().is_some_and(|e| DECISIVE.iter().any(|known| e == *known)) {
             hasher.update(name.as_bytes());
             let file = std::fs::File::open(&path).map_err(cannot)?;
@@ -302,6 +346,38 @@ mod tests {
             assert!(folder.fingerprint().is_ok());
         }
         assert!(ModelFolder::embedded("no-such-model").is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_its_own_folder_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).unwrap();
+        }
+        assert!(ModelFolder::open(folder.path()).unwrap().fingerprint().is_ok());
+    }
+
+    #[test]
+    fn a_folder_of_another_kind_is_told_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("unet")).unwrap();
+        std::fs::write(folder.path().join("model_index.json"), "{}").unwrap();
+        std::fs::write(folder.path().join("unet/config.json"), "{}").unwrap();
+        let refusal = |path: &str, file| {
+            let opened = ModelFolder::open(&folder.path().join(path)).unwrap();
+            opened.require(file, "a model").unwrap_err().hint().unwrap().to_owned()
+        };
+        assert!(refusal("unet", "model_index.json").contains("folder above"));
+        assert!(refusal(".", "config.json").contains("whole model"));
+    }
+
+    #[test]
+    fn an_empty_file_is_truncated() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("model.safetensors"), "").unwrap();
+        let error = ModelFolder::open(folder.path()).unwrap().check_weights().unwrap_err();
+        assert!(error.to_string().contains("truncated"), "{error}");
     }
 
     #[test]

@@ -8,11 +8,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::canvas::Canvas;
 use crate::error::{Error, Result};
-use crate::render::journal::{Entry, Expected, Journal, START, valid_frames};
+use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 
 /// Pictures that may wait for the disk. Four hide a slow moment of the disk; more would only cost
 /// memory, since a disk that stays slower than the model stays slower.
 const WAITING: usize = 4;
+
+/// The file that is locked while somebody renders.
+const LOCK: &str = ".lock";
 
 /// A folder of finished frames.
 #[derive(Clone, Debug)]
@@ -24,17 +27,34 @@ impl Store {
     /// Opens the folder, and makes it when there is none.
     ///
     /// # Errors
-    /// [`Error::Output`] when it cannot be made or written.
+    /// [`Error::Output`] when it cannot be made or written, or holds numbered pictures that no journal
+    /// vouches for: they would be written over.
     pub fn open(folder: &Path) -> Result<Self> {
         let cannot = |e: std::io::Error| {
             Error::output(folder, format!("cannot write frames here: {e}"))
                 .with_hint("choose another place with `-o`, or free some space")
         };
+        if folder.exists() && !folder.is_dir() {
+            return Err(Error::output(folder, "expected a folder for the frames, found a file")
+                .with_hint("move it away, or choose another place with `-o`"));
+        }
         std::fs::create_dir_all(folder).map_err(cannot)?;
+        refuse_foreign(folder)?;
         let probe = folder.join(".probe");
         std::fs::write(&probe, b"kinora").map_err(cannot)?;
         std::fs::remove_file(&probe).map_err(cannot)?;
         Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Removes the folder again when nothing was stored in it.
+    pub fn discard_if_empty(&self) {
+        let others = |entry: &std::fs::DirEntry| entry.file_name() != LOCK;
+        let Ok(mut entries) = std::fs::read_dir(&self.folder) else { return };
+        if entries.all(|entry| entry.is_ok_and(|entry| !others(&entry))) {
+            // Best effort: an empty folder that stays does no harm.
+            let _ = std::fs::remove_file(self.folder.join(LOCK));
+            let _ = std::fs::remove_dir(&self.folder);
+        }
     }
 
     /// The folder.
@@ -79,7 +99,7 @@ impl Store {
     /// # Errors
     /// [`Error::Output`] when another one is at work there, or the lock cannot be made.
     pub fn lock(&self) -> Result<std::fs::File> {
-        let path = self.folder.join(".lock");
+        let path = self.folder.join(LOCK);
         let file = std::fs::File::create(&path)
             .map_err(|e| Error::output(&path, format!("cannot make a lock: {e}")))?;
         match file.try_lock() {
@@ -166,6 +186,23 @@ impl Store {
     }
 }
 
+/// Numbered pictures without a journal are somebody's own.
+fn refuse_foreign(folder: &Path) -> Result<()> {
+    let is_frame = |name: &str| {
+        name.strip_suffix(".png")
+            .is_some_and(|stem| stem.len() == 6 && stem.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let mut names = std::fs::read_dir(folder)
+        .map_err(|e| Error::output(folder, format!("cannot read the folder: {e}")))?
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    if folder.join(JOURNAL).exists() || !names.any(|name| is_frame(&name)) {
+        return Ok(());
+    }
+    Err(Error::output(folder, "the folder holds pictures that kinora did not paint")
+        .with_hint("choose another place with `-o`, or move the pictures away"))
+}
+
 /// Where the loop puts finished frames.
 #[derive(Debug)]
 pub struct Shelf {
@@ -233,6 +270,30 @@ mod tests {
         store.while_storing(|shelf| shelf.put(0, picture(0), film[0].clone())).unwrap();
         store.while_storing(|shelf| shelf.put(1, picture(1), film[1].clone())).unwrap();
         assert_eq!(store.valid(&film).unwrap(), [true; 2]);
+    }
+
+    #[test]
+    fn pictures_of_others_are_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("000002.png"), b"mine").unwrap();
+        let refused = Store::open(folder.path()).unwrap_err();
+        assert!(refused.to_string().contains("did not paint"), "{refused}");
+        std::fs::write(folder.path().join(JOURNAL), b"").unwrap();
+        assert!(Store::open(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_folder_is_taken_away_only_when_nothing_is_in_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("film.frames");
+        let store = Store::open(&folder).unwrap();
+        drop(store.lock().unwrap());
+        store.discard_if_empty();
+        assert!(!folder.exists());
+        let store = Store::open(&folder).unwrap();
+        store.while_storing(|shelf| shelf.put(0, picture(0), expected("a", true))).unwrap();
+        store.discard_if_empty();
+        assert!(store.path(0).exists());
     }
 
     #[test]

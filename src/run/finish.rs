@@ -70,11 +70,6 @@ impl Finish {
         }
     }
 
-    /// The folder that the video goes to.
-    fn folder(&self) -> &Path {
-        self.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
-
     /// Makes the video of `frames`, unless it is there already.
     pub(crate) fn run(
         &self,
@@ -137,7 +132,7 @@ impl Finish {
         if !cfg!(feature = "ffmpeg") {
             return Ok(());
         }
-        encode::probe(&self.settings, self.size, self.fps_out(), self.folder())
+        encode::probe(&self.settings, self.size, self.fps_out(), &self.out)
     }
 
     /// Reads, steadies, fills in, encodes.

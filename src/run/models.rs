@@ -17,6 +17,9 @@ use crate::timeline::frame::{self, FrameParams, SamplingParams};
 /// The model of a film that names none.
 pub(crate) const EMBEDDED: &str = "kinora-tiny";
 
+/// Parts of a model that have weights.
+const WEIGHTED: [&str; 4] = ["unet", "vae", "text_encoder", "text_encoder_2"];
+
 /// Where tensors are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "names of devices")]
@@ -68,11 +71,13 @@ impl Cast {
     /// # Errors
     /// [`Error::Model`] when there is none of that name.
     pub(crate) fn model(&self, films: &Path) -> Result<ModelFolder> {
-        match &self.model {
+        let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
-                .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned())),
-            Some(name) => find(name, films),
-        }
+                .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
+            Some(name) => find(name, films)?,
+        };
+        folder.require("model_index.json", "a diffusion model")?;
+        Ok(folder)
     }
 
     /// The folders of the controls; `None` is the model's own network.
@@ -89,6 +94,7 @@ impl Cast {
                 )
                 .with_hint(format!("name one: `control {name} {{ model = \"folder\" }}`")));
             }
+            folder.require("config.json", "a ControlNet")?;
             Ok((name.clone(), folder))
         };
         self.controls.iter().map(folder).collect()
@@ -100,17 +106,28 @@ fn find(name: &str, films: &Path) -> Result<ModelFolder> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(folder);
     }
+    if name.trim().is_empty() {
+        return Err(Error::model(
+            Path::new("\"\""),
+            "expected the name of a model folder, found an empty text",
+        )
+        .with_hint("leave `model` out for the one that is compiled in"));
+    }
     let path = films.join(name);
-    ModelFolder::open(&path).map_err(|e| match nearest(&path) {
-        Some(near) => e.with_hint(format!("there is a folder `{near}`; did you mean that?")),
+    ModelFolder::open(&path).map_err(|e| match nearest(&path, name) {
+        Some(near) => e.with_hint(format!("did you mean `{near}`?")),
         None => e,
     })
 }
 
-/// The folder beside a path that is named most like it.
-fn nearest(path: &Path) -> Option<String> {
+/// The folder beside a path, or the embedded model, that is named most like it.
+fn nearest(path: &Path, name: &str) -> Option<String> {
     let wanted = path.file_name()?.to_string_lossy().into_owned();
-    crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir())
+    let beside = crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir());
+    beside.or_else(|| {
+        let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
+        crate::run::nearest_of(embedded, name)
+    })
 }
 
 /// Paints with a diffusion model.
@@ -147,12 +164,17 @@ impl ModelPainter {
         Ok(self.engine(cast)?.defaults().steps)
     }
 
-    /// A hash of the networks' files.
+    /// A hash of the networks' files. Their weights are looked at too: a file that was cut short is better
+    /// known before the first frame than when its scene comes.
     pub(crate) fn fingerprint(&self, cast: &Cast) -> Result<String> {
         let model = cast.model(&self.films)?;
+        for part in WEIGHTED.map(|part| model.join(part)).into_iter().filter(ModelFolder::exists) {
+            part.check_weights()?;
+        }
         let mut hasher = blake3::Hasher::new();
         hasher.update(model.fingerprint()?.as_bytes());
         for (name, folder) in cast.controls(&self.films, &model)? {
+            folder.check_weights()?;
             hasher.update(name.as_bytes()).update(folder.fingerprint()?.as_bytes());
         }
         Ok(hasher.finalize().to_hex()[..32].to_owned())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::canvas::Size;
+use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::progress::{Progress, StopFlag};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
@@ -14,7 +14,7 @@ use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sources::{Files, depth_network};
-use crate::timeline::frame::{ControlInput, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams, FrameSource};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
@@ -54,16 +54,18 @@ pub fn render(
     // Six hours of rendering are a bad moment to learn that there is no H.264 encoder.
     finish.probe()?;
 
+    let expected = expected(project, options, size, &mut painter)?;
     let store = Store::open(&frames_folder(&out, options.draft))?;
     let _lock = store.lock()?;
-    let plan = plan(project, options, size, &mut painter, &store, &wanted)?;
+    let plan = plan(expected, options, &store, &wanted)?;
     let found = plan.iter().filter(|p| p.done).count() as u32;
     if found < plan.len() as u32 {
         finish.forget(&store)?;
     }
     let mut report = Report::new(&out, store.folder(), plan.len() as u32, found);
     if found < plan.len() as u32 {
-        report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)?;
+        report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)
+            .inspect_err(|_| store.discard_if_empty())?;
     }
     drop(painter);
     let frames: Vec<u32> = wanted.into_iter().collect();
@@ -137,31 +139,39 @@ fn frames_folder(out: &Path, draft: bool) -> PathBuf {
     out.with_extension(if draft && !drafted { "draft.frames" } else { "frames" })
 }
 
-/// The size of the frames.
+/// The size of the film's frames.
+fn full_size(project: &Project, painter: &mut ModelPainter) -> Result<Size> {
+    match project.timeline.size() {
+        Some((width, height)) => Ok(Size::new(width as usize, height as usize)),
+        None => native_size(painter, &project.timeline.at(0)?),
+    }
+}
+
+/// The size of the frames that are painted.
 fn size(project: &Project, options: &RenderOptions, painter: &mut ModelPainter) -> Result<Size> {
-    let size = match project.timeline.size() {
-        Some((width, height)) => Size::new(width as usize, height as usize),
-        None => native_size(painter, &project.timeline.at(0)?)?,
-    };
+    let size = full_size(project, painter)?;
     // Autoencoders work on blocks of 8 pixels; below 64 no model paints anything.
     let half = |side: usize| (side / 2).next_multiple_of(8).max(64.min(side));
     Ok(if options.draft { Size::new(half(size.width), half(size.height)) } else { size })
 }
 
-/// What every frame needs, and which are there already.
-fn plan(
+/// What every frame needs. Models and pictures are looked at: what cannot be used is better known before
+/// the first frame than when its scene comes.
+fn expected(
     project: &Project,
     options: &RenderOptions,
     size: Size,
     painter: &mut ModelPainter,
-    store: &Store,
-    wanted: &BTreeSet<u32>,
-) -> Result<Vec<Planned>> {
+) -> Result<Vec<(FrameParams, Expected)>> {
     let mut frames = (0..project.timeline.frames())
         .map(|frame| project.timeline.at(frame))
         .collect::<Result<Vec<FrameParams>>>()?;
     if options.draft {
-        frames.iter_mut().try_for_each(|params| halve_steps(params, painter))?;
+        let full = full_size(project, painter)?;
+        for params in &mut frames {
+            halve_steps(params, painter)?;
+            shrink(params, full, size);
+        }
     }
     let mut hashes = Hashes {
         painter,
@@ -171,18 +181,45 @@ fn plan(
         depths: BTreeMap::new(),
         files: BTreeMap::new(),
     };
-    let expected =
-        frames.iter().map(|params| hashes.expected(params, size)).collect::<Result<Vec<Expected>>>()?;
+    frames
+        .into_iter()
+        .map(|params| {
+            let expected = hashes.expected(&params, size)?;
+            Ok((params, expected))
+        })
+        .collect()
+}
+
+/// Which frames must be there for the wanted ones, and which are there already.
+fn plan(
+    frames: Vec<(FrameParams, Expected)>,
+    options: &RenderOptions,
+    store: &Store,
+    wanted: &BTreeSet<u32>,
+) -> Result<Vec<Planned>> {
+    let expected: Vec<Expected> = frames.iter().map(|(_, expected)| expected.clone()).collect();
     // Nothing is thrown away before it is replaced: `--fresh` only stops trusting what is there.
     let valid = if options.fresh { vec![false; expected.len()] } else { store.valid(&expected)? };
     let planned: Vec<Planned> = frames
         .into_iter()
-        .zip(expected)
         .zip(valid)
         .map(|((params, expected), done)| Planned { params, expected, done })
         .collect();
     let needed = needed(&planned, wanted);
     Ok(planned.into_iter().zip(needed).filter_map(|(planned, needed)| needed.then_some(planned)).collect())
+}
+
+/// What a frame measures in pixels, for a draft: the motion is the film's, seen smaller.
+fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
+    let (across, down) = (draft.width as f64 / full.width as f64, draft.height as f64 / full.height as f64);
+    if let Camera::Flat(camera) = &mut params.camera {
+        camera.translation_x *= across;
+        camera.translation_y *= down;
+    }
+    let sharpen = &mut params.colour.sharpen;
+    sharpen.sigma *= across;
+    // An odd number of pixels, at least the one in the middle.
+    sharpen.kernel = (f64::from(sharpen.kernel / 2) * across).round() as u32 * 2 + 1;
 }
 
 /// Half the steps of a frame, at least three: fewer give no picture at all.
@@ -265,6 +302,8 @@ impl Hashes<'_> {
         }
         let bytes =
             std::fs::read(path).map_err(|e| Error::input(path, format!("cannot read the file: {e}")))?;
+        // Every file that a frame names is a picture.
+        Canvas::open(path)?;
         let hash = store::hash(&bytes);
         self.files.insert(path.to_owned(), hash.clone());
         Ok(hash)
@@ -286,4 +325,23 @@ fn files(params: &FrameParams) -> Vec<&Path> {
         ControlInput::Depth => None,
     });
     source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule;
+    use crate::timeline::{Options, Timeline};
+
+    #[test]
+    fn a_draft_moves_as_the_film_does_seen_smaller() {
+        let text = "kinora 1\nframes = 2\nprompt = \"a\"\ntranslation_x = 40\ntranslation_y = -8\n\
+                    sharpen.amount = 1\nsharpen.kernel = 9\nsharpen.sigma = 2\n";
+        let (film, _) = schedule::read("film.kin", text).unwrap();
+        let mut params = Timeline::new(&film, &Options::default()).unwrap().at(1).unwrap();
+        shrink(&mut params, Size::new(256, 128), Size::new(128, 64));
+        let Camera::Flat(camera) = params.camera else { panic!("the film is flat") };
+        assert_eq!((camera.translation_x, camera.translation_y), (20.0, -4.0));
+        assert_eq!((params.colour.sharpen.kernel, params.colour.sharpen.sigma), (5, 1.0));
+    }
 }

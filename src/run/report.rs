@@ -82,14 +82,19 @@ impl fmt::Display for Report {
                 self.frames_folder.display()
             );
         }
-        writeln!(
+        write!(
             f,
-            "{}: {} frames, {:.2} s at {} fps; deflicker, in-betweens and encoding took {:.1} s",
+            "{}: {} frame{}, {:.2} s at {} fps",
             self.out.display(),
             self.written,
+            if self.written == 1 { "" } else { "s" },
             f64::from(self.written) / self.fps.max(f64::MIN_POSITIVE),
             (self.fps * 1000.0).round() / 1000.0,
-            self.finishing.as_secs_f64()
-        )
+        )?;
+        if self.finishing > Duration::ZERO {
+            let seconds = self.finishing.as_secs_f64();
+            write!(f, "; deflicker, in-betweens and encoding took {seconds:.1} s")?;
+        }
+        writeln!(f)
     }
 }

@@ -35,7 +35,7 @@ impl Sources for Files {
         if let Some(canvas) = self.pictures.get(path).filter(|canvas| canvas.size() == size) {
             return Ok(canvas.clone());
         }
-        let canvas = filling(&Canvas::open(path)?, size);
+        let canvas = filling(&Canvas::open_upright(path)?, size);
         self.pictures.insert(path.to_owned(), canvas.clone());
         Ok(canvas)
     }
@@ -65,7 +65,12 @@ fn open(source: &DepthSource, device: &Device) -> Result<Estimator> {
 /// The folder of a depth network; the embedded one when the film names none.
 pub(crate) fn depth_network(folder: Option<&Path>) -> Result<ModelFolder> {
     match folder {
-        Some(path) => ModelFolder::open(path),
+        Some(path) => {
+            let folder = ModelFolder::open(path)?;
+            folder.require("config.json", "a depth network")?;
+            folder.check_weights()?;
+            Ok(folder)
+        }
         None => ModelFolder::embedded(EMBEDDED_DEPTH)
             .ok_or_else(|| Error::Bug("this build has no embedded depth network".to_owned())),
     }

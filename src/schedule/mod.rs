@@ -30,8 +30,11 @@ use film::Film;
 /// that is wrong with the film.
 pub fn load(path: &Path) -> Result<(Film, Diagnostics)> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Error::input(path, format!("the film cannot be read: {error}"))
-            .with_hint("give the path of a `.kin` file")
+        let hint = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "check who may read the file",
+            _ => "give the path of a `.kin` file",
+        };
+        Error::input(path, format!("the film cannot be read: {error}")).with_hint(hint)
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

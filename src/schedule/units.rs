@@ -62,12 +62,15 @@ impl Tempo {
     }
 }
 
-/// Prints a number for people: at most six digits behind the point.
+/// Prints a number for people: at most six digits behind the point, powers of ten from 1e15 on.
 #[derive(Clone, Copy, Debug)]
 pub struct Short(pub f64);
 
 impl std::fmt::Display for Short {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_finite() && self.0.abs() >= 1e15 {
+            return write!(f, "{:e}", self.0);
+        }
         let rounded = (self.0 * 1e6).round() / 1e6;
         if rounded.is_finite() && rounded != 0.0 { write!(f, "{rounded}") } else { write!(f, "{}", self.0) }
     }

@@ -73,6 +73,10 @@ impl Method {
     }
 
     fn check(self) -> Result<()> {
+        let usual = match self {
+            Self::GainMap { .. } => "12 rows, 4 columns and a sigma of 6 suit most",
+            _ => "a sigma of 6 suits most",
+        };
         let (rows, columns, sigma) = match self {
             Self::GainCurve { sigma } => (1, 1, sigma),
             Self::GainMap { rows, columns, sigma } => (rows, columns, sigma),
@@ -90,7 +94,7 @@ impl Method {
         } else {
             return Ok(());
         };
-        Err(Error::Usage { message, hint: Some("12 rows, 4 columns and a sigma of 6 suit most".to_owned()) })
+        Err(Error::Usage { message, hint: Some(usual.to_owned()) })
     }
 }
 

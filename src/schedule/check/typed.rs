@@ -179,7 +179,10 @@ impl Checker {
     fn size(&mut self, target: Target, expr: &Expr) -> Option<Expr> {
         let ExprKind::Size(width, height) = expr.kind else {
             let found = Diagnostic::error("E32", format!("`{}` takes a size", target.name), expr.span);
-            self.report(found.hint("write `1024x576`, without quotes"));
+            let (low, high) = (Short(target.possible.0), Short(target.possible.1));
+            self.report(
+                found.hint(format!("write `1024x576`, without quotes, each side from {low} to {high}")),
+            );
             return None;
         };
         for (side, length) in [("width", width), ("height", height)] {

@@ -19,7 +19,7 @@ static TABLE: &[Param] = &[
     param("negative", Kind::Text, "\"\"", "what is not to be seen")
         .alias(&["negative_prompt", "animation_prompts_negative"]),
     param("source", Kind::Call, "text", "what the first frame, or every frame, is painted over").with(calls::SOURCE).fixed(),
-    param("model", Kind::File, "", "model folder or file; without it the embedded model paints").fixed(),
+    param("model", Kind::File, "", "model folder as diffusers saves it, or an embedded model; without it `kinora-tiny` paints").fixed(),
     // How the picture moves.
     param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set").fixed(),
     number("zoom", Measure::Factor, "1", "enlargement per frame; above 1 goes in").possible(0.001, 1000.0).usual(0.5, 1.5),
@@ -75,7 +75,7 @@ static TABLE: &[Param] = &[
     param("size", Kind::Size, "", "width and height of the frames; what suits the model when left out").at(Places::FILM.and(Places::VIDEO)).fixed().possible(8.0, 16384.0),
     param("out", Kind::File, "", "the finished film; its ending says which kind of file").at(Places::FILM.and(Places::VIDEO)).fixed(),
     // Controls.
-    param("model", Kind::File, "", "ControlNet folder or file; without it the one that belongs to the film's model").at(Places::CONTROL).fixed(),
+    param("model", Kind::File, "", "ControlNet folder; without it the one that belongs to the film's model").at(Places::CONTROL).fixed(),
     param("image", Kind::File, "", "a picture that the network is shown for every frame").alias(&["vid_path"]).at(Places::CONTROL).fixed(),
     param("from", Kind::Choice(calls::FROM), "", "`depth`: the network is shown the frame's depth; `as_is`: the picture of `image`").alias(&["module"]).at(Places::CONTROL).fixed(),
     number("weight", Measure::Plain, "1", "multiplier of the network's influence").at(Places::CONTROL).possible(-10.0, 10.0).usual(0.0, 2.0),
