@@ -14,6 +14,8 @@ mod fuzz;
 mod grammar;
 #[path = "language/reports.rs"]
 mod reports;
+#[path = "language/spell.rs"]
+mod spell;
 #[path = "language/textmate.rs"]
 mod textmate;
 #[path = "language/trees.rs"]

@@ -6,7 +6,8 @@ use kinora::schedule::format::{format, without_places};
 use kinora::schedule::parse::parse;
 use proptest::prelude::*;
 
-use super::trees::{Writer, file};
+use super::spell::Writer;
+use super::trees::file;
 
 fn films(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
