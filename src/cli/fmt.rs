@@ -24,10 +24,7 @@ pub(crate) fn run(args: &FmtArgs) -> Result<()> {
                 print(&format!("{}\n", film.display()))?;
             }
             Ok(_) => {}
-            Err(error) => {
-                complain(&error);
-                failed = Some(worse(failed, error));
-            }
+            Err(error) => failed = Some(told(failed, error)),
         }
     }
     match failed {
@@ -37,13 +34,19 @@ pub(crate) fn run(args: &FmtArgs) -> Result<()> {
     }
 }
 
-/// An error that was told already, so that only its exit code is left: a film's own mistakes count less
-/// than a file that cannot be used.
-fn worse(before: Option<Error>, now: Error) -> Error {
+/// Tells of an error at once, and returns the one that the command ends with: the first file that cannot be
+/// used at all, which is told at the end, else a film's own mistakes, which were told already.
+fn told(before: Option<Error>, now: Error) -> Error {
     match (before, now) {
-        (Some(before @ Error::Input { .. }), _) => before,
-        (_, Error::Schedule(_)) => silent(),
-        (_, now) => now,
+        (before, now @ Error::Schedule(_)) => {
+            complain(&now);
+            before.unwrap_or_else(silent)
+        }
+        (None | Some(Error::Schedule(_)), now) => now,
+        (Some(before), now) => {
+            complain(&now);
+            before
+        }
     }
 }
 
