@@ -30,6 +30,7 @@ clippy: setup
 
 unit: setup
 	$(CARGO) test --release --locked
+	$(CARGO) test --locked --manifest-path grammar/tree-sitter-kinora/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/tree-sitter
 
 doc: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps

@@ -32,6 +32,7 @@
 //! | `encode` | video files and pictures, in and out | canvas |
 //! | `progress` | what a run tells, and how it is stopped | – |
 //! | `error` | one error type and the exit codes; free to all | schedule |
+//! | `lsp` | the language server: what an editor asks about a film | schedule, timeline |
 //! | `run` | the rooms wired together, one screen a command | all |
 //! | `cli` | arguments, one file a command | all |
 //!
@@ -48,6 +49,7 @@ pub mod encode;
 pub mod error;
 pub mod import;
 pub mod kernels;
+pub mod lsp;
 pub mod models;
 pub mod noise;
 pub mod plot;

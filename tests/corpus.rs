@@ -1,6 +1,9 @@
 //! Every file of `grammar/corpus`: those in `accept` are films without errors, those in `reject` say in
 //! comments what is wrong with them.
 //!
+//! A film to accept may say what its values are: `# at 12 zoom = 1.02` (to a relative 1e-9), texts and words as
+//! the language writes them, `# at 0 border = wrap`, `# at 5 prompt = "a lamp"`, and `# frames = 120`.
+//!
 //! Above a line stands what is expected of it: severity, code, columns (from 1, the end exclusive) and
 //! message; then the text under the caret, the other places and the hints.
 //!
@@ -26,6 +29,7 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
+use kinora::timeline::frame::{Camera, FrameParams};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -38,7 +42,7 @@ fn corpus(folder: &str) -> Vec<PathBuf> {
         .filter(|path| cfg!(feature = "ffmpeg") || !path.to_string_lossy().contains("/sound"))
         .collect();
     files.sort();
-    assert!(files.len() >= 5, "{} holds too few films to be the corpus", folder.display());
+    assert!(files.len() >= 100, "{} holds too few films to be the corpus", folder.display());
     files
 }
 
@@ -150,18 +154,128 @@ fn films_to_reject_are_rejected_as_their_comments_say() {
             }
         }
         let errors = diagnose(&path).of(Severity::Error).count();
-        assert!(errors > 0 || path.to_str().unwrap().contains("warn"), "{} has no error", path.display());
+        if errors == 0 && !path.to_str().unwrap().contains("warn") {
+            wrong.push(format!("=== {} has no error", path.display()));
+        }
     }
     assert!(wrong.is_empty(), "the comments should read\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn films_to_accept_have_nothing_wrong() {
+    let mut wrong = Vec::new();
     for path in corpus("accept") {
-        let found = diagnose(&path);
-        let said: Vec<&str> = found.list.iter().map(|found| found.message.as_str()).collect();
-        assert!(said.is_empty(), "{}: {said:#?}", path.display());
+        let found = diagnose(&path).list;
+        wrong.extend(found.iter().map(|found| format!("{}: {}", path.display(), found.message)));
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn values_are_those_that_the_films_state() {
+    let (mut stated, mut wrong) = (0, Vec::new());
+    for path in corpus("accept") {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let statements: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("# at ") || line.starts_with("# frames = "))
+            .collect();
+        if statements.is_empty() {
+            continue;
+        }
+        let (film, _) = kinora::schedule::read_all(path.parent().unwrap(), "film.kin", &text);
+        let Ok(timeline) = Timeline::new(&film, &hearing(Options::default())) else {
+            wrong.push(format!("{}: it has no timeline", path.display()));
+            continue;
+        };
+        for statement in statements {
+            if let Err(found) = stated_value(&timeline, statement) {
+                wrong.push(format!("{}: {statement}: {found}", path.display()));
+            }
+            stated += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(stated > 100, "only {stated} values are stated");
+}
+
+/// Whether a film is as `statement` says, or what it is instead.
+fn stated_value(timeline: &Timeline, statement: &str) -> Result<(), String> {
+    let (what, wanted) = statement[2..].split_once(" = ").ok_or("expected ` = `")?;
+    if what == "frames" {
+        let frames = timeline.frames();
+        return if wanted.parse() == Ok(frames) { Ok(()) } else { Err(format!("it has {frames}")) };
+    }
+    let mut words = what.split_whitespace().skip(1);
+    let frame = words.next().and_then(|frame| frame.parse().ok()).ok_or("expected a frame")?;
+    let name = words.next().ok_or("expected a name")?;
+    let params = timeline.at(frame).map_err(|error| error.to_string())?;
+    if let Some(value) = number(&params, name) {
+        let wanted: f64 = wanted.parse().map_err(|_| format!("it is {value}"))?;
+        let is_near = (value - wanted).abs() <= 1e-9 * wanted.abs().max(1e-3);
+        return if is_near { Ok(()) } else { Err(format!("it is {value}")) };
+    }
+    let value = word(&params, name).ok_or("no such value")?;
+    if value == wanted { Ok(()) } else { Err(format!("it is {value}")) }
+}
+
+/// A frame's number by the name of its parameter.
+fn number(params: &FrameParams, name: &str) -> Option<f64> {
+    let sharpen = &params.colour.sharpen;
+    let flip = match &params.camera {
+        Camera::Flat(camera) => camera.flip,
+        Camera::Deep(camera) => camera.flip,
+    };
+    let control = params.controls.first();
+    Some(match (name, &params.camera) {
+        ("zoom", Camera::Flat(camera)) => camera.zoom,
+        ("angle", Camera::Flat(camera)) => camera.angle,
+        ("translation_x", Camera::Flat(camera)) => camera.translation_x,
+        ("translation_y", Camera::Flat(camera)) => camera.translation_y,
+        ("transform_center_x", Camera::Flat(camera)) => camera.center_x,
+        ("transform_center_y", Camera::Flat(camera)) => camera.center_y,
+        ("translation_x", Camera::Deep(camera)) => camera.translation[0],
+        ("translation_y", Camera::Deep(camera)) => camera.translation[1],
+        ("translation_z", Camera::Deep(camera)) => camera.translation[2],
+        ("rotation_3d_x", Camera::Deep(camera)) => camera.rotation[0],
+        ("rotation_3d_y", Camera::Deep(camera)) => camera.rotation[1],
+        ("rotation_3d_z", Camera::Deep(camera)) => camera.rotation[2],
+        ("fov", Camera::Deep(camera)) => camera.fov,
+        ("aspect_ratio", Camera::Deep(camera)) => camera.aspect_ratio,
+        ("perspective_flip_theta", _) => flip?.theta,
+        ("perspective_flip_phi", _) => flip?.phi,
+        ("perspective_flip_gamma", _) => flip?.gamma,
+        ("perspective_flip_fv", _) => flip?.fv,
+        ("strength", _) => params.sampling.strength,
+        ("steps", _) => f64::from(params.sampling.steps?),
+        ("guidance", _) => params.sampling.guidance?,
+        ("seed", _) => params.sampling.seed as f64,
+        ("clip_skip", _) => f64::from(params.sampling.clip_skip),
+        ("noise", _) => params.noise.amount,
+        ("contrast", _) => params.colour.contrast,
+        ("sharpen.amount", _) => sharpen.amount,
+        ("sharpen.kernel", _) => f64::from(sharpen.kernel),
+        ("sharpen.sigma", _) => sharpen.sigma,
+        ("sharpen.threshold", _) => sharpen.threshold,
+        ("control.weight", _) => control?.weight,
+        ("control.start", _) => control?.start,
+        ("control.end", _) => control?.end,
+        _ => return None,
+    })
+}
+
+/// A frame's text or word by the name of its parameter.
+fn word(params: &FrameParams, name: &str) -> Option<String> {
+    Some(match name {
+        "prompt" => format!("{:?}", params.prompt),
+        "negative" => format!("{:?}", params.negative),
+        "border" => format!("{:?}", params.border).to_lowercase(),
+        "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
+        "sampler" => params.sampling.sampler.clone()?,
+        "spacing" => params.sampling.spacing.clone()?,
+        "control.mode" => format!("{:?}", params.controls.first()?.mode).to_lowercase(),
+        _ => return None,
+    })
 }
 
 #[cfg(feature = "ffmpeg")]

@@ -49,6 +49,12 @@ pub(crate) enum Command {
     Batch(BatchArgs),
     /// Make a film of Deforum settings, a Parseq document or the parameters in an A1111 picture
     Import(ImportArgs),
+    /// Lay films out in the one form: aligned, two blanks a level. Comments and spellings stay
+    Fmt(FmtArgs),
+    /// Explain an error or warning by its code, with an example and its fix
+    ExplainError(ExplainErrorArgs),
+    /// Serve an editor over stdin and stdout (language server protocol)
+    Lsp(LspArgs),
 }
 
 /// Where the tensors are computed.
@@ -382,6 +388,32 @@ pub(crate) enum ImportKind {
     Parseq,
     /// Parameters of the A1111 web UI, as text or in a PNG
     A1111,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FmtArgs {
+    /// The films' scores
+    #[arg(required_unless_present = "stdin")]
+    pub(crate) films: Vec<PathBuf>,
+    /// Change nothing: list the films that would change, and exit with 1 when there are any
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Read one film from stdin and write it to stdout
+    #[arg(long, conflicts_with = "films")]
+    pub(crate) stdin: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainErrorArgs {
+    /// The code, such as `E21`; without it all codes are listed
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LspArgs {
+    /// Over stdin and stdout, which is how it always talks; editors add this
+    #[arg(long)]
+    pub(crate) stdio: bool,
 }
 
 #[cfg(test)]

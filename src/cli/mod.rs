@@ -6,9 +6,12 @@ mod check;
 mod deflicker;
 mod eval;
 mod explain;
+mod explain_error;
+mod fmt;
 mod frame_list;
 mod import;
 mod jobs;
+mod lsp;
 mod params;
 mod plan;
 mod plot;
@@ -73,6 +76,9 @@ fn dispatch(args: Args) -> Result<()> {
         // The job at hand is told, and says itself what it does about it.
         Command::Batch(command) => batch::run(&command, &listening(stop, |_| {})?),
         Command::Import(command) => import::run(&command),
+        Command::Fmt(command) => fmt::run(&command),
+        Command::ExplainError(command) => explain_error::run(&command),
+        Command::Lsp(_) => lsp::run(),
     }
 }
 

@@ -270,10 +270,18 @@ impl Reader {
                 'n' => '\n',
                 't' => '\t',
                 'r' => '\r',
+                'u' => self.code_point(),
                 c => c,
             },
             c => c,
         }
+    }
+
+    /// `{feff}` behind `\u`.
+    fn code_point(&mut self) -> char {
+        assert_eq!(self.take(), '{');
+        let digits: String = std::iter::from_fn(|| Some(self.take()).filter(|c| *c != '}')).collect();
+        char::from_u32(u32::from_str_radix(&digits, 16).expect("hexadecimal")).expect("a character")
     }
 
     fn quoted(&mut self) -> String {

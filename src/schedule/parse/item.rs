@@ -108,11 +108,20 @@ impl<'a> Parser<'a> {
 
     /// Something behind a value that neither goes on with it nor begins the next item.
     fn stray(&self, rest: &'a str) -> Diagnostic {
-        let message = format!("the value ends before {}", describe(rest));
+        if let Some(sign) = rest.chars().next().filter(|c| matches!(c, ')' | ']')) {
+            return Diagnostic::error("E03", format!("this `{sign}` closes nothing"), self.token_span(rest));
+        }
+        let begins_line = self.begins_line(rest);
+        let message = match begins_line {
+            true => format!("expected the next setting or block, found {}", describe(rest)),
+            false => format!("the value ends before {}", describe(rest)),
+        };
         let found = Diagnostic::error("E01", message, self.token_span(rest));
-        match word(rest) {
-            Ok(_) => found.hint("text stands in quotes"),
-            Err(_) => found.hint("an operator, a comma or a bracket is missing"),
+        match hint_for(rest, self.text) {
+            Some(hint) => found.hint(hint),
+            None if begins_line => found.hint("a setting is written `name = value`"),
+            None if word(rest).is_ok() => found.hint("text stands in quotes"),
+            None => found.hint("an operator, a comma or a bracket is missing"),
         }
     }
 
@@ -122,9 +131,12 @@ impl<'a> Parser<'a> {
         })?;
         let next = blank(after);
         match first {
-            "use" if next.starts_with('"') => self.use_file(rest, next),
+            "use" if next.starts_with(['"', '\'']) => self.use_file(rest, next),
             "let" if word(next).is_ok() => self.binding(next),
             "fn" if word(next).is_ok() => self.function(next),
+            "let" | "fn" if next.starts_with('=') => {
+                Err(nom::Err::Error(Fault::expected(next, "a name behind `let` or `fn`")))
+            }
             _ => self.setting_or_block(rest, open),
         }
     }
@@ -267,7 +279,44 @@ impl<'a> Parser<'a> {
         let expected = if expected.is_empty() { "something else".to_owned() } else { expected.join(" or ") };
         let message = format!("expected {expected}, found {}", describe(rest));
         let found = Diagnostic::error("E01", message, self.token_span(rest));
-        if rest.starts_with(':') { found.hint("a setting is written `name = value`") } else { found }
+        let in_name = expected.starts_with("`=`") || expected.starts_with("a setting");
+        let hint = match rest.chars().next() {
+            Some('=') if expected.starts_with("`(`") => {
+                Some("a value of its own is bound with `let name = ...`")
+            }
+            Some(':' | '=') if in_name => Some("a setting is written `name = value`"),
+            Some('-') if in_name => Some("names have `_` where other languages have `-`"),
+            Some(c) if in_name && c.is_alphabetic() && !c.is_ascii() => {
+                Some("names are letters from a to z, digits and `_`")
+            }
+            _ => hint_for(rest, self.text),
+        };
+        match hint {
+            Some(hint) => found.hint(hint),
+            None => found,
+        }
+    }
+}
+
+/// What another language means by the sign at the start of `rest`, a part of `text`.
+fn hint_for(rest: &str, text: &str) -> Option<&'static str> {
+    let before = text[..text.len() - rest.len()].trim_end_matches([' ', '\t']);
+    let after = |sign: &str| before.ends_with(sign);
+    match rest.chars().next()? {
+        '“' | '”' | '„' | '‘' | '’' => Some("text stands between straight quotes: \"..\""),
+        '`' => Some("a value is written without backticks; within text, as `${expr}`"),
+        ';' => Some("nothing stands between settings: each begins with its name"),
+        '!' => Some("for the opposite of a condition write `not`"),
+        '$' => Some("`${expr}` stands within text; a name alone has no sign"),
+        '(' if after(")") => {
+            Some("two brackets beside each other: Deforum reads `(2)(3)` as 23; write an operator")
+        }
+        '*' if after("/") => Some("a comment begins with `#` and ends with the line"),
+        '.' if after(".") || before.ends_with(|c: char| c.is_ascii_digit()) => {
+            Some("a number has one decimal point")
+        }
+        '=' if rest.starts_with("==") => Some("a setting is written `name = value`"),
+        _ => None,
     }
 }
 

@@ -110,6 +110,7 @@ fn token_length(rest: &str) -> usize {
             line[1..].find(quote).map_or(1, |at| at + 2)
         }
         Some('*') if rest.starts_with("**") => 2,
+        Some('=') if rest.starts_with("==") => 2,
         Some(other) => other.len_utf8(),
         None => 0,
     }

@@ -58,7 +58,7 @@ pub(super) fn begins_statement(rest: &str) -> bool {
         return !value.starts_with('=');
     }
     match first {
-        "use" => next.starts_with('"'),
+        "use" => next.starts_with(['"', '\'']),
         "let" | "fn" => word(next).is_ok(),
         _ => begins_block(after),
     }
@@ -101,9 +101,12 @@ pub(super) fn skip_block(mut rest: &str) -> &str {
 /// Whether the line goes on to a `{` with nothing but labels before it.
 fn begins_block(rest: &str) -> bool {
     let line = rest.lines().next().unwrap_or(rest);
-    let label = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ' ' | '\t' | '"' | '-' | '/' | '%');
-    match line.find(|c: char| !label(c)) {
-        Some(at) => line[at..].starts_with('{'),
-        None => blank(&rest[line.len()..]).starts_with('{'),
+    let label = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ' ' | '\t' | '-' | '/' | '%');
+    let mut left = line.trim_start_matches(label);
+    while let Some(inside) = left.strip_prefix('"') {
+        // A `{` within a string opens no block.
+        let Some(end) = inside.find('"') else { return false };
+        left = inside[end + 1..].trim_start_matches(label);
     }
+    if left.is_empty() { blank(&rest[line.len()..]).starts_with('{') } else { left.starts_with('{') }
 }

@@ -1,0 +1,47 @@
+//! `kinora explain-error`.
+
+use std::fmt::Write as _;
+
+use crate::cli::args::ExplainErrorArgs;
+use crate::cli::print;
+use crate::error::{Error, Result};
+use crate::schedule::explain::{PAGES, Page, find};
+use crate::schedule::names::did_you_mean;
+
+/// Prints the page of a code, or the list of all.
+pub(crate) fn run(args: &ExplainErrorArgs) -> Result<()> {
+    let Some(code) = &args.code else {
+        let mut list = String::new();
+        for page in PAGES {
+            let _ = writeln!(list, "{}  {}", page.code, page.title());
+        }
+        return print(&list);
+    };
+    match find(code) {
+        Some(page) => print(&text(page)),
+        None => Err(Error::Usage {
+            message: format!("there is no error or warning `{code}`"),
+            hint: Some(match did_you_mean(code, PAGES.iter().map(|page| page.code)) {
+                Some(near) => near,
+                None => "`kinora explain-error` alone lists all codes".to_owned(),
+            }),
+        }),
+    }
+}
+
+/// A page for the terminal: the fences of its examples are replaced by an indent.
+fn text(page: &Page) -> String {
+    let mut out = format!("{}: {}\n", page.code, page.title());
+    let mut in_example = false;
+    for line in page.text.lines().skip(1) {
+        if line.starts_with("```") {
+            in_example = !in_example;
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            let _ = writeln!(out, "{heading}:");
+        } else {
+            let indent = if in_example && !line.is_empty() { "    " } else { "" };
+            let _ = writeln!(out, "{indent}{line}");
+        }
+    }
+    out
+}

@@ -1,0 +1,18 @@
+//! `kinora lsp`.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Serves one editor until it says that it is done.
+pub(crate) fn run() -> Result<()> {
+    let stdin = std::io::stdin();
+    match crate::lsp::serve(&mut stdin.lock(), &mut std::io::stdout()) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            Err(Error::Usage { message: "the editor left without saying `shutdown`".to_owned(), hint: None })
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(e) => Err(Error::input(Path::new("standard input"), e.to_string())),
+    }
+}

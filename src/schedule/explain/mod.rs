@@ -1,0 +1,44 @@
+//! What each error and warning means, for `kinora explain-error`.
+//!
+//! A page is the file `CODE.md` beside this one, and its code in the list below. Its first line is
+//! `# ` and the title; text says what the code means; under `## Wrong` a film shows it, under `## Right`
+//! stands the same film put right, each in a fence ` ```kin `. A test runs both: the first has that code and
+//! no other, the second has nothing wrong. Files that they need stand in fences that name them,
+//! ` ```kin presets/push.kin `. Codes that no film can show have examples in other fences.
+
+/// A page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// `E21`
+    pub code: &'static str,
+    /// Markdown.
+    pub text: &'static str,
+}
+
+impl Page {
+    /// The first line without its `# `.
+    pub fn title(&self) -> &'static str {
+        self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
+    }
+}
+
+/// The page of `code`; letter case does not matter.
+pub fn find(code: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|page| page.code.eq_ignore_ascii_case(code.trim()))
+}
+
+macro_rules! pages {
+    ($($code:ident)*) => {
+        &[$(Page { code: stringify!($code), text: include_str!(concat!(stringify!($code), ".md")) }),*]
+    };
+}
+
+/// Every page, errors first.
+pub static PAGES: &[Page] = pages! {
+    E01 E02 E03 E04 E05 E06 E07 E09
+    E11 E12 E13 E14 E15
+    E21 E22 E23 E24 E25 E26 E27 E28
+    E31 E32 E33 E34 E35 E36
+    E41 E51
+    W01 W02 W03 W04 W05 W06
+};

@@ -1,0 +1,121 @@
+//! The pages of `kinora explain-error` against the program.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use kinora::error::Error;
+use kinora::run::project::Project;
+use kinora::schedule::explain::{PAGES, Page, find};
+
+/// A fence: its language, the name of a file if it has one, and its text.
+struct Fence<'a> {
+    language: &'a str,
+    file: Option<&'a str>,
+    text: String,
+}
+
+fn fences(page: &Page) -> Vec<Fence<'_>> {
+    let mut fences = Vec::new();
+    let mut lines = page.text.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else { continue };
+        let mut words = info.split_whitespace();
+        let (language, file) = (words.next().unwrap_or_default(), words.next());
+        let text = lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect();
+        fences.push(Fence { language, file, text });
+    }
+    fences
+}
+
+/// The codes that the program finds in a film which lies in `folder`.
+fn codes(folder: &Path, text: &str) -> BTreeSet<String> {
+    let path = folder.join("film.kin");
+    std::fs::write(&path, text).unwrap();
+    let found = match Project::open(&path) {
+        Ok(project) => project.warnings,
+        Err(Error::Schedule(found)) => found,
+        Err(other) => panic!("{other}\n{text}"),
+    };
+    found.list.iter().map(|found| found.code.to_owned()).collect()
+}
+
+#[test]
+fn examples_show_their_code_and_its_fix() {
+    for page in PAGES {
+        let folder = tempfile::tempdir().unwrap();
+        let fences = fences(page);
+        for fence in &fences {
+            if let Some(file) = fence.file {
+                let path = folder.path().join(file);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, &fence.text).unwrap();
+            }
+        }
+        let films: Vec<&Fence<'_>> =
+            fences.iter().filter(|fence| fence.language == "kin" && fence.file.is_none()).collect();
+        match films.as_slice() {
+            [wrong, right] => {
+                let expected = BTreeSet::from([page.code.to_owned()]);
+                assert_eq!(codes(folder.path(), &wrong.text), expected, "{}: the wrong film", page.code);
+                assert_eq!(
+                    codes(folder.path(), &right.text),
+                    BTreeSet::new(),
+                    "{}: the right film",
+                    page.code
+                );
+            }
+            [] => assert!(!fences.is_empty(), "{} has no example", page.code),
+            _ => panic!("{} needs a wrong film and a right one", page.code),
+        }
+    }
+}
+
+#[test]
+fn every_code_of_the_program_has_a_page_and_every_page_is_listed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut used = BTreeSet::new();
+    collect(&root, &mut used);
+    let listed: BTreeSet<String> = PAGES.iter().map(|page| page.code.to_owned()).collect();
+    let missing: Vec<&String> = used.difference(&listed).collect();
+    assert!(missing.is_empty(), "write src/schedule/explain/CODE.md for {missing:?} (see mod.rs there)");
+    let unused: Vec<&String> = listed.difference(&used).collect();
+    assert!(unused.is_empty(), "nothing in the program has the codes {unused:?}: delete their pages");
+    let files: BTreeSet<String> = std::fs::read_dir(root.join("schedule/explain"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(files, listed, "the list in src/schedule/explain/mod.rs");
+}
+
+#[test]
+fn pages_have_a_title_and_words() {
+    for page in PAGES {
+        assert!(page.text.starts_with("# ") && !page.title().is_empty(), "{}", page.code);
+        assert!(page.text.lines().nth(2).is_some_and(|line| line.len() > 20), "{}", page.code);
+        assert_eq!(find(&page.code.to_lowercase()), Some(page));
+    }
+    assert_eq!(find("E99"), None);
+}
+
+/// Codes in quotes in the source, `"E12"`, tests left aside.
+fn collect(folder: &Path, used: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, used);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
+            let quoted = code.match_indices('"').filter_map(|(at, _)| code.get(at + 1..at + 5));
+            used.extend(quoted.filter(|text| is_code(text)).map(|text| text[..3].to_owned()));
+        }
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    text.starts_with(['E', 'W'])
+        && text[1..3].bytes().all(|byte| byte.is_ascii_digit())
+        && text.ends_with('"')
+}
