@@ -63,7 +63,8 @@ fn every_command_runs() {
         let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
         match words.next() {
             Some("kinora") => {
-                let args: Vec<&str> = words.collect();
+                // What is quoted for the shell has no blanks in it.
+                let args: Vec<&str> = words.map(|word| word.trim_matches('"')).collect();
                 desk.run(&args).expect(0);
                 ran += 1;
             }

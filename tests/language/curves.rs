@@ -170,11 +170,11 @@ fn a_shake_stays_round_the_motion_beneath_it() {
     let mut sum = [0.0; 3];
     for frame in 1..200 {
         let (plain, found, unshaken) = (deep(&still, frame), deep(&shaken, frame), deep(&none, frame));
-        for axis in 0..3 {
+        for (axis, sum) in sum.iter_mut().enumerate() {
             assert!(close(plain.translation[axis], unshaken.translation[axis]));
             assert!(close(plain.rotation[axis], unshaken.rotation[axis]));
             apart = apart.max((plain.rotation[axis] - found.rotation[axis]).abs());
-            sum[axis] += found.rotation[axis] - plain.rotation[axis];
+            *sum += found.rotation[axis] - plain.rotation[axis];
         }
     }
     // A third of 1.5 degrees and back: it moves, and does not wander off.
