@@ -275,8 +275,8 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
 /// A frame's text or word by the name of its parameter.
 fn word(params: &FrameParams, name: &str) -> Option<String> {
     Some(match name {
-        "prompt" => format!("{:?}", params.prompt),
-        "negative" => format!("{:?}", params.negative),
+        "prompt" => format!("{:?}", params.prompt.as_str()),
+        "negative" => format!("{:?}", params.negative.as_str()),
         "border" => format!("{:?}", params.border).to_lowercase(),
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
         "sampler" => params.sampling.sampler.clone()?,

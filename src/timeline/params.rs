@@ -51,6 +51,8 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     match name {
         _ if FLAT.contains(&name) => !is_deep,
+        // A path of the camera's is there only when it is set.
+        _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) => is_deep,
         "init_strength" => values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "init"),
         _ => !name.starts_with("perspective_flip") || values.has(name),

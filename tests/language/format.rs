@@ -33,7 +33,8 @@ fn all(folders: &[&str]) -> Vec<PathBuf> {
 fn films_of_the_corpus_mean_the_same_when_formatted() {
     let mut formatted = 0;
     for path in all(&["grammar/corpus", "examples"]) {
-        let text = std::fs::read_to_string(&path).unwrap();
+        // One film of the corpus is there because it is no text.
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let (tree, errors) = parse(0, &text);
         let Ok(once) = format("film.kin", &text) else {
             assert!(!errors.is_empty(), "{} can be read and is not formatted", path.display());

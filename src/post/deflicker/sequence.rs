@@ -101,14 +101,19 @@ fn refuse_other_videos(output: &Path) -> Result<()> {
 fn claim(output: &Path) -> Result<()> {
     std::fs::create_dir_all(output)
         .map_err(|e| Error::output(output, format!("cannot make the folder: {e}")))?;
-    let marker = output.join(MARKER);
-    if !marker.exists() && stills::list(output).is_ok() {
+    if !output.join(MARKER).exists() && stills::list(output).is_ok() {
         return Err(Error::Usage {
             message: format!("the folder {} holds pictures that kinora did not write", output.display()),
             hint: Some("originals are never overwritten: name another folder, or empty this one".to_owned()),
         });
     }
-    std::fs::write(&marker, b"").map_err(|e| Error::output(output, format!("cannot write here: {e}")))
+    Ok(())
+}
+
+/// Says that the pictures in the folder are ours.
+fn mark(output: &Path) -> Result<()> {
+    std::fs::write(output.join(MARKER), b"")
+        .map_err(|e| Error::output(output, format!("cannot write here: {e}")))
 }
 
 /// Originals must survive: the output must be another place than the input.
@@ -129,6 +134,7 @@ fn folder(input: &Path, output: &Path, job: &mut Job<'_>) -> Result<Done> {
     claim(output)?;
     refuse_same(input, output)?;
     let correction = analyse_folder(&paths, job)?;
+    mark(output)?;
     for (batch, group) in paths.chunks(BATCH).enumerate() {
         let first = batch * BATCH;
         group.par_iter().enumerate().try_for_each(|(i, path)| {
@@ -182,6 +188,9 @@ fn video(input: &Path, output: &Path, job: &mut Job<'_>) -> Result<Done> {
         job.tell(1, total, expected.max(total))?;
     }
     let correction = analyser.finish(job.cuts);
+    if !is_video(output) {
+        mark(output)?;
+    }
     for (number, frame) in VideoReader::open(input)?.enumerate() {
         let mut frame = frame?;
         correction.apply(number, &mut frame);
