@@ -1,4 +1,6 @@
 //! What can be typed. The doc comments are the help text.
+//!
+//! Long because it is the whole command line in one place.
 
 use std::path::PathBuf;
 

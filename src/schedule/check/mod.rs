@@ -13,6 +13,7 @@ mod motion;
 mod scope;
 mod series;
 mod setting;
+mod shape;
 mod sound;
 mod typed;
 mod unit;

@@ -2,7 +2,7 @@
 
 use super::call::Found;
 use super::typed::Target;
-use super::{Checker, ease, later, place_name, scope, unit};
+use super::{Checker, ease, later, place_name, shape, unit};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Expr, ExprKind, TextPart};
 use crate::schedule::film::{Ease, Key, Setting, SettingValue, Settings};
@@ -93,7 +93,7 @@ impl Checker {
                 Found::Other => {
                     let value = self.typed(param.into(), expr)?;
                     self.leftovers(param, &value);
-                    let changes = scope::changes(&value);
+                    let changes = shape::changes(&value);
                     let key = Key { time: None, value, ease: Ease::Linear, span: expr.span, changes };
                     Some(SettingValue::Track(vec![key]))
                 }
@@ -129,7 +129,7 @@ impl Checker {
         let ease = key.ease.as_ref().map_or(Some(unsaid), |ease| self.ease(ease));
         let value = value?;
         self.leftovers(param, &value);
-        let changes = scope::changes(&value);
+        let changes = shape::changes(&value);
         Some(Key { time: Some(time?), value, ease: ease?, span: key.span, changes })
     }
 
@@ -138,7 +138,7 @@ impl Checker {
         let before = self.list.len();
         let value = self.scope.write(time, &[], &mut self.list)?;
         unit::check("", &value, Context::KeyTime, &self.film.tempo, &mut self.list);
-        if scope::changes(&value) {
+        if shape::changes(&value) {
             let found = Diagnostic::error("E35", "the time of a key cannot depend on the time", time.span);
             self.report(found.hint("it may use `max_f`, `s` and `fps`"));
         } else if matches!(value.kind, ExprKind::Text(_) | ExprKind::List(_) | ExprKind::Size(..)) {

@@ -1,6 +1,6 @@
 //! Calls that make and measure sounds: who may follow whom, and their arguments.
 
-use super::scope::changes;
+use super::shape::changes;
 use super::typed::{Form, describe, form};
 use super::unit;
 use crate::schedule::diagnostic::Diagnostic;

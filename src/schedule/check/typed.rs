@@ -1,6 +1,6 @@
 //! One value against the type and range of what it is for.
 
-use super::{Checker, later, scope, unit};
+use super::{Checker, later, shape, unit};
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::schedule::functions::{Gives, find_function};
@@ -71,7 +71,7 @@ impl Checker {
             Kind::Size => self.size(target, expr),
             Kind::Call => None,
         }?;
-        if !target.keyed && scope::changes(&value) {
+        if !target.keyed && shape::changes(&value) {
             self.report(Diagnostic::error(
                 "E34",
                 format!("`{}` cannot change over time", target.name),
