@@ -115,6 +115,55 @@ fn documents_have_the_values_of_their_formulas() {
     assert!((value("angle", 8) - (angle(8.0) - angle(7.0))).abs() < 1e-9);
 }
 
+fn deforum(text: &str) -> Imported {
+    import(Path::new("a.txt"), text.as_bytes(), Some(Kind::Deforum), Path::new("/nowhere")).unwrap()
+}
+
+#[track_caller]
+fn timeline(film: &str) -> Timeline {
+    let (film, found) = kinora::schedule::read("film.kin", film).unwrap();
+    assert!(!found.has_errors());
+    Timeline::new(&film, &Options::default()).unwrap()
+}
+
+#[test]
+fn variation_seeds_become_subseeds() {
+    let film = |switch: bool, strength: &str| {
+        deforum(&format!(
+            "{{\"max_frames\": 10, \"enable_subseed_scheduling\": {switch}, \"seed\": 5,
+              \"subseed_schedule\": \"0:(70), 5:(s+1)\", \"subseed_strength_schedule\": \"{strength}\"}}"
+        ))
+    };
+    let on = film(true, "0:(0), 9:(0.9)");
+    let frame = timeline(&on.film).at(4).unwrap().sampling;
+    assert_eq!(frame.subseed, 18, "{}", on.film);
+    assert!((frame.subseed_strength - 0.4).abs() < 1e-9, "{}", on.film);
+    assert_eq!(timeline(&on.film).at(7).unwrap().sampling.subseed, 6);
+    assert!(on.report.carried.iter().any(|carried| carried.key == "subseed_strength_schedule"));
+    assert!(on.report.not_carried.iter().all(|note| !note.key.contains("subseed")), "{}", on.report.text());
+    for off in [film(false, "0:(0.5)"), film(true, "0:(0)")] {
+        let params = timeline(&off.film).at(4).unwrap().sampling;
+        assert_eq!(params.subseed_strength, 0.0, "{}", off.film);
+        assert!(off.report.without_effect.iter().any(|note| note.key == "subseed_schedule"));
+    }
+}
+
+#[test]
+fn names_of_the_studio_stand_in_for_those_of_deforum() {
+    let of = |settings: &str| deforum(&format!("{{\"max_frames\": 3, {settings}}}"));
+    let studio = of("\"width\": 1024, \"height\": \"580\", \"sampler_name\": \"dpmpp_2m_sde_gpu\"");
+    assert!(studio.film.contains("size = 1024x576"), "{}", studio.film);
+    assert!(studio.film.contains("sampler  = dpmpp_2m_sde\n"), "{}", studio.film);
+    assert!(studio.report.unknown.is_empty(), "{}", studio.report.text());
+    let usual = of("\"W\": 512, \"width\": 768, \"sampler\": \"Euler a\", \"sampler_name\": \"heun\"");
+    assert!(usual.film.contains("size = 768x512") && usual.film.contains("= heun\n"), "{}", usual.film);
+    // Where Deforum's own name says something, it counts, and the other one is named.
+    let own = of("\"W\": 640, \"width\": 768, \"sampler\": \"Heun\", \"sampler_name\": \"euler\"");
+    assert!(own.film.contains("size = 640x512") && own.film.contains("= heun\n"), "{}", own.film);
+    let unknown: Vec<&str> = own.report.unknown.iter().map(|note| note.key.as_str()).collect();
+    assert_eq!(unknown, ["sampler_name", "width"]);
+}
+
 #[test]
 fn files_of_other_kinds_are_refused_with_what_was_found() {
     let refuse = |bytes: &[u8], kind: Option<Kind>, parts: &[&str]| {
