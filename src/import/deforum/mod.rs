@@ -1,6 +1,7 @@
 //! Deforum's settings files. What a setting means is in `rules` and here; how a schedule becomes a line
 //! is `track`'s work.
 
+mod blend;
 mod clip;
 mod controls;
 mod left;
@@ -147,7 +148,7 @@ impl Deforum<'_> {
         match texts {
             None => prompts::write(self, group),
             Some(texts) => {
-                super::parseq::write_prompts(&texts, group);
+                super::parseq::write_prompts(&texts, &self.bench, &mut self.report, group);
                 self.report.carry("parseq_manifest", "prompt");
             }
         }
