@@ -140,9 +140,7 @@ impl Deforum<'_> {
             "steps_schedule" | "sampler_schedule" => true,
             "aspect_ratio_schedule" => self.deep() && self.is("aspect_ratio_use_old_formula"),
             "seed_schedule" => self.number("seed_iter_N").is_some_and(|every| every > 1.0),
-            _ => {
-                stands_still && RULES.iter().any(|rule| rule.key == setting && rule.group != Group::Model)
-            }
+            _ => stands_still && RULES.iter().any(|rule| rule.key == setting && rule.group != Group::Model),
         }
     }
 }
