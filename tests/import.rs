@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "import/over_time.rs"]
+mod over_time;
 #[path = "import/round_trip.rs"]
 mod round_trip;
 

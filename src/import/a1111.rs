@@ -127,6 +127,8 @@ impl Writer {
             "Steps" => self.number(name, "steps", value),
             "CFG scale" => self.number(name, "guidance", value),
             "Seed" => self.number(name, "seed", value),
+            "Variation seed" => self.number(name, "subseed", value),
+            "Variation seed strength" => self.number(name, "subseed_strength", value),
             "Clip skip" => self.number(name, "clip_skip", value),
             "Denoising strength" => self.number(name, "denoise", value),
             "Sampler" => self.sampler(name, value),

@@ -59,6 +59,14 @@ impl Bench {
         (0..self.frames).map(text).collect()
     }
 
+    /// The texts and weights of a line of prompts at every frame, where one passes into the next by composed
+    /// predictions.
+    pub fn mixes(&self, lets: &[String], value: &str) -> Option<Vec<Vec<(String, f64)>>> {
+        let lets: Vec<String> = lets.iter().cloned().chain(["prompt.blend = composed".to_owned()]).collect();
+        let timeline = self.film(Place::Film, &lets, "prompt", value)?;
+        (0..self.frames).map(|frame| Some(timeline.at(frame).ok()?.prompt.parts)).collect()
+    }
+
     fn film(&self, place: Place, lets: &[String], param: &str, value: &str) -> Option<Timeline> {
         let bpm = self.bpm.map_or(String::new(), |bpm| format!("  bpm = {bpm}"));
         let line = match place {

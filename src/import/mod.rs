@@ -7,6 +7,7 @@
 mod a1111;
 mod bench;
 mod deforum;
+mod fade;
 mod parseq;
 mod print;
 mod reduce;

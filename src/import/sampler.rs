@@ -9,6 +9,10 @@ pub(super) fn sampler(written: &str) -> Option<(&'static str, Option<&'static st
         return Some((choice.name, None));
     }
     let written = written.trim();
+    // ComfyUI's name for the same sampler with its noise drawn on the GPU.
+    if let Some(choice) = written.strip_suffix("_gpu").and_then(|name| find_choice(samplers, name)) {
+        return Some((choice.name, None));
+    }
     written.match_indices(' ').rev().find_map(|(at, _)| {
         let choice = find_choice(samplers, &written[..at])?;
         Some((choice.name, Some(spacing(&written[at + 1..])?)))
@@ -32,6 +36,7 @@ mod tests {
             ("DPM++ 2M SDE Karras", Some(("dpmpp_2m_sde", Some("karras")))),
             ("DPM++ 2M SDE Exponential", Some(("dpmpp_2m_sde", Some("exponential")))),
             ("DPM++ 2M SGM Uniform", Some(("dpmpp_2m", Some("sgm_uniform")))),
+            ("dpmpp_2m_sde_gpu", Some(("dpmpp_2m_sde", None))),
             ("DPM adaptive", None),
             ("", None),
         ] {

@@ -43,8 +43,7 @@ pub enum Compat {
     /// As the column «kinora» says.
     #[default]
     Native,
-    /// As the column «Deforum» says; what kills Deforum is an error (E82). Where the text itself is refused (E81)
-    /// it stays refused.
+    /// As the column «Deforum» says; what kills Deforum is an error (E82).
     Deforum,
 }
 

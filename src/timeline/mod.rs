@@ -27,6 +27,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::schedule::deforum::keys::joined;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::Film;
 use crate::schedule::span::Span;
@@ -197,6 +198,8 @@ pub fn check_film(film: &Film, mut found: Diagnostics, options: &Options) -> (Op
     if options.compat == Compat::Deforum {
         // «Deforum's notation, here it is text» is not so now.
         found.list.retain(|found| found.code != "W04");
+        // Neither is «not one value»: the reader has kept the number that Deforum makes of it.
+        found.list.retain(|found| found.code != "E81" || joined(film.sources.text(found.span)).is_none());
     }
     if found.has_errors() {
         return (None, found);

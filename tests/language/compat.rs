@@ -6,7 +6,7 @@ use kinora::schedule::report::{Style, render};
 use kinora::schedule::{read, read_all};
 use kinora::timeline::deforum::expand;
 use kinora::timeline::frame::Camera;
-use kinora::timeline::{Compat, Options, Timeline};
+use kinora::timeline::{Compat, Options, Timeline, check_film};
 
 /// `angle = value` in a film of 11 frames, and what is said about it.
 fn angles(value: &str, compat: Compat) -> (Vec<f64>, Vec<&'static str>) {
@@ -68,6 +68,29 @@ fn two_values_side_by_side_are_refused_with_deforums_reading() {
     assert_eq!(found.list.iter().map(|found| found.code).collect::<Vec<_>>(), ["E81"]);
     assert!(found.list[0].hints[0].starts_with("Deforum would read 23 here"), "{found:?}");
     assert_eq!(deforum("0:(2)(3)"), vec![23.0; 11]);
+}
+
+#[test]
+fn two_values_side_by_side_are_one_number_where_deforum_is_followed() {
+    let check = |value: &str| {
+        let text = format!("kinora 1\nframes = 11\nprompt = \"x\"\nangle = {value}");
+        let (film, found) = read_all("".as_ref(), "film.kin", &text);
+        let options = |compat| Options { compat, ..Options::default() };
+        // Without it the film stays refused.
+        assert!(check_film(&film, found.clone(), &options(Compat::Native)).0.is_none(), "{value}");
+        check_film(&film, found, &options(Compat::Deforum))
+    };
+    for value in ["0:(2)(3)", "0:(2)(3), 10:(0)", "0:(1), 6:(1).5, 9:(-2)0", "0:(2)(3):(4)"] {
+        let (timeline, found) = check(value);
+        assert!(!found.has_errors(), "{value}: {found:?}");
+        let timeline = timeline.unwrap();
+        let values: Vec<f64> =
+            (0..11).map(|frame| timeline.value("angle", frame).unwrap().as_f64().unwrap()).collect();
+        assert_eq!(values, deforum(value), "{value}");
+    }
+    // What is no number to Deforum either stays an error.
+    let (timeline, found) = check("0:(t)(3)");
+    assert!(timeline.is_none() && found.list.iter().any(|found| found.code == "E81"), "{found:?}");
 }
 
 #[test]

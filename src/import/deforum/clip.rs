@@ -1,6 +1,7 @@
 //! How long, how fast, how large, and from which manifest.
 
 use super::Deforum;
+use super::rules::shown;
 use crate::import::print::number;
 use crate::import::score::Score;
 use crate::schedule::deforum::Mode;
@@ -47,26 +48,33 @@ impl Deforum<'_> {
         self.bench.fps = number(usable.unwrap_or(15.0));
         self.bench.seed = self.number("seed").filter(|seed| *seed >= 0.0).map_or(0, |seed| seed as i64);
         self.manifest = manifest;
-        let size = ["W", "H"].map(|key| self.side(key));
+        let size = [("W", "width"), ("H", "height")].map(|(own, studio)| self.side(own, studio));
         score.video = vec![
             ("size".to_owned(), format!("{}x{}", size[0], size[1])),
             ("fps".to_owned(), self.bench.fps.clone()),
         ];
-        for (key, to) in [("W", "size"), ("H", "size"), ("max_frames", "frames"), ("fps", "fps")] {
+        for (key, to) in [("max_frames", "frames"), ("fps", "fps")] {
             self.carried(key, to);
         }
     }
 
-    /// A side of the picture: Deforum hands it to the model rounded down to a multiple of 8.
-    fn side(&mut self, key: &str) -> u32 {
-        let written = self.number(key).unwrap_or(512.0);
+    /// A side of the picture: Deforum hands it to the model rounded down to a multiple of 8. Deforum Studio has
+    /// another name for it, which counts where Deforum's is absent or says no more than its default.
+    fn side(&mut self, own: &'static str, studio: &'static str) -> u32 {
+        let given = self.raw_number(studio).filter(|side| *side > 0.0);
+        let is_usual = self.number(own).is_none_or(|side| side == 512.0);
+        let (key, written) = match given.filter(|_| is_usual) {
+            Some(side) => (studio, side),
+            None => (own, self.number(own).unwrap_or(512.0)),
+        };
+        if key == studio {
+            self.idle(own, "it is Deforum's own value, and the file has Studio's name too");
+        }
+        self.carried(key, "size");
         let side = ((written.clamp(8.0, 16384.0) as u32) / 8) * 8;
         if f64::from(side) != written {
-            self.report.change(
-                key,
-                self.shown(key),
-                format!("sides are multiples of 8 from 8 to 16384: {side}"),
-            );
+            let shown = self.raw.get(key).map_or_else(|| self.shown(key), shown);
+            self.report.change(key, shown, format!("sides are multiples of 8 from 8 to 16384: {side}"));
         }
         side
     }

@@ -1,7 +1,7 @@
 //! What is not in the film: named in the report and in comments at the film's end.
 
 use super::Deforum;
-use super::rules::{FEATURES, RULES, feature, shown};
+use super::rules::{FEATURES, Group, RULES, feature, shown};
 use crate::import::bench::near;
 use crate::import::print::{in_one_line, string};
 use crate::import::reduce;
@@ -140,7 +140,7 @@ impl Deforum<'_> {
             "steps_schedule" | "sampler_schedule" => true,
             "aspect_ratio_schedule" => self.deep() && self.is("aspect_ratio_use_old_formula"),
             "seed_schedule" => self.number("seed_iter_N").is_some_and(|every| every > 1.0),
-            _ => stands_still && RULES.iter().any(|rule| rule.key == setting),
+            _ => stands_still && RULES.iter().any(|rule| rule.key == setting && rule.group != Group::Model),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Deforum's settings files. What a setting means is in `rules` and here; how a schedule becomes a line
 //! is `track`'s work.
 
+mod blend;
 mod clip;
 mod controls;
 mod left;
@@ -147,7 +148,7 @@ impl Deforum<'_> {
         match texts {
             None => prompts::write(self, group),
             Some(texts) => {
-                super::parseq::write_prompts(&texts, group);
+                super::parseq::write_prompts(&texts, &self.bench, &mut self.report, group);
                 self.report.carry("parseq_manifest", "prompt");
             }
         }
@@ -243,6 +244,7 @@ impl Deforum<'_> {
             Need::Flip => self.is("enable_perspective_flip"),
             Need::Sharpen => !self.never_sharpens(),
             Need::SeedSchedule => self.scheduled_seed(),
+            Need::Variation => self.varies(),
             Need::Switch(key) => self.is(key),
         };
         (!works).then_some(match need {
@@ -251,7 +253,8 @@ impl Deforum<'_> {
             Need::Flip => "the perspective flip is off",
             Need::Sharpen => "sharpening is off",
             Need::SeedSchedule => "seed_behavior is not `schedule`",
-            Need::Switch(_) | Need::Always => "its switch is off",
+            Need::Variation if self.has_subseeds() => "the strength of the variation is 0",
+            Need::Switch(_) | Need::Variation | Need::Always => "its switch is off",
         })
     }
 
@@ -262,6 +265,18 @@ impl Deforum<'_> {
     fn scheduled_seed(&self) -> bool {
         self.word("seed_behavior") == "schedule"
             || self.manifest.as_ref().is_some_and(|film| film.manages_seed)
+    }
+
+    /// Whether Deforum hands on variation seeds; a Parseq manifest that has seeds turns them on.
+    fn has_subseeds(&self) -> bool {
+        self.is("enable_subseed_scheduling") || self.manifest.as_ref().is_some_and(|film| film.manages_seed)
+    }
+
+    /// Whether they change anything. A strength that is refused is told where it is written.
+    fn varies(&self) -> bool {
+        self.has_subseeds()
+            && !matches!(self.expand("subseed_strength_schedule"),
+                Ok(Series::Numbers(values)) if values.iter().all(|v| *v == 0.0))
     }
 
     /// Whether the film has the 3D camera.
@@ -287,11 +302,12 @@ impl Deforum<'_> {
 
     /// A number, also where the file has it in quotes.
     pub(super) fn number(&self, key: &str) -> Option<f64> {
-        match self.settings.get(key)? {
-            Json::Number(value) => value.as_f64(),
-            Json::String(text) => text.trim().parse().ok().filter(|value: &f64| value.is_finite()),
-            _ => None,
-        }
+        as_number(self.settings.get(key)?)
+    }
+
+    /// A number of the file under a name that Deforum itself does not have.
+    fn raw_number(&self, key: &str) -> Option<f64> {
+        as_number(self.raw.get(key)?)
     }
 
     /// The value as the report shows it.
@@ -326,6 +342,14 @@ impl Deforum<'_> {
             columns,
             hint: error.hint.clone(),
         });
+    }
+}
+
+fn as_number(value: &Json) -> Option<f64> {
+    match value {
+        Json::Number(value) => value.as_f64(),
+        Json::String(text) => text.trim().parse().ok().filter(|value: &f64| value.is_finite()),
+        _ => None,
     }
 }
 

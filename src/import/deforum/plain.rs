@@ -267,20 +267,20 @@ impl Deforum<'_> {
         }
         self.idle("enable_sampler_scheduling", "it is off");
         self.idle("sampler_schedule", "its switch is off");
-        let written = self.word("sampler");
+        let (key, written) = self.sampler_name();
         match sampler(&written) {
             Some((name, spaced)) => {
                 lines.one("sampler", name);
                 if let Some(spaced) = spaced {
                     lines.one("spacing", spaced);
                 }
-                self.carried("sampler", "sampler");
+                self.carried(key, "sampler");
             }
             None => {
-                self.done.insert("sampler".to_owned());
+                self.done.insert(key.to_owned());
                 self.report.leave(
-                    "sampler",
-                    self.shown("sampler"),
+                    key,
+                    format!("{written:?}"),
                     "there is no such sampler; the model's own is used",
                 );
             }
@@ -295,6 +295,20 @@ impl Deforum<'_> {
                 lines.one("spacing", spaced);
             }
             self.report.carry("scheduler", "spacing");
+        }
+    }
+
+    /// The sampler and where the file says it. Deforum Studio has another name for the setting, which counts
+    /// where Deforum's is absent or says no more than its default.
+    fn sampler_name(&mut self) -> (&'static str, String) {
+        let own = self.word("sampler");
+        let is_usual = !self.raw.contains_key("sampler") || sampler(&own) == sampler("Euler a");
+        match self.raw.get("sampler_name").and_then(Json::as_str) {
+            Some(studio) if is_usual && sampler(studio).is_some() => {
+                self.idle("sampler", "it is Deforum's own value, and the file has Studio's name too");
+                ("sampler_name", studio.to_owned())
+            }
+            _ => ("sampler", own),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Deforum's prompts as two lines of the film, `prompt` and `negative`.
 
-use super::Deforum;
+use super::{Deforum, blend};
 use crate::import::print::{escaped, expression, string};
 use crate::import::score::{Group, Value};
 use crate::schedule::deforum::python;
 use crate::schedule::span::Span;
-use crate::timeline::deforum::prompts::{PromptMode, PromptSeries};
+use crate::timeline::deforum::prompts::{FramePrompt, PromptMode, PromptSeries};
 
 /// A key prompt, taken apart.
 struct Part {
@@ -23,16 +23,12 @@ pub(super) fn write(deforum: &mut Deforum<'_>, group: &mut Group) {
         group.one("prompt", "\"\"");
         return;
     };
-    if deforum.word("animation_mode") == "Interpolation" {
-        deforum.report.change(
-            "prompts",
-            "",
-            "Interpolation mode blends from one prompt to the next; here each prompt stays until the next",
-        );
-    }
+    let mode = match deforum.word("animation_mode").as_str() {
+        "Interpolation" => PromptMode::Blend,
+        _ => PromptMode::Hold,
+    };
     let (frames, seed) = (deforum.bench.frames, deforum.bench.seed);
-    let series =
-        PromptSeries::new(prompts, &settings.positive, &settings.negative, PromptMode::Hold, frames, seed);
+    let series = PromptSeries::new(prompts, &settings.positive, &settings.negative, mode, frames, seed);
     let wanted =
         series.and_then(|series| (0..frames).map(|frame| series.at(frame)).collect::<Result<Vec<_>, _>>());
     let wanted = match wanted {
@@ -44,6 +40,22 @@ pub(super) fn write(deforum: &mut Deforum<'_>, group: &mut Group) {
             return;
         }
     };
+    match mode {
+        PromptMode::Blend => blend::write(deforum, &wanted, group),
+        PromptMode::Hold => held(deforum, &wanted, group),
+    }
+    for (key, text, to) in [
+        ("animation_prompts_positive", &settings.positive, "prompt"),
+        ("animation_prompts_negative", &settings.negative, "negative"),
+    ] {
+        if !text.trim().is_empty() {
+            deforum.report.carry(key, to);
+        }
+    }
+}
+
+/// Prompts that each stay until the next.
+fn held(deforum: &mut Deforum<'_>, wanted: &[FramePrompt], group: &mut Group) {
     let sides: [(&str, Vec<&str>); 2] = [
         ("prompt", wanted.iter().map(|frame| frame.positive.trim()).collect()),
         ("negative", wanted.iter().map(|frame| frame.negative.trim()).collect()),
@@ -67,24 +79,14 @@ pub(super) fn write(deforum: &mut Deforum<'_>, group: &mut Group) {
         group.set(name, own.unwrap_or_else(|| spelled_out(&wanted)));
         deforum.report.carry("prompts", name);
     }
-    for (key, text, to) in [
-        ("animation_prompts_positive", &settings.positive, "prompt"),
-        ("animation_prompts_negative", &settings.negative, "negative"),
-    ] {
-        if !text.trim().is_empty() {
-            deforum.report.carry(key, to);
-        }
-    }
 }
 
 /// The key prompts in the film, by frame; `None` when one cannot be said in its language.
 fn parts(deforum: &Deforum<'_>) -> Option<Vec<Part>> {
     let settings = deforum.settings;
-    let negative = settings.negative.replace("--neg", "");
     let mut parts: Vec<Part> = Vec::new();
     for (frame, text) in settings.prompts.as_ref()? {
-        let separator = if text.contains("--neg") { "" } else { "--neg" };
-        let full = format!("{} {text} {separator} {negative}", settings.positive);
+        let full = around(text, &settings.positive, &settings.negative);
         let mut sides = full.split("--neg");
         let positive = with_holes(sides.next().unwrap_or_default().trim())?;
         let negative = with_holes(sides.collect::<String>().trim())?;
@@ -100,6 +102,12 @@ fn parts(deforum: &Deforum<'_>) -> Option<Vec<Part>> {
         parts.truncate(1);
     }
     Some(parts)
+}
+
+/// A key prompt between the fields that surround all of them.
+pub(super) fn around(text: &str, positive: &str, negative: &str) -> String {
+    let separator = if text.contains("--neg") { "" } else { "--neg" };
+    format!("{positive} {text} {separator} {}", negative.replace("--neg", ""))
 }
 
 /// The keys of one side; a text that stays is one.
@@ -139,7 +147,7 @@ pub(in crate::import) fn spelled_out(texts: &[&str]) -> Value {
 
 /// The text with `${expr}` for each `` `expr` ``, escaped. Every letter `t` between back-quotes is the
 /// frame there, so a name with a `t` in it means nothing.
-fn with_holes(text: &str) -> Option<String> {
+pub(super) fn with_holes(text: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(start) = rest.find('`') {

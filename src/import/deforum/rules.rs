@@ -31,6 +31,8 @@ pub(super) enum Need {
     Sharpen,
     /// With `seed_behavior` `schedule`.
     SeedSchedule,
+    /// With variation seeds that vary anything.
+    Variation,
     /// With this switch on.
     Switch(&'static str),
 }
@@ -77,6 +79,8 @@ pub(super) const RULES: &[Rule] = &[
     rule("cfg_scale_schedule", "guidance", Group::Model, Need::Always),
     rule("clipskip_schedule", "clip_skip", Group::Model, Need::Switch("enable_clipskip_scheduling")),
     rule("seed_schedule", "seed_schedule", Group::Model, Need::SeedSchedule),
+    rule("subseed_schedule", "subseed", Group::Model, Need::Variation),
+    rule("subseed_strength_schedule", "subseed_strength", Group::Model, Need::Variation),
 ];
 
 /// Settings of features that kinora does not have yet: the features' names for sentences, whether one is
@@ -162,15 +166,14 @@ pub(super) static FEATURES: &[Feature] = &[
         keys: &["optical_flow_redo_generation", "redo_flow_factor_schedule", "diffusion_redo"],
     },
     Feature {
-        name: "variation seeds",
-        is_on: |d| d.is("enable_subseed_scheduling"),
-        why: "variation seeds are not there yet",
-        keys: &[
-            "enable_subseed_scheduling",
-            "subseed_schedule",
-            "subseed_strength_schedule",
-            "seed_resize_from_*",
-        ],
+        name: "seed resize",
+        is_on: |d| {
+            ["seed_resize_from_w", "seed_resize_from_h"]
+                .iter()
+                .all(|key| d.number(key).is_some_and(|side| side > 0.0))
+        },
+        why: "the noise is always drawn at the picture's own size",
+        keys: &["seed_resize_from_*"],
     },
     Feature {
         name: "checkpoint schedule",

@@ -7,6 +7,11 @@ use crate::schedule::params::{find, find_choice};
 
 impl Deforum<'_> {
     pub(super) fn seeds(&mut self, lines: &mut Lines) {
+        if self.is("enable_subseed_scheduling") {
+            self.carried("enable_subseed_scheduling", "subseed_strength");
+        } else {
+            self.idle("enable_subseed_scheduling", "it is off");
+        }
         let start = self.number("seed").unwrap_or(-1.0).trunc();
         if start >= 0.0 {
             lines.one("seed", number(start));

@@ -51,6 +51,8 @@ pub(super) const FIELDS: &[Field] = &[
     field("steps_schedule", "steps", Motion::Value),
     field("scale", "guidance", Motion::Value),
     field("seed", "seed", Motion::Value),
+    field("subseed", "subseed", Motion::Value),
+    field("subseed_strength", "subseed_strength", Motion::Value),
 ];
 
 /// Fields of the flat camera.
@@ -84,7 +86,6 @@ pub(super) fn left(name: &str) -> Option<&'static str> {
     }
     Some(match name {
         "near" | "far" => "it has no effect in Deforum either",
-        "subseed" | "subseed_strength" => "variation seeds are not there yet",
         "sampler_schedule" => "the film has one sampler: write `sampler`",
         _ if name.starts_with("cn_") => "write it into the `control` block it belongs to",
         _ if name.starts_with("hybrid_") => "video input is not there yet",

@@ -156,6 +156,17 @@ impl Parseq {
                 self.report.idle(field.name, "", why);
                 continue;
             }
+            match self.said_by_seed(field) {
+                Some(true) => {
+                    self.report.idle(field.name, "", "a fraction of `seed` is the same");
+                    continue;
+                }
+                Some(false) => {
+                    self.report.leave(field.name, "", "`seed` walks between two seeds of its own");
+                    continue;
+                }
+                None => {}
+            }
             let is_motion = find(field.param).is_some_and(|_| field.motion != Motion::Value)
                 || FLAT.contains(&field.name)
                 || matches!(field.name, "fov" | "perspective_flip_fv");
@@ -231,21 +242,24 @@ impl Parseq {
             }
         };
         self.report.carry(field.name, field.param);
-        if field.name == "seed" && wanted.iter().any(|seed| seed.fract() != 0.0) {
-            self.report.change("seed", "", "walks between two seeds are cut off to the first of them");
-        }
-        let is_default = find(field.param)
-            .and_then(|param| param.default.parse::<f64>().ok())
-            .is_some_and(|default| wanted.iter().all(|value| *value == default));
+        // A film without `seed` counts them up.
+        let is_default = field.name != "seed"
+            && find(field.param)
+                .and_then(|param| param.default.parse::<f64>().ok())
+                .is_some_and(|default| wanted.iter().all(|value| *value == default));
         if is_default {
             return;
         }
         match self.translated(field, &wanted) {
             Some(track) => {
                 lines.lines.extend(track.lets.into_iter().map(Line::Plain));
+                let stays = matches!(&track.value, Value::One(text) if text.parse::<f64>().is_ok());
                 match track.changes.first() {
                     Some(note) => lines.noted(field.param, track.value, note.clone()),
                     None => lines.set(field.param, track.value),
+                }
+                if field.name == "seed" && stays {
+                    lines.one("seed_behavior", "schedule");
                 }
             }
             None => {
@@ -253,6 +267,25 @@ impl Parseq {
                 self.report.leave(field.name, "", format!("`{}` cannot take these values", field.param));
             }
         }
+    }
+
+    /// Whether a field of the variation seed is what `seed` says anyway: Parseq makes both from its fraction,
+    /// 10.5 being seed 10 half on the way to 11. `None` when it needs a line of its own.
+    fn said_by_seed(&self, field: &Field) -> Option<bool> {
+        if !matches!(field.name, "subseed" | "subseed_strength") {
+            return None;
+        }
+        let of = |name: &str| {
+            let field = FIELDS.iter().find(|field| field.name == name && self.names.contains(name))?;
+            self.wanted(field).ok()
+        };
+        let strength = of("subseed_strength").unwrap_or_default();
+        let walk: Vec<f64> =
+            of("seed").unwrap_or_default().iter().map(|seed| seed.max(0.0).fract()).collect();
+        if walk.iter().all(|share| *share == 0.0) {
+            return strength.iter().all(|share| *share == 0.0).then_some(true);
+        }
+        Some(strength.iter().zip(&walk).all(|(strength, share)| (strength - share).abs() <= RENDERED))
     }
 
     /// A formula of the film where one says the same, else keys made from the values.
@@ -313,7 +346,7 @@ impl Parseq {
         let rendered = rendered.filter(|texts| texts.len() == self.bench.frames as usize);
         match (rendered, &self.prompts) {
             (Some(texts), _) if !texts.is_empty() => {
-                write_prompts(&texts, group);
+                write_prompts(&texts, &self.bench, &mut self.report, group);
                 self.report.carry("deforum_prompt", "prompt");
             }
             (_, Some(json)) => {

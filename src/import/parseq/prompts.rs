@@ -9,22 +9,51 @@ use super::formula::parse;
 use super::native::{KnownNames, OF_THE_KEYS, Writer};
 use crate::import::bench::Bench;
 use crate::import::deforum::spelled_out;
+use crate::import::fade::{self, FadeKey, Mix};
 use crate::import::print::{escaped, expression, string};
 use crate::import::report::Report;
 use crate::import::score::{Group, Line, Value};
 
+/// Parseq writes weights with four digits.
+const WEIGHTS: f64 = 5e-5;
+
 /// `positive --neg negative` for each frame, as the lines `prompt` and `negative`.
-pub(in crate::import) fn write(texts: &[String], group: &mut Group) {
+pub(in crate::import) fn write(texts: &[String], bench: &Bench, report: &mut Report, group: &mut Group) {
     let side = |text: &String, negative: bool| {
         let (a, b) = text.split_once("--neg").unwrap_or((text, ""));
         (if negative { b } else { a }).trim().to_owned()
     };
+    let mut is_faded = false;
     for (name, is_negative) in [("prompt", false), ("negative", true)] {
         let texts: Vec<String> = texts.iter().map(|text| side(text, is_negative)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         if name == "prompt" || texts.iter().any(|text| !text.is_empty()) {
-            group.set(name, spelled_out(&texts));
+            let value = rendered(&texts, name, bench, report);
+            is_faded |= fade::is_faded(&value);
+            group.set(name, value);
         }
+    }
+    blended(is_faded, group);
+}
+
+/// The texts of the frames; those that Parseq mixed of two by weight as fades, where they are straight.
+fn rendered(texts: &[&str], name: &str, bench: &Bench, report: &mut Report) -> Value {
+    let mixes: Vec<Mix> = texts.iter().map(|text| fade::parseq(text)).collect();
+    if mixes.iter().all(|mix| mix.len() == 1) {
+        return spelled_out(texts);
+    }
+    let value = fade::keys(&mixes, string).map(|keys| fade::value(&keys));
+    let exact = value.filter(|value| fade::difference(bench, &[], value, &mixes, WEIGHTS) == Ok(None));
+    exact.unwrap_or_else(|| {
+        let why = format!("weights of prompts that overlap: `{name}` has them as text, with AND between");
+        report.leave("deforum_prompt", "", why);
+        spelled_out(texts)
+    })
+}
+
+fn blended(is_faded: bool, group: &mut Group) {
+    if is_faded {
+        group.noted("prompt.blend", Value::One("composed".to_owned()), "the web UI's AND, with weights");
     }
 }
 
@@ -34,10 +63,31 @@ struct Part {
     negative: String,
     from: f64,
     to: f64,
+    /// Frames over which its weight goes up, and down again; `None` when it has no linear fades.
+    fades: Option<(f64, f64)>,
 }
 
-/// The prompts of a document. Each stays until the next begins; weights where they overlap have no
-/// counterpart.
+impl Part {
+    /// Whether it overlaps the next one, and is not the one that both come from.
+    fn overlaps(&self, next: &Self) -> bool {
+        self.to >= next.from
+    }
+
+    /// Whether it passes straight into the next one where they overlap: the one's weight goes down by as much
+    /// as the other's goes up, from the first frame of the overlap to the last.
+    fn passes_into(&self, next: &Self) -> bool {
+        let (Some((up, down)), Some((next_up, next_down))) = (self.fades, next.fades) else { return false };
+        let length = self.to - next.from;
+        length > 0.0
+            && down == length
+            && next_up == length
+            && self.from + up <= next.from
+            && next.to - next_down >= self.to
+    }
+}
+
+/// The prompts of a document. Each stays until the next begins, or passes straight into it; other weights
+/// where they overlap have no counterpart.
 pub(super) fn document(
     json: &Json,
     document: Option<&Document>,
@@ -48,7 +98,10 @@ pub(super) fn document(
     let last = f64::from(bench.frames) - 1.0;
     let mut parts = parts(json, last);
     parts.sort_by(|a, b| a.from.total_cmp(&b.from));
-    if parts.windows(2).any(|pair| pair[0].to > pair[1].from) {
+    let is_open = |pair: &[Part]| pair[0].overlaps(&pair[1]) && !pair[0].passes_into(&pair[1]);
+    let more_than_two = parts.windows(3).any(|three| three[0].overlaps(&three[2]));
+    let is_faded = !more_than_two && !parts.windows(2).any(is_open);
+    if !is_faded {
         report.leave(
             "prompts",
             "",
@@ -76,6 +129,7 @@ pub(super) fn document(
         );
     }
     group.lines.extend(lets.into_iter().map(Line::Plain));
+    let mut any_fade = false;
     for (side, name) in ["prompt", "negative"].into_iter().enumerate() {
         let own = |index: usize| match are_read[side] {
             true => texts[index][side].0.clone(),
@@ -84,20 +138,23 @@ pub(super) fn document(
         if side == 1 && parts.iter().all(|part| part.negative.is_empty()) {
             continue;
         }
-        let mut keys: Vec<(f64, String)> = Vec::new();
+        let mut keys: Vec<FadeKey> = Vec::new();
+        let mut add = |time: f64, text, fades| keys.push(FadeKey { time: time.to_string(), text, fades });
         for (index, part) in parts.iter().enumerate() {
-            if keys.last().is_none_or(|(_, text)| *text != own(index)) {
-                keys.push((part.from, own(index)));
+            match index.checked_sub(1).filter(|before| is_faded && parts[*before].overlaps(part)) {
+                None => add(part.from, own(index), false),
+                Some(before) => {
+                    add(part.from, own(before), false);
+                    add(parts[before].to, own(index), true);
+                }
             }
         }
-        let value = match keys.as_slice() {
-            [] => Value::One("\"\"".to_owned()),
-            [(_, text)] => Value::One(text.clone()),
-            _ => Value::Keys(keys.iter().map(|(from, text)| format!("{from}: {text}")).collect()),
-        };
+        let value = fade::value(&keys);
+        any_fade |= fade::is_faded(&value);
         group.set(name, value);
         report.carry("prompts", name);
     }
+    blended(any_fade, group);
 }
 
 /// Fields of a document by the names that `let` gives them in the film.
@@ -158,7 +215,7 @@ fn parts(json: &Json, last: f64) -> Vec<Part> {
     let list = json.get("promptList").and_then(Json::as_array).or(json.as_array());
     let Some(list) = list else {
         let (positive, negative) = (flat(&text(json, "positive")), flat(&text(json, "negative")));
-        return vec![Part { positive, negative, from: 0.0, to: last }];
+        return vec![Part { positive, negative, from: 0.0, to: last, fades: None }];
     };
     let common = json.get("commonPrompt").cloned().unwrap_or(Json::Null);
     let with_common = |own: String, key: &str| {
@@ -174,9 +231,18 @@ fn parts(json: &Json, last: f64) -> Vec<Part> {
                 negative: with_common(text(part, "negative"), "negative"),
                 from: if is_always { 0.0 } else { at("from", 0.0).trunc().clamp(0.0, last) },
                 to: if is_always { last } else { at("to", last) },
+                fades: fades(part).filter(|_| !is_always),
             }
         })
         .collect()
+}
+
+/// How long the linear fades of a prompt are; a length that is absent is 0.
+fn fades(part: &Json) -> Option<(f64, f64)> {
+    let overlap = part.get("overlap")?;
+    let frames = |key: &str| overlap.get(key).and_then(as_number).unwrap_or(0.0);
+    let is_linear = overlap.get("type").and_then(Json::as_str) == Some("linear");
+    is_linear.then(|| (frames("inFrames"), frames("outFrames")))
 }
 
 /// Parseq makes blanks of line breaks.

@@ -97,6 +97,13 @@ pub fn is_plain_number(text: &str) -> bool {
     !text.is_empty() && digits(whole) && fraction.is_none_or(|f| !f.is_empty() && digits(f))
 }
 
+/// The number that Deforum makes of `(1)(2)` by leaving out the brackets, as text and as what it is worth.
+pub fn joined(text: &str) -> Option<(String, f64)> {
+    let joined = sanitise(text);
+    let number = joined.parse().ok().filter(|_| is_plain_number(&joined))?;
+    Some((joined, number))
+}
+
 /// The frame's text without one `'` and one `"` at each end, as Deforum strips it before evaluating.
 pub fn unquote(frame: &str) -> String {
     let without_first = frame.replacen('\'', "", 1).replacen('"', "", 1);

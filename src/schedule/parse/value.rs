@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::{Parsed, Parser, blank, sign, word};
-use crate::schedule::deforum::keys::{is_plain_number, sanitise};
+use crate::schedule::deforum::keys::joined;
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Expr, ExprKind, TextPart};
 use crate::schedule::span::Span;
@@ -83,7 +83,7 @@ impl<'a> Parser<'a> {
         let (rest, _) = sign(rest, ":", "`:` and the key's value")?;
         let value_at = blank(rest);
         let (rest, value) = self.expr(value_at)?;
-        let rest = self.deforums_rest(value_at, rest)?;
+        let (rest, value) = self.deforums_rest(value_at, rest, value)?;
         let (rest, ease) = match blank(rest).starts_with('~') {
             true => self.ease(blank(rest)).map(|(rest, ease)| (rest, Some(ease)))?,
             false => (rest, None),
@@ -92,24 +92,24 @@ impl<'a> Parser<'a> {
     }
 
     /// What Deforum takes behind a value: `(1)(2)`, which it reads as 12, and a second colon, behind which it reads
-    /// nothing.
-    fn deforums_rest(&self, value: &'a str, rest: &'a str) -> Result<&'a str, nom::Err<Fault>> {
+    /// nothing. Its reading of the first is kept beside the error, for those who want the film read its way.
+    fn deforums_rest(&self, value: &'a str, mut rest: &'a str, mut read: Expr) -> Parsed<'a, Expr> {
         if value.starts_with('(') && rest.starts_with(|c: char| c == '(' || c == '.' || c.is_ascii_digit()) {
             let end = rest.find([',', '\n', '}', ':']).unwrap_or(rest.len());
             let written = value[..value.len() - rest.len() + end].trim_end();
             let span = self.span(value, &value[written.len()..]);
             let found = Diagnostic::error("E81", format!("`{written}` is not one value"), span);
-            let joined = sanitise(written);
-            let found = match joined.parse::<f64>() {
-                Ok(_) if is_plain_number(&joined) => found.hint(format!(
-                    "Deforum would read {joined} here: write `{joined}` if that is meant, or `*` between the brackets"
-                )),
-                _ => found.hint("an operator is missing between the two"),
+            let Some((joined, number)) = joined(written) else {
+                return Fault::told(rest, found.hint("an operator is missing between the two"));
             };
-            return Fault::told(rest, found);
+            self.errors.borrow_mut().push(found.hint(format!(
+                "Deforum would read {joined} here: write `{joined}` if that is meant, or `*` between the brackets"
+            )));
+            rest = &value[written.len()..];
+            read = Expr { kind: ExprKind::Float(number), span };
         }
         let Some(second) = blank(rest).strip_prefix(':').filter(|after| blank(after).starts_with('(')) else {
-            return Ok(rest);
+            return Ok((rest, read));
         };
         let (after, ignored) = self.expr(blank(second))?;
         let colon = blank(rest);
@@ -119,7 +119,7 @@ impl<'a> Parser<'a> {
             self.span(colon, &colon[..0]).to(ignored.span),
         );
         self.errors.borrow_mut().push(found.hint("leave it out, or the first value before it"));
-        Ok(after)
+        Ok((after, read))
     }
 
     /// A quoted time such as `"max_f/2"` is the expression between its quotes.

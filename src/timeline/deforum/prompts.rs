@@ -166,7 +166,11 @@ fn surround(prompt: &str, positive: &str, negative: &str) -> String {
     format!("{positive} {prompt} {separator} {negative}")
 }
 
-fn frame_of(text: &str, mode: PromptMode, max_frames: u32) -> Result<i64, ReadError> {
+/// The frame of a key prompt: a number, or an expression (of `max_f`, the number of frames, when blending).
+///
+/// # Errors
+/// What is neither.
+pub fn frame_of(text: &str, mode: PromptMode, max_frames: u32) -> Result<i64, ReadError> {
     let direct = match mode {
         PromptMode::Hold => !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()),
         PromptMode::Blend => is_plain_number(text),
