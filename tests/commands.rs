@@ -323,6 +323,48 @@ fn explain_says_where_every_value_comes_from() {
     assert_eq!(of("contrast")["how"], "default");
 }
 
+/// A film whose camera is given by poses in one scene, and one whose picture only moves in its plane.
+const POSED: &str = "kinora 1
+prompt = \"a\"
+zoom = 0: 1, 6: 1.25 ~cut
+scene fly 1s {
+  camera.position = 0: [0, 0, 0], 10: [1, 0, 5]
+  camera.look = [0, 0.25, 1]
+  camera.shake = shake(handheld)
+}
+scene flat 1s { angle = 2 }
+";
+
+#[test]
+fn vectors_stand_in_tables_and_explanations() {
+    let desk = Desk::new();
+    desk.write("film.kin", POSED);
+    let table = json(&desk.run(&["timeline", "film.kin"]).expect(0).stdout);
+    let parameters = &table["parameters"];
+    assert_eq!(parameters["camera.position"][1].to_string(), "[0.1,0.0,0.5]");
+    assert_eq!(parameters["camera.look"][3].to_string(), "[0.0,0.25,1.0]");
+    // The second scene has no pose.
+    assert_eq!(
+        (&parameters["camera.position"][12], parameters["zoom"].as_array().unwrap().len()),
+        (&Value::Null, 24)
+    );
+    let csv = desk.run(&["timeline", "film.kin", "--format", "csv"]).expect(0).stdout;
+    assert!(csv.lines().nth(2).unwrap().contains(",\"0.1 0 0.5\",\"0 0.25 1\","), "{csv}");
+    let text = desk.run(&["explain", "film.kin", "--frame", "1"]).expect(0).stdout;
+    for wanted in [
+        "camera.position = [0.1, 0, 0.5] units\n    linear from `[0, 0, 0]` at frame 0 (0.00 s) (film.kin:5:24) \
+         to `[1, 0, 5]` at frame 10",
+        "camera.look = [0, 0.25, 1]\n    film.kin:6:17: always `[0, 0.25, 1]`",
+        "camera.shake = shake(handheld)\n    film.kin:7:18",
+    ] {
+        assert!(text.contains(wanted), "{text}");
+    }
+    let data = desk.run(&["explain", "film.kin", "--frame", "5", "--format", "json"]).expect(0).stdout;
+    let values = json(&data)["values"].as_array().unwrap().clone();
+    let place = values.iter().find(|value| value["name"] == "camera.position").unwrap();
+    assert_eq!((&place["value"][2], &place["way"]), (&2.5.into(), &0.5.into()));
+}
+
 #[test]
 fn explain_refuses_what_is_no_frame() {
     let desk = desk();
@@ -437,6 +479,21 @@ fn a_plot_is_well_formed_and_has_a_panel_for_each_measure() {
     assert_eq!(svg.as_bytes(), desk.read("again.svg"));
     desk.run(&["plot", "film.kin", "-o", "film.png"]).expect(2).says(&[".svg"]);
     desk.run(&["plot", "film.kin", "-o", "none/film.svg"]).expect(4).says(&["none"]);
+}
+
+#[test]
+fn vectors_have_a_curve_a_number() {
+    let desk = Desk::new();
+    desk.write("film.kin", POSED);
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    elements(&svg);
+    for axis in ["x", "y", "z"] {
+        assert!(svg.contains(&format!("<title>camera.position {axis}</title>")), "{svg}");
+    }
+    assert!(svg.contains("camera.look y 0.25"), "what stays is said");
+    let text = desk.run(&["plot", "film.kin"]).expect(0).stdout;
+    assert!(text.contains("place, units\n") && text.contains(" camera.position z\n"), "{text}");
 }
 
 #[test]

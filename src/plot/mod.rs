@@ -73,7 +73,8 @@ impl Chart {
         for column in table.columns.iter().filter(|column| column.set) {
             let Some(param) = column.param.filter(|_| is_number(column)) else { continue };
             if moving && !moves(column) {
-                still.extend(column.cells.first().and_then(Cell::as_f64).map(|v| (column.name.clone(), v)));
+                let first = |(name, values): (String, Vec<f64>)| Some((name, *values.first()?));
+                still.extend(series(column).into_iter().filter_map(first).filter(|(_, v)| v.is_finite()));
                 continue;
             }
             let (order, title) = measure(param, is_deep);
@@ -83,15 +84,15 @@ impl Chart {
                 .filter(|(name, key)| *name == column.name && (0.0..=end).contains(&key.frame))
                 .map(|(_, key)| key)
                 .collect();
-            let curve = Curve {
-                name: column.name.clone(),
-                values: column.cells.iter().map(|cell| cell.as_f64().unwrap_or(f64::NAN)).collect(),
+            let curves = series(column).into_iter().map(|(name, values)| Curve {
+                name,
+                values,
                 keys: own.iter().map(|key| key.frame).collect(),
                 ends: own.iter().map(|key| key.at_end || key.frame >= end).collect(),
-            };
+            });
             match panels.iter_mut().find(|(_, panel)| panel.title == title) {
-                Some((_, panel)) => panel.curves.push(curve),
-                None => panels.push((order, Panel { title, curves: vec![curve] })),
+                Some((_, panel)) => panel.curves.extend(curves),
+                None => panels.push((order, Panel { title, curves: curves.collect() })),
             }
         }
         panels.sort_by_key(|(order, _)| *order);
@@ -137,7 +138,25 @@ fn moves(column: &Column) -> bool {
 }
 
 fn is_number(column: &Column) -> bool {
-    column.cells.iter().any(|cell| matches!(cell, Cell::Number(_) | Cell::Whole(_)))
+    column.cells.iter().any(|cell| matches!(cell, Cell::Number(_) | Cell::Whole(_) | Cell::List(_)))
+}
+
+/// A column's numbers with the name of their curve, NaN where there is none; a vector has a curve for each of its
+/// three numbers.
+fn series(column: &Column) -> Vec<(String, Vec<f64>)> {
+    if !column.cells.iter().any(|cell| matches!(cell, Cell::List(_))) {
+        let values = column.cells.iter().map(|cell| cell.as_f64().unwrap_or(f64::NAN)).collect();
+        return vec![(column.name.clone(), values)];
+    }
+    let number = |cell: &Cell, axis: usize| match cell {
+        Cell::List(items) => items.get(axis).copied().unwrap_or(f64::NAN),
+        _ => f64::NAN,
+    };
+    let axis = |(axis, letter): (usize, &str)| {
+        let values = column.cells.iter().map(|cell| number(cell, axis)).collect();
+        (format!("{} {letter}", column.name), values)
+    };
+    ["x", "y", "z"].into_iter().enumerate().map(axis).collect()
 }
 
 /// What a parameter measures: its panel's place and title.
@@ -153,6 +172,8 @@ fn measure(param: &Param, is_deep: bool) -> (usize, &'static str) {
         Kind::Number(Measure::Time | Measure::Rate) => (6, "time, frames"),
         Kind::Number(Measure::Plain) if param.possible == (0.0, 1.0) => (4, "share, 0 to 1"),
         _ if param.name.contains("seed") && param.possible.0 < 0.0 => (8, "seed"),
+        Kind::Vector if unit_of(param, is_deep) == "units" => (2, "place, units"),
+        Kind::Vector => (3, "direction"),
         Kind::Integer => (7, "whole number"),
         _ => (5, "number"),
     }

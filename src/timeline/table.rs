@@ -24,6 +24,8 @@ pub enum Cell {
     Switch(bool),
     /// A text or a choice.
     Text(String),
+    /// The numbers of a vector.
+    List(Vec<f64>),
 }
 
 impl Cell {
@@ -55,11 +57,13 @@ impl Serialize for Cell {
             Self::Whole(number) => to.serialize_i64(*number),
             Self::Switch(on) => to.serialize_bool(*on),
             Self::Text(text) => to.serialize_str(text),
+            Self::List(items) => to.collect_seq(items.iter().copied().map(Self::Number)),
         }
     }
 }
 
-/// The shortest decimal that reads back as the number; nothing for what the model decides.
+/// The shortest decimal that reads back as the number; nothing for what the model decides; the numbers of a
+/// vector with blanks between them.
 impl std::fmt::Display for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -69,6 +73,13 @@ impl std::fmt::Display for Cell {
             Self::Whole(number) => write!(f, "{number}"),
             Self::Switch(on) => write!(f, "{on}"),
             Self::Text(text) => f.write_str(text),
+            Self::List(items) => {
+                for (index, item) in items.iter().copied().map(Self::Number).enumerate() {
+                    let blank = if index > 0 { " " } else { "" };
+                    write!(f, "{blank}{item}")?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -207,7 +218,10 @@ impl Timeline {
 
 /// Whether values of it can stand in a table; files and calls are the same for a whole scene.
 pub(super) fn is_per_frame(param: &Param) -> bool {
-    matches!(param.kind, Kind::Number(_) | Kind::Integer | Kind::Switch | Kind::Choice(_) | Kind::Text)
+    matches!(
+        param.kind,
+        Kind::Number(_) | Kind::Vector | Kind::Integer | Kind::Switch | Kind::Choice(_) | Kind::Text
+    )
 }
 
 /// The value of a parameter at the frame that `reader` reads.
@@ -225,6 +239,7 @@ pub(super) fn cell(reader: &mut Reader<'_>, stage: &Stage, place: &Place) -> Cel
     }
     let found = match param.kind {
         Kind::Number(_) => reader.maybe_number(values, name).map(Cell::Number),
+        Kind::Vector => reader.maybe_vector(values, name).map(|(items, _)| Cell::List(items.to_vec())),
         Kind::Integer => reader.maybe_number(values, name).map(|number| Cell::Whole(number as i64)),
         Kind::Switch => reader.maybe_switch(values, name).map(Cell::Switch),
         Kind::Choice(_) => reader.maybe_choice(values, name).map(Cell::Text),
@@ -252,6 +267,10 @@ pub(super) fn default(param: &Param) -> Cell {
     }
     match param.kind {
         Kind::Number(_) => text.parse().map_or(Cell::Open, Cell::Number),
+        Kind::Vector => {
+            let items = text.trim_matches(['[', ']']).split(',').map(|item| item.trim().parse());
+            items.collect::<Result<_, _>>().map_or(Cell::Open, Cell::List)
+        }
         Kind::Integer => text.parse().map_or(Cell::Open, Cell::Whole),
         Kind::Switch => Cell::Switch(text == "true"),
         _ => Cell::Text(text.trim_matches('"').to_owned()),

@@ -1,6 +1,6 @@
 //! Where the value at a frame comes from: which keys, and how the value gets from one to the next.
 
-use super::{Line, Point};
+use super::{Line, Point, components};
 use crate::schedule::film::Ease;
 use crate::schedule::span::Span;
 
@@ -79,10 +79,13 @@ impl Line {
 
     /// How far the value has come, read off the values themselves, whatever curve leads it.
     fn way(&self, frame: u32, from: &Point, to: &Point) -> Option<f64> {
-        let start = self.compute(from, from.time).ok()?.as_f64()?;
-        let end = self.compute(to, to.time).ok()?.as_f64()?;
-        let now = self.at(frame).ok()?.0.as_f64()?;
-        (start != end).then(|| (now - start) / (end - start))
+        let start = components(&self.compute(from, from.time).ok()?)?;
+        let end = components(&self.compute(to, to.time).ok()?)?;
+        let now = components(&self.at(frame).ok()?.0)?;
+        // Of a vector, the number that has the longest way to go.
+        let ways = start.iter().zip(&end).zip(&now).map(|((start, end), now)| (end - start, now - start));
+        let (whole, gone) = ways.max_by(|(a, _), (b, _)| a.abs().total_cmp(&b.abs()))?;
+        (whole != 0.0).then(|| gone / whole)
     }
 
     fn key_at(&self, point: &Point) -> KeyAt {
