@@ -497,6 +497,59 @@ fn vectors_have_a_curve_a_number() {
 }
 
 #[test]
+fn jumps_are_drawn_upright_at_their_keys() {
+    let desk = Desk::new();
+    // Keys at frames 3.6 and 8; the steps to the latter halve the way, at frame 5.8.
+    let keys = "angle = 0: 1, 0.3s: 1.5 ~cut, 8: 1.9 ~steps(2)";
+    desk.write("film.kin", format!("kinora 1\nframes = 8\nprompt = \"a\"\n{keys}\n"));
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    let curve = svg.lines().find(|line| line.contains("<title>angle</title>")).unwrap();
+    let path = curve.split('"').nth(1).unwrap();
+    let (mut at, mut upright) = ((0.0, 0.0), Vec::new());
+    for part in path.split('L') {
+        let (point, down) = part.split_once('V').map_or((part, None), |(point, y)| (point, Some(y)));
+        let (x, y) = point.trim_start_matches('M').split_once(' ').unwrap();
+        let next: (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+        assert!(part.starts_with('M') || next.1 == at.1, "a slope to {next:?} in {path}");
+        at = (next.0, down.map_or(next.1, |y| y.parse().unwrap()));
+        upright.extend(down.map(|_| next.0));
+    }
+    let x = |frame: f64| 78.0 + frame / 8.0 * (1200.0 - 78.0 - 26.0);
+    assert_eq!(upright.len(), 2, "{path}");
+    assert!((upright[0] - x(3.6)).abs() < 0.01 && (upright[1] - x(5.8)).abs() < 0.01, "{upright:?}");
+    // In the terminal, one column of dots joins both heights.
+    desk.write("film.kin", "kinora 1\nframes = 8\nprompt = \"a\"\nangle = 0: 1, 4: 2 ~cut\n");
+    let text = desk.run(&["plot", "film.kin"]).expect(0).stdout;
+    let rows: Vec<&str> = text.lines().skip_while(|line| !line.ends_with(" angle")).skip(1).take(4).collect();
+    assert!(rows[1..3].iter().all(|row| row.trim().chars().count() == 1), "{text}");
+}
+
+#[test]
+fn what_has_no_effect_in_a_scene_is_not_drawn_there() {
+    let desk = Desk::new();
+    desk.write("film.kin", POSED);
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    // The film's zoom changes in the scene with the 3D camera alone: in the other one it stays.
+    assert!(!svg.contains("<title>zoom</title>") && svg.contains("zoom 1.25"), "{svg}");
+    let film = POSED.replace("6: 1.25", "18: 1.25");
+    desk.write("film.kin", film);
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    let starts = |name: &str| {
+        let title = format!("<title>{name}</title></path>");
+        let curve = svg.lines().find(|line| line.contains(&title)).unwrap();
+        curve.split(['M', ' ']).nth(2).unwrap().parse::<f64>().unwrap()
+    };
+    assert_eq!((starts("zoom"), starts("camera.position x")), (626.0, 78.0));
+    // Its first key stands where it has no effect.
+    let text = desk.run(&["plot", "film.kin"]).expect(0).stdout;
+    let zoom: Vec<&str> = text.lines().skip_while(|line| !line.ends_with(" zoom")).take(6).collect();
+    assert_eq!(zoom[5].matches('◆').count(), 1, "{text}");
+}
+
+#[test]
 fn a_long_film_is_drawn_with_its_extremes_and_no_more() {
     let desk = Desk::new();
     // One frame stands out; a picture of every ninth frame would lose it.

@@ -1,6 +1,6 @@
 //! The film as a table: a value per frame for every parameter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
@@ -193,6 +193,30 @@ impl Timeline {
             places.extend(own.filter(|place| self.lists(place)));
         }
         places
+    }
+
+    /// Where parameters jump within scenes, at keys and from step to step: by their names, in frames and in order.
+    pub fn jumps(&self) -> BTreeMap<String, Vec<f64>> {
+        let mut jumps: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for place in self.places() {
+            let own = jumps.entry(place.name()).or_default();
+            for stage in &self.stages {
+                let (start, length) = (f64::from(stage.clock.start), f64::from(stage.clock.length));
+                let line = place.values(stage).and_then(|values| values.lines.get(place.param().name));
+                let all = line.map(super::line::Line::jumps).unwrap_or_default();
+                own.extend(all.into_iter().filter(|at| start < *at && *at < start + length));
+            }
+        }
+        jumps
+    }
+
+    /// Whether the parameter of a column has an effect in the scene with that number; `zoom` has none with the 3D
+    /// camera.
+    pub fn has_effect(&self, column: &Column, scene: usize) -> bool {
+        let Some(stage) = self.stages.get(scene) else { return false };
+        // Of a control everything counts where the control is.
+        let of_control = column.param.is_none_or(|param| param.name != column.name);
+        of_control || params::has_effect(&stage.values, &column.name)
     }
 
     fn lists(&self, place: &Place) -> bool {
