@@ -25,6 +25,8 @@
 use std::path::{Path, PathBuf};
 
 use kinora::error::Error;
+#[cfg(feature = "ffmpeg")]
+use kinora::run::eval::{EvalOptions, eval};
 use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
@@ -47,7 +49,8 @@ fn corpus(folder: &str) -> Vec<PathBuf> {
 }
 
 /// Everything that is found in a film, in all its frames. That the version is missing is only told
-/// about files that are there for it; those with `compat` in their name are read as Deforum reads them.
+/// about files that are there for it; those with `compat` in their name are read as Deforum reads them, those with
+/// `table` are also given back as Deforum's schedules.
 fn diagnose(path: &Path) -> Diagnostics {
     let stem = path.file_stem().unwrap().to_str().unwrap();
     let compat = if stem.contains("compat") { Compat::Deforum } else { Compat::Native };
@@ -59,6 +62,11 @@ fn diagnose(path: &Path) -> Diagnostics {
             Ok(timeline) => {
                 found.list.extend(timeline.warnings().list);
                 found.list.extend(timeline.check_all_frames().list);
+                if stem.contains("table")
+                    && let Err(Error::Schedule(errors)) = timeline.deforum_table()
+                {
+                    found.list.extend(errors.list);
+                }
             }
             Err(Error::Schedule(errors)) => found.list.extend(errors.list),
             Err(other) => panic!("{}: {other}", path.display()),
@@ -281,8 +289,13 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
 #[cfg(feature = "ffmpeg")]
 #[test]
 fn every_code_is_in_the_corpus() {
-    let seen: std::collections::BTreeSet<&'static str> =
-        corpus("reject").iter().flat_map(|path| diagnose(path).list).map(|found| found.code).collect();
+    // What `kinora eval` is given is no film: there is one code for it alone.
+    let Err(Error::Schedule(alone)) = eval("1 zoom = 2", &EvalOptions::new(1)) else {
+        panic!("two values were accepted as one")
+    };
+    let films = corpus("reject");
+    let found = films.iter().flat_map(|path| diagnose(path).list).chain(alone.list);
+    let seen: std::collections::BTreeSet<&'static str> = found.map(|found| found.code).collect();
     let sources =
         ["src/schedule", "src/timeline"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     let mut missing: Vec<String> = sources.iter().flat_map(|folder| codes(folder)).collect();

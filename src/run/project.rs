@@ -98,7 +98,11 @@ impl Project {
     fn read(purpose: Purpose, path: &Path, chosen: &[Chosen], label: Option<String>) -> Result<Self> {
         let (film, found) = crate::schedule::load_all(path, chosen)?;
         let (timeline, mut found) = timeline::check_film(&film, found, &hearing(Options::default()));
-        found.list.extend(missing_files(&film, purpose));
+        // A sound that is not there was missed already when it was to be heard.
+        let missed: Vec<_> = found.list.iter().map(|found| found.span).collect();
+        found
+            .list
+            .extend(missing_files(&film, purpose).into_iter().filter(|file| !missed.contains(&file.span)));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {
             Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),

@@ -4,7 +4,8 @@
 //! `# ` and the title; text says what the code means; under `## Wrong` a film shows it, under `## Right`
 //! stands the same film put right, each in a fence ` ```kin `. A test runs both: the first has that code and
 //! no other, the second has nothing wrong. Files that they need stand in fences that name them,
-//! ` ```kin presets/push.kin `. Codes that no film can show have examples in other fences.
+//! ` ```kin presets/push.kin `; the sounds `beat.wav` and `silence.wav` are there. Films that are read as Deforum
+//! reads them stand in fences ` ```kin --compat deforum `. Codes that no film can show have examples in other fences.
 
 /// A page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub static PAGES: &[Page] = pages! {
     E41
     E51 E52 E53 E54
     E60 E61 E62 E63 E64 E65 E66 E67
+    E70 E71 E72 E73 E74
+    E80 E81 E82
+    E91 E92 E93 E96 E97
     W01 W02 W03 W04 W05 W06
     W60 W61
+    W81 W82 W83
 };
