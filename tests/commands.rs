@@ -323,6 +323,48 @@ fn explain_says_where_every_value_comes_from() {
     assert_eq!(of("contrast")["how"], "default");
 }
 
+/// A film whose camera is given by poses in one scene, and one whose picture only moves in its plane.
+const POSED: &str = "kinora 1
+prompt = \"a\"
+zoom = 0: 1, 6: 1.25 ~cut
+scene fly 1s {
+  camera.position = 0: [0, 0, 0], 10: [1, 0, 5]
+  camera.look = [0, 0.25, 1]
+  camera.shake = shake(handheld)
+}
+scene flat 1s { angle = 2 }
+";
+
+#[test]
+fn vectors_stand_in_tables_and_explanations() {
+    let desk = Desk::new();
+    desk.write("film.kin", POSED);
+    let table = json(&desk.run(&["timeline", "film.kin"]).expect(0).stdout);
+    let parameters = &table["parameters"];
+    assert_eq!(parameters["camera.position"][1].to_string(), "[0.1,0.0,0.5]");
+    assert_eq!(parameters["camera.look"][3].to_string(), "[0.0,0.25,1.0]");
+    // The second scene has no pose.
+    assert_eq!(
+        (&parameters["camera.position"][12], parameters["zoom"].as_array().unwrap().len()),
+        (&Value::Null, 24)
+    );
+    let csv = desk.run(&["timeline", "film.kin", "--format", "csv"]).expect(0).stdout;
+    assert!(csv.lines().nth(2).unwrap().contains(",\"0.1 0 0.5\",\"0 0.25 1\","), "{csv}");
+    let text = desk.run(&["explain", "film.kin", "--frame", "1"]).expect(0).stdout;
+    for wanted in [
+        "camera.position = [0.1, 0, 0.5] units\n    linear from `[0, 0, 0]` at frame 0 (0.00 s) (film.kin:5:24) \
+         to `[1, 0, 5]` at frame 10",
+        "camera.look = [0, 0.25, 1]\n    film.kin:6:17: always `[0, 0.25, 1]`",
+        "camera.shake = shake(handheld)\n    film.kin:7:18",
+    ] {
+        assert!(text.contains(wanted), "{text}");
+    }
+    let data = desk.run(&["explain", "film.kin", "--frame", "5", "--format", "json"]).expect(0).stdout;
+    let values = json(&data)["values"].as_array().unwrap().clone();
+    let place = values.iter().find(|value| value["name"] == "camera.position").unwrap();
+    assert_eq!((&place["value"][2], &place["way"]), (&2.5.into(), &0.5.into()));
+}
+
 #[test]
 fn explain_refuses_what_is_no_frame() {
     let desk = desk();
@@ -437,6 +479,74 @@ fn a_plot_is_well_formed_and_has_a_panel_for_each_measure() {
     assert_eq!(svg.as_bytes(), desk.read("again.svg"));
     desk.run(&["plot", "film.kin", "-o", "film.png"]).expect(2).says(&[".svg"]);
     desk.run(&["plot", "film.kin", "-o", "none/film.svg"]).expect(4).says(&["none"]);
+}
+
+#[test]
+fn vectors_have_a_curve_a_number() {
+    let desk = Desk::new();
+    desk.write("film.kin", POSED);
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    elements(&svg);
+    for axis in ["x", "y", "z"] {
+        assert!(svg.contains(&format!("<title>camera.position {axis}</title>")), "{svg}");
+    }
+    assert!(svg.contains("camera.look y 0.25"), "what stays is said");
+    let text = desk.run(&["plot", "film.kin"]).expect(0).stdout;
+    assert!(text.contains("place, units\n") && text.contains(" camera.position z\n"), "{text}");
+}
+
+#[test]
+fn jumps_are_drawn_upright_at_their_keys() {
+    let desk = Desk::new();
+    // Keys at frames 3.6 and 8; the steps to the latter halve the way, at frame 5.8.
+    let keys = "angle = 0: 1, 0.3s: 1.5 ~cut, 8: 1.9 ~steps(2)";
+    desk.write("film.kin", format!("kinora 1\nframes = 8\nprompt = \"a\"\n{keys}\n"));
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    let curve = svg.lines().find(|line| line.contains("<title>angle</title>")).unwrap();
+    let path = curve.split('"').nth(1).unwrap();
+    let (mut at, mut upright) = ((0.0, 0.0), Vec::new());
+    for part in path.split('L') {
+        let (point, down) = part.split_once('V').map_or((part, None), |(point, y)| (point, Some(y)));
+        let (x, y) = point.trim_start_matches('M').split_once(' ').unwrap();
+        let next: (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+        assert!(part.starts_with('M') || next.1 == at.1, "a slope to {next:?} in {path}");
+        at = (next.0, down.map_or(next.1, |y| y.parse().unwrap()));
+        upright.extend(down.map(|_| next.0));
+    }
+    let x = |frame: f64| 78.0 + frame / 8.0 * (1200.0 - 78.0 - 26.0);
+    assert_eq!(upright.len(), 2, "{path}");
+    assert!((upright[0] - x(3.6)).abs() < 0.01 && (upright[1] - x(5.8)).abs() < 0.01, "{upright:?}");
+    // In the terminal, one column of dots joins both heights.
+    desk.write("film.kin", "kinora 1\nframes = 8\nprompt = \"a\"\nangle = 0: 1, 4: 2 ~cut\n");
+    let text = desk.run(&["plot", "film.kin"]).expect(0).stdout;
+    let rows: Vec<&str> = text.lines().skip_while(|line| !line.ends_with(" angle")).skip(1).take(4).collect();
+    assert!(rows[1..3].iter().all(|row| row.trim().chars().count() == 1), "{text}");
+}
+
+#[test]
+fn what_has_no_effect_in_a_scene_is_not_drawn_there() {
+    let desk = Desk::new();
+    desk.write("film.kin", POSED);
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    // The film's zoom changes in the scene with the 3D camera alone: in the other one it stays.
+    assert!(!svg.contains("<title>zoom</title>") && svg.contains("zoom 1.25"), "{svg}");
+    let film = POSED.replace("6: 1.25", "18: 1.25");
+    desk.write("film.kin", film);
+    desk.run(&["plot", "film.kin", "-o", "film.svg"]).expect(0);
+    let svg = String::from_utf8(desk.read("film.svg")).unwrap();
+    let starts = |name: &str| {
+        let title = format!("<title>{name}</title></path>");
+        let curve = svg.lines().find(|line| line.contains(&title)).unwrap();
+        curve.split(['M', ' ']).nth(2).unwrap().parse::<f64>().unwrap()
+    };
+    assert_eq!((starts("zoom"), starts("camera.position x")), (626.0, 78.0));
+    // Its first key stands where it has no effect.
+    let text = desk.run(&["plot", "film.kin"]).expect(0).stdout;
+    let zoom: Vec<&str> = text.lines().skip_while(|line| !line.ends_with(" zoom")).take(6).collect();
+    assert_eq!(zoom[5].matches('◆').count(), 1, "{text}");
 }
 
 #[test]

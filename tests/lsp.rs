@@ -74,17 +74,25 @@ impl Editor {
 
     /// Opens a film; its diagnostics.
     fn open(&mut self, text: &str) -> Vec<Value> {
+        self.open_at(URI, text)
+    }
+
+    fn open_at(&mut self, uri: &str, text: &str) -> Vec<Value> {
         self.tell(
             "textDocument/didOpen",
-            json!({"textDocument": {"uri": URI, "languageId": "kinora", "version": 1, "text": text}}),
+            json!({"textDocument": {"uri": uri, "languageId": "kinora", "version": 1, "text": text}}),
         );
-        self.published()
+        self.published_for(uri)
     }
 
     fn published(&mut self) -> Vec<Value> {
+        self.published_for(URI)
+    }
+
+    fn published_for(&mut self, uri: &str) -> Vec<Value> {
         let message = self.receive();
         assert_eq!(message["method"], "textDocument/publishDiagnostics", "{message}");
-        assert_eq!(message["params"]["uri"], URI);
+        assert_eq!(message["params"]["uri"], uri);
         message["params"]["diagnostics"].as_array().unwrap().clone()
     }
 
@@ -145,6 +153,22 @@ fn mistakes_are_published_and_go_away_when_they_are_mended() {
     assert_eq!(editor.published(), Vec::<Value>::new());
     editor.tell("textDocument/didClose", json!({"textDocument": {"uri": URI}}));
     assert_eq!(editor.published(), Vec::<Value>::new());
+    editor.leave();
+}
+
+#[test]
+fn the_sounds_of_a_film_are_heard() {
+    let film = concat!(env!("CARGO_MANIFEST_DIR"), "/grammar/corpus/accept/sound.kin");
+    let uri = format!("file://{film}");
+    let mut editor = Editor::new();
+    let text = std::fs::read_to_string(film).unwrap();
+    assert_eq!(editor.open_at(&uri, &text), Vec::<Value>::new());
+    let found = editor.open_at(&uri, &text.replacen("../beat.wav", "../no-such.wav", 1));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("no-such.wav"), "{found:#?}");
+    // What a sound is worth at a frame is known: the film is silent, and this divides by it.
+    let silent = "kinora 1\nframes = 3\nprompt = \"a\"\nzoom = 1 / audio(\"../silence.wav\").norm()\n";
+    assert_eq!(editor.open_at(&uri, silent)[0]["code"], "E36");
     editor.leave();
 }
 

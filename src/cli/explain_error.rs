@@ -29,7 +29,8 @@ pub(crate) fn run(args: &ExplainErrorArgs) -> Result<()> {
     }
 }
 
-/// A page for the terminal: the fences of its examples are replaced by an indent.
+/// A page for the terminal: the fences of its examples are replaced by an indent. The names of files in them
+/// stand in the text as well, where renderers of Markdown show them.
 fn text(page: &Page) -> String {
     let mut out = format!("{}: {}\n", page.code, page.title());
     let mut in_example = false;
@@ -44,4 +45,26 @@ fn text(page: &Page) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_file_stands_above_it() {
+        let mut named = 0;
+        for page in PAGES {
+            let shown = text(page);
+            for (at, _) in page.text.match_indices("\n```") {
+                let mut lines = page.text[at + 4..].lines();
+                let Some((_, name)) = lines.next().and_then(|fence| fence.split_once(' ')) else { continue };
+                let first = lines.next().unwrap();
+                let wanted = format!("\n`{name}`:\n\n    {first}\n");
+                assert!(shown.contains(&wanted), "{} does not name {name}:\n{shown}", page.code);
+                named += 1;
+            }
+        }
+        assert!(named > 0, "no example has a name");
+    }
 }

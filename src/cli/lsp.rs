@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::run::sound::hearing;
+use crate::timeline::Options;
 
 /// Serves one editor until it says that it is done.
 pub(crate) fn run() -> Result<()> {
     let stdin = std::io::stdin();
-    match crate::lsp::serve(&mut stdin.lock(), &mut std::io::stdout()) {
+    match crate::lsp::serve(hearing(Options::default()), &mut stdin.lock(), &mut std::io::stdout()) {
         Ok(true) => Ok(()),
         Ok(false) => {
             Err(Error::Usage { message: "the editor left without saying `shutdown`".to_owned(), hint: None })

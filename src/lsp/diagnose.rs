@@ -14,12 +14,12 @@ use crate::timeline::{Options, Timeline};
 const MAX_FRAMES: u32 = 5_000;
 
 /// All diagnostics of the film `text`. Places in other files than the film are named in the message.
-pub(super) fn diagnose(uri: &str, text: &str) -> Value {
+pub(super) fn diagnose(uri: &str, text: &str, options: &Options) -> Value {
     let path = path(uri);
     let folder = path.parent().unwrap_or(Path::new(""));
     let (film, mut found) = read_all(folder, "film.kin", text);
     if !found.has_errors() {
-        match Timeline::new(&film, &Options::default()) {
+        match Timeline::new(&film, options) {
             Ok(timeline) => {
                 found.list.extend(timeline.warnings().list);
                 if timeline.frames() <= MAX_FRAMES {

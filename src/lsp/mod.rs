@@ -1,5 +1,6 @@
 //! The language server: what an editor asks about a film, answered over two streams (Language Server
-//! Protocol 3.17, base protocol with `Content-Length` headers). It knows texts, no files.
+//! Protocol 3.17, base protocol with `Content-Length` headers). It knows the texts that are open; files that they
+//! name are read beside them.
 
 mod complete;
 mod context;
@@ -15,6 +16,7 @@ use std::io::{BufRead, Write};
 use serde_json::{Value, json};
 
 use crate::schedule::format::format;
+use crate::timeline::Options;
 use place::Places;
 
 /// JSON-RPC's codes.
@@ -26,12 +28,13 @@ mod code {
     pub const INTERNAL: i64 = -32603;
 }
 
-/// Answers until the client says `exit` or goes away. Whether it said `shutdown` first, as it should.
+/// Answers until the client says `exit` or goes away. Whether it said `shutdown` first, as it should. Films are
+/// computed with `options`; whoever wants films with sounds hands in what opens them.
 ///
 /// # Errors
 /// Those of the streams.
-pub fn serve(input: &mut impl BufRead, output: &mut impl Write) -> std::io::Result<bool> {
-    let mut server = Server::default();
+pub fn serve(options: Options, input: &mut impl BufRead, output: &mut impl Write) -> std::io::Result<bool> {
+    let mut server = Server { options, ..Server::default() };
     while let Some(body) = wire::read(input)? {
         let message: Value = match serde_json::from_slice(&body) {
             Ok(message) => message,
@@ -52,6 +55,7 @@ pub fn serve(input: &mut impl BufRead, output: &mut impl Write) -> std::io::Resu
 
 #[derive(Default)]
 struct Server {
+    options: Options,
     /// Texts by their URI.
     open: BTreeMap<String, String>,
     is_down: bool,
@@ -142,7 +146,7 @@ impl Server {
             }
             _ => return Vec::new(),
         }
-        let found = self.open.get(&uri).map(|text| diagnose::diagnose(&uri, text));
+        let found = self.open.get(&uri).map(|text| diagnose::diagnose(&uri, text, &self.options));
         found.map(|found| published(&uri, &found)).into_iter().collect()
     }
 }

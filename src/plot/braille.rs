@@ -141,10 +141,14 @@ fn stretch(chart: &Chart, curve: &Curve, x: usize, wide: usize) -> Option<(f64, 
     if count >= wide {
         return Some((low, high, last, starts));
     }
-    // Fewer frames than dots: straight on to the next frame, unless a scene begins there.
+    // Fewer frames than dots: straight on to the next frame, unless a scene begins there or the value jumps.
     let next = curve.values.get(from + 1).copied().filter(|v| v.is_finite() && !chart.is_cut(from + 1));
-    let share = (x * count) as f64 / wide as f64 - from as f64;
-    let value = next.map_or(last, |next| last + (next - last) * share);
+    let at = (x * count) as f64 / wide as f64;
+    let value = next.map_or(last, |next| match curve.jump(from, from + 1) {
+        Some(jump) if at < jump => last,
+        Some(_) => next,
+        None => last + (next - last) * (at - from as f64),
+    });
     Some((value, value, value, starts))
 }
 

@@ -28,6 +28,23 @@ pub struct Curve {
     pub keys: Vec<f64>,
     /// Which of them end their scene: the value there is that of the frame before.
     pub ends: Vec<bool>,
+    /// Where the value jumps, in frames and in order: the frame before holds until then.
+    pub jumps: Vec<f64>,
+}
+
+impl Curve {
+    /// Where the value jumps on its way from one frame to a later one.
+    fn jump(&self, from: usize, to: usize) -> Option<f64> {
+        let next = self.jumps.partition_point(|at| *at <= from as f64);
+        self.jumps.get(next).copied().filter(|at| *at <= to as f64)
+    }
+}
+
+/// A column of the table that the film sets, where it has an effect.
+struct Shown<'a> {
+    column: &'a Column,
+    /// For each frame, whether it has.
+    counts: Vec<bool>,
 }
 
 /// Curves that measure the same.
@@ -67,31 +84,42 @@ impl Chart {
         let table = timeline.table()?;
         let keys = timeline.keys();
         let is_deep = timeline.is_deep();
-        let moving = table.columns.iter().any(|column| column.set && moves(column));
+        let jumps = timeline.jumps();
+        let set: Vec<Shown<'_>> = table
+            .columns
+            .iter()
+            .filter(|column| column.set)
+            .map(|column| Shown::new(column, timeline))
+            .filter(Shown::is_number)
+            .collect();
+        let moving = set.iter().any(Shown::moves);
         let mut panels: Vec<(usize, Panel)> = Vec::new();
         let mut still = Vec::new();
-        for column in table.columns.iter().filter(|column| column.set) {
-            let Some(param) = column.param.filter(|_| is_number(column)) else { continue };
-            if moving && !moves(column) {
-                still.extend(column.cells.first().and_then(Cell::as_f64).map(|v| (column.name.clone(), v)));
+        for shown in &set {
+            let Some(param) = shown.column.param else { continue };
+            if moving && !shown.moves() {
+                let first = |(name, values): (String, Vec<f64>)| {
+                    values.into_iter().find(|value| value.is_finite()).map(|value| (name, value))
+                };
+                still.extend(shown.series().into_iter().filter_map(first));
                 continue;
             }
             let (order, title) = measure(param, is_deep);
-            let end = f64::from(table.frames);
-            let own: Vec<&KeyPlace> = keys
+            let own: Vec<(&KeyPlace, bool)> = keys
                 .iter()
-                .filter(|(name, key)| *name == column.name && (0.0..=end).contains(&key.frame))
-                .map(|(_, key)| key)
+                .filter(|(name, _)| *name == shown.column.name)
+                .filter_map(|(_, key)| Some((key, shown.ends(key)?)))
                 .collect();
-            let curve = Curve {
-                name: column.name.clone(),
-                values: column.cells.iter().map(|cell| cell.as_f64().unwrap_or(f64::NAN)).collect(),
-                keys: own.iter().map(|key| key.frame).collect(),
-                ends: own.iter().map(|key| key.at_end || key.frame >= end).collect(),
-            };
+            let curves = shown.series().into_iter().map(|(name, values)| Curve {
+                name,
+                values,
+                keys: own.iter().map(|(key, _)| key.frame).collect(),
+                ends: own.iter().map(|(_, ends)| *ends).collect(),
+                jumps: jumps.get(&shown.column.name).cloned().unwrap_or_default(),
+            });
             match panels.iter_mut().find(|(_, panel)| panel.title == title) {
-                Some((_, panel)) => panel.curves.push(curve),
-                None => panels.push((order, Panel { title, curves: vec![curve] })),
+                Some((_, panel)) => panel.curves.extend(curves),
+                None => panels.push((order, Panel { title, curves: curves.collect() })),
             }
         }
         panels.sort_by_key(|(order, _)| *order);
@@ -131,13 +159,60 @@ impl Chart {
     }
 }
 
-/// Whether it differs from frame to frame.
-fn moves(column: &Column) -> bool {
-    is_number(column) && column.cells.windows(2).any(|pair| pair[0] != pair[1])
-}
+impl<'a> Shown<'a> {
+    fn new(column: &'a Column, timeline: &Timeline) -> Self {
+        let scenes = timeline.scenes().enumerate();
+        let counts = scenes.flat_map(|(scene, (_, _, frames))| {
+            std::iter::repeat_n(timeline.has_effect(column, scene), frames as usize)
+        });
+        Self { column, counts: counts.collect() }
+    }
 
-fn is_number(column: &Column) -> bool {
-    column.cells.iter().any(|cell| matches!(cell, Cell::Number(_) | Cell::Whole(_)))
+    /// The values where they count.
+    fn cells(&self) -> impl Iterator<Item = &'a Cell> {
+        self.column.cells.iter().zip(&self.counts).filter(|(_, counts)| **counts).map(|(cell, _)| cell)
+    }
+
+    /// Whether it differs from frame to frame.
+    fn moves(&self) -> bool {
+        self.cells().zip(self.cells().skip(1)).any(|(cell, next)| cell != next)
+    }
+
+    fn is_number(&self) -> bool {
+        self.cells().any(|cell| matches!(cell, Cell::Number(_) | Cell::Whole(_) | Cell::List(_)))
+    }
+
+    /// Whether a key within the film ends its scene; `None` where it does not count.
+    fn ends(&self, key: &KeyPlace) -> Option<bool> {
+        let end = self.counts.len() as f64;
+        if !(0.0..=end).contains(&key.frame) {
+            return None;
+        }
+        let ends = key.at_end || key.frame >= end;
+        let frame = if ends { (key.frame - 1.0).max(0.0) } else { key.frame };
+        self.counts.get(frame as usize).filter(|counts| **counts).map(|_| ends)
+    }
+
+    /// A number for each frame with the name of its curve, NaN where there is none; a vector has a curve for each of
+    /// its three numbers.
+    fn series(&self) -> Vec<(String, Vec<f64>)> {
+        let name = &self.column.name;
+        let values = |number: &dyn Fn(&Cell) -> Option<f64>| {
+            let cells = self.column.cells.iter().zip(&self.counts);
+            cells.map(|(cell, counts)| number(cell).filter(|_| *counts).unwrap_or(f64::NAN)).collect()
+        };
+        if !self.cells().any(|cell| matches!(cell, Cell::List(_))) {
+            return vec![(name.clone(), values(&Cell::as_f64))];
+        }
+        let axis = |(axis, letter): (usize, &str)| {
+            let number = |cell: &Cell| match cell {
+                Cell::List(items) => items.get(axis).copied(),
+                _ => None,
+            };
+            (format!("{name} {letter}"), values(&number))
+        };
+        ["x", "y", "z"].into_iter().enumerate().map(axis).collect()
+    }
 }
 
 /// What a parameter measures: its panel's place and title.
@@ -153,6 +228,8 @@ fn measure(param: &Param, is_deep: bool) -> (usize, &'static str) {
         Kind::Number(Measure::Time | Measure::Rate) => (6, "time, frames"),
         Kind::Number(Measure::Plain) if param.possible == (0.0, 1.0) => (4, "share, 0 to 1"),
         _ if param.name.contains("seed") && param.possible.0 < 0.0 => (8, "seed"),
+        Kind::Vector if unit_of(param, is_deep) == "units" => (2, "place, units"),
+        Kind::Vector => (3, "direction"),
         Kind::Integer => (7, "whole number"),
         _ => (5, "number"),
     }

@@ -177,16 +177,23 @@ impl Drawing<'_> {
     fn curve(&mut self, curve: &Curve, scale: &Scale, top: f64, colour: &str, dash: &str) {
         let y = |value: f64| top + BODY - scale.share(value) * BODY;
         let mut path = String::new();
-        let mut pen_up = true;
+        let mut before: Option<(usize, f64)> = None;
         for (frame, value) in self.points(curve) {
             if !value.is_finite() {
-                pen_up = true;
+                before = None;
                 continue;
             }
             // A cut is no way from one value to the other.
-            let up = pen_up || self.chart.is_cut(frame);
-            let _ = write!(path, "{}{:.2} {:.2}", if up { 'M' } else { 'L' }, self.x(frame as f64), y(value));
-            pen_up = false;
+            before = before.filter(|_| !self.chart.is_cut(frame));
+            // A jump is none either, but it is seen.
+            if let Some((from, held)) = before
+                && let Some(jump) = curve.jump(from, frame)
+            {
+                let _ = write!(path, "L{:.2} {:.2}V{:.2}", self.x(jump), y(held), y(value));
+            }
+            let pen = if before.is_none() { 'M' } else { 'L' };
+            let _ = write!(path, "{pen}{:.2} {:.2}", self.x(frame as f64), y(value));
+            before = Some((frame, value));
         }
         // A single frame, or the last of a scene of one, is a point: a path without length is not drawn.
         if !path.contains('L') {

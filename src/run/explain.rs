@@ -93,6 +93,9 @@ fn value(explained: &Explained) -> String {
     let number = |number: f64| format!("{}", Short(number));
     let plain = match &explained.value {
         Cell::Number(v) => number(*v),
+        Cell::List(items) => {
+            format!("[{}]", items.iter().copied().map(number).collect::<Vec<_>>().join(", "))
+        }
         Cell::Text(text) if text.is_empty() || text.contains(char::is_whitespace) => format!("{text:?}"),
         other => other.to_string(),
     };

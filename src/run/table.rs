@@ -62,7 +62,8 @@ fn number<T: Serialize>(value: T) -> Result<String> {
     serde_json::to_string(&value).map_err(|e| Error::Bug(format!("a value cannot be written: {e}")))
 }
 
-/// One line a frame: its number, its seconds, and a column for each parameter (RFC 4180).
+/// One line a frame: its number, its seconds, and a column for each parameter (RFC 4180). A vector is one
+/// column, its numbers with blanks between them in quotes.
 pub fn csv(table: &Table) -> String {
     let mut out = "frame,seconds".to_owned();
     for column in &table.columns {
@@ -75,7 +76,11 @@ pub fn csv(table: &Table) -> String {
         let _ = write!(out, "{frame},{seconds}");
         for column in &table.columns {
             out.push(',');
-            out.push_str(&quoted(&column.cells.get(frame).unwrap_or(&Cell::Open).to_string()));
+            match column.cells.get(frame).unwrap_or(&Cell::Open) {
+                // Quoted, so that programs which also part fields at blanks see one.
+                list @ Cell::List(_) => drop(write!(out, "\"{list}\"")),
+                cell => out.push_str(&quoted(&cell.to_string())),
+            }
         }
         out.push('\n');
     }

@@ -346,6 +346,8 @@ pub fn unit_of(param: &Param, deep: bool) -> &'static str {
         Kind::Number(Measure::Shift) => "pixels per frame",
         Kind::Number(Measure::Time) => "frames",
         Kind::Number(Measure::Rate) => "per second",
+        // The other vector is a direction, of any length.
+        Kind::Vector if param.name == "camera.position" => "units",
         _ => "",
     }
 }

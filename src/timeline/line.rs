@@ -1,6 +1,7 @@
 //! A parameter over time: keys, and the value at any moment.
 
 mod origin;
+mod telling;
 
 pub(super) use origin::{KeyAt, Origin};
 

@@ -159,13 +159,22 @@ impl Timeline {
         (params, reader.found)
     }
 
-    /// Computes every frame and says what cannot be computed, each place once, at its first frame.
+    /// Says what cannot be computed at any frame, each place once, at its first frame.
     pub fn check_all_frames(&self) -> Diagnostics {
+        self.check_frames(|stage| stage.telling_frames())
+    }
+
+    /// Computes every frame of the scenes but those of which `telling` names frames that have nothing wrong: with
+    /// them the whole scene has not.
+    fn check_frames(&self, telling: impl Fn(&Stage) -> Option<Vec<u32>>) -> Diagnostics {
         let mut seen: BTreeSet<(Span, &'static str)> = BTreeSet::new();
         let mut list = Vec::new();
-        for frame in 0..self.frames {
-            let (_, found) = self.read(frame);
-            list.extend(found.into_iter().filter(|problem| seen.insert((problem.span, problem.code))));
+        let is_right = |frames: Vec<u32>| frames.iter().all(|frame| self.read(*frame).1.is_empty());
+        for stage in self.stages.iter().filter(|stage| !telling(stage).is_some_and(is_right)) {
+            for frame in stage.clock.start..stage.clock.start + stage.clock.length {
+                let (_, found) = self.read(frame);
+                list.extend(found.into_iter().filter(|problem| seen.insert((problem.span, problem.code))));
+            }
         }
         sorted(list, self.sources.clone())
     }
@@ -179,8 +188,8 @@ fn sorted(list: Vec<Diagnostic>, sources: Vec<(String, String)>) -> Diagnostics 
     diagnostics
 }
 
-/// Everything that is wrong or odd with the film in the file `path`, every frame computed; the
-/// timeline beside it when nothing is wrong.
+/// Everything that is wrong or odd with the film in the file `path`, of all its frames; the timeline beside it when
+/// nothing is wrong.
 ///
 /// # Errors
 /// [`Error::Input`] when the file cannot be read, [`Error::Schedule`] with all errors and warnings.
@@ -218,4 +227,48 @@ pub fn check_film(film: &Film, mut found: Diagnostics, options: &Options) -> (Op
     found.list.extend(timeline.check_all_frames().list);
     found.sort();
     (Some(timeline).filter(|_| !found.has_errors()), found)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Values that are possible, just so, or not at all; and eases of all kinds.
+    const VALUES: [&str; 8] = ["0.001", "1", "1000", "999.9", "0.0005", "1001", "2 - t", "1 / (t - 7)"];
+    const EASES: [&str; 7] =
+        ["", " ~cut", " ~steps(3)", " ~ease-in-out", " ~back-in-out", " ~elastic-out", " ~catmull-rom"];
+
+    fn track() -> impl Strategy<Value = String> {
+        let key = (0_u32..80, prop::sample::select(&VALUES[..]), prop::sample::select(&EASES[..]));
+        prop::collection::vec(key, 1..5).prop_map(|keys| {
+            let text =
+                |(at, value, ease): (u32, &str, &str)| format!("{:.1}s: {value}{ease}", f64::from(at) / 10.0);
+            keys.into_iter().map(text).collect::<Vec<_>>().join(", ")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_few_frames_tell_what_all_of_them_tell(film in track(), own in track(), seed in 0_u32..3, sub in 0_u32..2) {
+            let seed = ["", "seed = 0: 1, 20: 5\n", "seed_schedule = 0: 1, 20: 5\n"][seed as usize];
+            let sub = ["", "subseed_strength = 0: 0, 20: 1\n"][sub as usize];
+            let text = format!("kinora 1\nprompt = \"a\"\nzoom = {film}\n{seed}{sub}scene a 2s {{ angle = 1 }}\n\
+                                scene b 3s {{ zoom = {own} }}\n");
+            let Ok((film, _)) = crate::schedule::read("film.kin", &text) else { return Ok(()) };
+            let Ok(timeline) = Timeline::new(&film, &Options::default()) else { return Ok(()) };
+            prop_assert_eq!(timeline.check_all_frames().list, timeline.check_frames(|_| None).list);
+        }
+    }
+
+    #[test]
+    fn a_long_film_with_keys_takes_a_few_frames() {
+        let text =
+            "kinora 1\nprompt = 0: \"a\", 30%: \"b\"\nframes = 10000000\nzoom = 0: 1, 50%: 1.5 ~ease\n";
+        let (film, _) = crate::schedule::read("film.kin", text).unwrap();
+        let timeline = Timeline::new(&film, &Options::default()).unwrap();
+        let frames = timeline.stages[0].telling_frames().unwrap();
+        assert_eq!(frames, [0, 1, 2_999_999, 3_000_000, 4_999_999, 5_000_000, 9_999_999]);
+    }
 }

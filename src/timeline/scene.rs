@@ -30,6 +30,36 @@ pub(super) struct Stage {
     pub prompts: Option<(PromptSeries, Clock)>,
 }
 
+impl Stage {
+    /// Frames of the scene; when nothing is wrong at them, nothing is wrong at any of its frames. `None` when it
+    /// takes all frames to know.
+    pub fn telling_frames(&self) -> Option<Vec<u32>> {
+        let lines = || {
+            let values = std::iter::once(&self.values).chain(self.controls.iter().map(|(_, values)| values));
+            values.flat_map(|values| values.lines.values())
+        };
+        // A seed on its way to the next one leaves no place for `subseed_strength`, which may have none at a key.
+        let seed_moves = ["seed", "seed_schedule"]
+            .iter()
+            .any(|name| self.values.lines.get(name).is_some_and(|line| !line.is_constant()));
+        if self.prompts.is_some() || (seed_moves && self.values.has("subseed_strength")) {
+            return None;
+        }
+        let (first, last) = (self.clock.start, self.clock.start + self.clock.length - 1);
+        // The first frame has none before it.
+        let mut frames = vec![first, last.min(first + 1), last];
+        for line in lines() {
+            // Both sides of each key.
+            let sides = line.telling()?.flat_map(|at| [at.ceil() - 1.0, at.ceil()]);
+            let inside = sides.filter(|at| (f64::from(first)..=f64::from(last)).contains(at));
+            frames.extend(inside.map(|at| at as u32));
+        }
+        frames.sort_unstable();
+        frames.dedup();
+        Some(frames)
+    }
+}
+
 /// What settings are read with.
 #[derive(Clone, Copy)]
 struct Way<'a> {

@@ -1,6 +1,6 @@
 //! The film as a table: a value per frame for every parameter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
@@ -24,6 +24,8 @@ pub enum Cell {
     Switch(bool),
     /// A text or a choice.
     Text(String),
+    /// The numbers of a vector.
+    List(Vec<f64>),
 }
 
 impl Cell {
@@ -55,11 +57,13 @@ impl Serialize for Cell {
             Self::Whole(number) => to.serialize_i64(*number),
             Self::Switch(on) => to.serialize_bool(*on),
             Self::Text(text) => to.serialize_str(text),
+            Self::List(items) => to.collect_seq(items.iter().copied().map(Self::Number)),
         }
     }
 }
 
-/// The shortest decimal that reads back as the number; nothing for what the model decides.
+/// The shortest decimal that reads back as the number; nothing for what the model decides; the numbers of a
+/// vector with blanks between them.
 impl std::fmt::Display for Cell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -69,6 +73,13 @@ impl std::fmt::Display for Cell {
             Self::Whole(number) => write!(f, "{number}"),
             Self::Switch(on) => write!(f, "{on}"),
             Self::Text(text) => f.write_str(text),
+            Self::List(items) => {
+                for (index, item) in items.iter().copied().map(Self::Number).enumerate() {
+                    let blank = if index > 0 { " " } else { "" };
+                    write!(f, "{blank}{item}")?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -184,6 +195,30 @@ impl Timeline {
         places
     }
 
+    /// Where parameters jump within scenes, at keys and from step to step: by their names, in frames and in order.
+    pub fn jumps(&self) -> BTreeMap<String, Vec<f64>> {
+        let mut jumps: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for place in self.places() {
+            let own = jumps.entry(place.name()).or_default();
+            for stage in &self.stages {
+                let (start, length) = (f64::from(stage.clock.start), f64::from(stage.clock.length));
+                let line = place.values(stage).and_then(|values| values.lines.get(place.param().name));
+                let all = line.map(super::line::Line::jumps).unwrap_or_default();
+                own.extend(all.into_iter().filter(|at| start < *at && *at < start + length));
+            }
+        }
+        jumps
+    }
+
+    /// Whether the parameter of a column has an effect in the scene with that number; `zoom` has none with the 3D
+    /// camera.
+    pub fn has_effect(&self, column: &Column, scene: usize) -> bool {
+        let Some(stage) = self.stages.get(scene) else { return false };
+        // Of a control everything counts where the control is.
+        let of_control = column.param.is_none_or(|param| param.name != column.name);
+        of_control || params::has_effect(&stage.values, &column.name)
+    }
+
     fn lists(&self, place: &Place) -> bool {
         let param = place.param();
         let by_default = match place {
@@ -207,7 +242,10 @@ impl Timeline {
 
 /// Whether values of it can stand in a table; files and calls are the same for a whole scene.
 pub(super) fn is_per_frame(param: &Param) -> bool {
-    matches!(param.kind, Kind::Number(_) | Kind::Integer | Kind::Switch | Kind::Choice(_) | Kind::Text)
+    matches!(
+        param.kind,
+        Kind::Number(_) | Kind::Vector | Kind::Integer | Kind::Switch | Kind::Choice(_) | Kind::Text
+    )
 }
 
 /// The value of a parameter at the frame that `reader` reads.
@@ -225,6 +263,7 @@ pub(super) fn cell(reader: &mut Reader<'_>, stage: &Stage, place: &Place) -> Cel
     }
     let found = match param.kind {
         Kind::Number(_) => reader.maybe_number(values, name).map(Cell::Number),
+        Kind::Vector => reader.maybe_vector(values, name).map(|(items, _)| Cell::List(items.to_vec())),
         Kind::Integer => reader.maybe_number(values, name).map(|number| Cell::Whole(number as i64)),
         Kind::Switch => reader.maybe_switch(values, name).map(Cell::Switch),
         Kind::Choice(_) => reader.maybe_choice(values, name).map(Cell::Text),
@@ -252,6 +291,10 @@ pub(super) fn default(param: &Param) -> Cell {
     }
     match param.kind {
         Kind::Number(_) => text.parse().map_or(Cell::Open, Cell::Number),
+        Kind::Vector => {
+            let items = text.trim_matches(['[', ']']).split(',').map(|item| item.trim().parse());
+            items.collect::<Result<_, _>>().map_or(Cell::Open, Cell::List)
+        }
         Kind::Integer => text.parse().map_or(Cell::Open, Cell::Whole),
         Kind::Switch => Cell::Switch(text == "true"),
         _ => Cell::Text(text.trim_matches('"').to_owned()),

@@ -1,6 +1,6 @@
 //! Where the value at a frame comes from: which keys, and how the value gets from one to the next.
 
-use super::{Line, Point};
+use super::{Line, Point, components};
 use crate::schedule::film::Ease;
 use crate::schedule::span::Span;
 
@@ -79,10 +79,39 @@ impl Line {
 
     /// How far the value has come, read off the values themselves, whatever curve leads it.
     fn way(&self, frame: u32, from: &Point, to: &Point) -> Option<f64> {
-        let start = self.compute(from, from.time).ok()?.as_f64()?;
-        let end = self.compute(to, to.time).ok()?.as_f64()?;
-        let now = self.at(frame).ok()?.0.as_f64()?;
-        (start != end).then(|| (now - start) / (end - start))
+        let start = components(&self.compute(from, from.time).ok()?)?;
+        let end = components(&self.compute(to, to.time).ok()?)?;
+        let now = components(&self.at(frame).ok()?.0)?;
+        // Of a vector, the number that has the longest way to go.
+        let ways = start.iter().zip(&end).zip(&now).map(|((start, end), now)| (end - start, now - start));
+        let (whole, gone) = ways.max_by(|(a, _), (b, _)| a.abs().total_cmp(&b.abs()))?;
+        (whole != 0.0).then(|| gone / whole)
+    }
+
+    /// Where the value jumps, at a key or from step to step, in frames of the film and in order. A value that is
+    /// computed anew at every frame may jump anywhere; that is not seen here.
+    pub(in crate::timeline) fn jumps(&self) -> Vec<f64> {
+        let mut jumps = Vec::new();
+        let held = self.points.windows(2).filter(|pair| !pair[0].runs);
+        for pair in held.filter(|_| self.is_number() && self.series.is_none()) {
+            let (from, time) = (pair[0].time, pair[1].time - pair[0].time);
+            match pair[1].ease {
+                Ease::Cut => jumps.push(pair[1].time),
+                // Steps shorter than a frame are no steps to see.
+                Ease::Steps { count, start, end } if time >= f64::from(count) => {
+                    let number = f64::from(count);
+                    let step_at = |local: f64| ((local - from) / time * number).clamp(0.0, number);
+                    let (first, last) = (step_at(0.0).ceil(), step_at(f64::from(self.clock.length)).floor());
+                    let steps = (first as u32)..=(last as u32);
+                    let is_jump = |step: &u32| (*step > 0 || start) && (*step < count || end);
+                    jumps.extend(steps.filter(is_jump).map(|step| from + f64::from(step) / number * time));
+                }
+                _ => {}
+            }
+        }
+        // A third of 12 frames is 4, whatever the rounding.
+        let whole = |at: f64| if (at - at.round()).abs() < 1e-6 { at.round() } else { at };
+        jumps.into_iter().map(|at| whole(at + f64::from(self.clock.start))).collect()
     }
 
     fn key_at(&self, point: &Point) -> KeyAt {
