@@ -6,7 +6,7 @@
 //!
 //! Deforum's way of expanding the same twenty schedules, written again for this measurement (its loop over frames, numexpr 2.14.2 and
 //! pandas 3.1.1 on one thread) took 1.39 s of processor time on the machine on which the film took 40 ms, reading and
-//! checking 0.5 ms of it, and our expansion of those schedules 55 ms.
+//! checking 0.5 ms of it, and our expansion of those schedules 3 ms (55 ms before expressions were compiled).
 
 use std::fmt::Write as _;
 use std::hint::black_box;

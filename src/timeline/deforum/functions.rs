@@ -28,7 +28,8 @@ pub(super) fn call(name: &str, values: &[Operand]) -> Option<Called> {
     Some(result.map(|node| Node { constant: node.constant || constant, literal: false, ..node }))
 }
 
-fn of_one(name: &str) -> Option<fn(f64) -> f64> {
+/// The function of doubles behind a function of one number.
+pub(super) fn of_one(name: &str) -> Option<fn(f64) -> f64> {
     Some(match name {
         "sqrt" => f64::sqrt,
         "sin" => libm::sin,
@@ -53,7 +54,8 @@ fn of_one(name: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
-fn of_two(name: &str) -> Option<fn(f64, f64) -> f64> {
+/// The function of doubles behind a function of two numbers.
+pub(super) fn of_two(name: &str) -> Option<fn(f64, f64) -> f64> {
     Some(match name {
         "arctan2" => libm::atan2,
         "fmod" => libm::fmod,

@@ -2,6 +2,8 @@
 //! before anything is rendered.
 
 pub mod arithmetic;
+mod columns;
+mod compiled;
 mod functions;
 pub mod interpolate;
 pub mod masks;
@@ -31,6 +33,9 @@ pub const MAX_FRAMES: u32 = 1_000_000;
 /// Most work one schedule may cause: bytes of expressions, counted at every frame they are evaluated at.
 /// A schedule of 3,000 bytes can run for 100,000 frames; that takes a few seconds.
 const MAX_WORK: u64 = 300_000_000;
+
+/// Compiling takes about as long as walking the expression at so many frames.
+const WORTH_COMPILING: usize = 8;
 
 /// What a schedule is expanded for.
 #[derive(Clone, Copy)]
@@ -191,39 +196,29 @@ impl<'a> Keys<'a> {
         ReadError::new(self.place, "expected a key for frame 0, found none").hint("begin with `0:(...)`")
     }
 
-    /// For how many frames the key at `frame` is the most recent one.
-    fn frames_of(&self, frame: u32, clip: &Clip<'_>) -> u64 {
-        let end = i64::from(clip.max_frames);
-        let next =
-            self.by_frame.range(i64::from(frame) + 1..).next().map_or(end, |(next, _)| (*next).min(end));
-        (next - i64::from(frame)).unsigned_abs()
-    }
-
     /// The frames' values before interpolation; NaN where there is none.
     fn numbers(&self, clip: &Clip<'_>) -> Result<Vec<f64>, ReadError> {
+        let end = i64::from(clip.max_frames);
         let mut series = vec![f64::NAN; clip.max_frames as usize];
-        let mut running: Option<Running> = None;
+        let mut keys = self.by_frame.range(0..end).peekable();
+        if clip.mode != Mode::Lenient && keys.peek().is_none_or(|(first, _)| **first > 0) {
+            return Err(self.no_first_key());
+        }
         let mut work = 0;
-        for (frame, slot) in (0..clip.max_frames).zip(&mut series) {
-            if let Some(key) = self.at(frame) {
-                running = Some(Running::start(key, clip)?);
-                if matches!(running, Some(Running::Expression(_))) {
-                    work += self.frames_of(frame, clip) * key.value.len() as u64;
+        while let Some((&frame, key)) = keys.next() {
+            let next = keys.peek().map_or(end, |(next, _)| **next);
+            let stretch = &mut series[frame as usize..next as usize];
+            match Running::start(key, clip)? {
+                Running::Number(v) => stretch[0] = v,
+                Running::Expression(expr) => {
+                    work += stretch.len() as u64 * key.value.len() as u64;
+                    if work > MAX_WORK {
+                        let message =
+                            format!("at frame {frame}: expected a shorter expression for so many frames");
+                        return Err(ReadError::new(key.value_span, message));
+                    }
+                    run(clip, &expr, frame as u32, stretch)?;
                 }
-                if work > MAX_WORK {
-                    let message =
-                        format!("at frame {frame}: expected a shorter expression for so many frames");
-                    return Err(ReadError::new(key.value_span, message));
-                }
-                if let Some(Running::Number(v)) = running {
-                    *slot = v;
-                }
-            }
-            match &running {
-                Some(Running::Expression(expr)) => *slot = number(clip, expr, frame)?,
-                Some(Running::Number(_)) => {}
-                None if clip.mode == Mode::Lenient => {}
-                None => return Err(self.no_first_key()),
             }
         }
         Ok(series)
@@ -263,6 +258,20 @@ fn with_comma_hint(error: ReadError, clip: &Clip<'_>) -> ReadError {
         return error.hint("deforum cuts schedules at every comma, also inside brackets");
     }
     error
+}
+
+/// Evaluates `expr` at frame `first` and those after it.
+fn run(clip: &Clip<'_>, expr: &Expr, first: u32, stretch: &mut [f64]) -> Result<(), ReadError> {
+    if stretch.len() >= WORTH_COMPILING
+        && let Some(program) = compiled::Program::new(expr, first, clip)
+    {
+        program.fill(first, stretch);
+        return Ok(());
+    }
+    for (frame, slot) in (first..).zip(stretch) {
+        *slot = number(clip, expr, frame)?;
+    }
+    Ok(())
 }
 
 fn number(clip: &Clip<'_>, expr: &Expr, frame: u32) -> Result<f64, ReadError> {

@@ -121,7 +121,7 @@ pub(super) enum Operand {
 type Result2<T> = Result<T, String>;
 
 impl Operand {
-    fn into_value(self) -> Result2<Value> {
+    pub(super) fn into_value(self) -> Result2<Value> {
         match self {
             Self::Py(Py::Bool(v)) => Ok(Value::Bool(v)),
             Self::Py(Py::Float(v)) => Ok(Value::Float(v)),
@@ -154,10 +154,10 @@ impl Operand {
     }
 }
 
-struct Evaluator<'a> {
-    variables: Variables<'a>,
+pub(super) struct Evaluator<'a> {
+    pub(super) variables: Variables<'a>,
     /// Whether what numexpr refuses but our own films can do is computed.
-    lenient: bool,
+    pub(super) lenient: bool,
 }
 
 impl Evaluator<'_> {
@@ -190,7 +190,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn name(&self, name: &str, span: Span) -> Result<Operand, EvalError> {
+    pub(super) fn name(&self, name: &str, span: Span) -> Result<Operand, EvalError> {
         match name {
             "True" => return Ok(Operand::Py(Py::Bool(true))),
             "False" => return Ok(Operand::Py(Py::Bool(false))),
@@ -224,7 +224,7 @@ impl Evaluator<'_> {
         Ok(value)
     }
 
-    fn unary(&self, op: UnaryOp, x: &Operand) -> Result2<Operand> {
+    pub(super) fn unary(&self, op: UnaryOp, x: &Operand) -> Result2<Operand> {
         match x {
             Operand::Py(x) => py_unary(op, x).map(Operand::Py),
             Operand::Node(x) => {
@@ -249,7 +249,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn binary(&self, op: BinaryOp, a: &Operand, b: &Operand) -> Result2<Operand> {
+    pub(super) fn binary(&self, op: BinaryOp, a: &Operand, b: &Operand) -> Result2<Operand> {
         if let (Operand::Py(a), Operand::Py(b)) = (a, b) {
             return match py_binary(op, a, b) {
                 Err(_)
@@ -420,7 +420,7 @@ impl Evaluator<'_> {
     }
 }
 
-fn unreduced(node: &Node) -> Result2<()> {
+pub(super) fn unreduced(node: &Node) -> Result2<()> {
     if node.reduced {
         return Err("expected `sum`, `prod`, `min` and `max` as the outermost operation only".into());
     }
@@ -438,7 +438,7 @@ fn divide_by_zero(op: BinaryOp, a: &Py, b: &Py) -> Result2<Operand> {
 
 /// numexpr computes integer powers in double precision and casts; what does not fit becomes the
 /// smallest integer, as the processor's conversion does.
-fn int_power(base: i64, exponent: i64, kind: Kind) -> i64 {
+pub(super) fn int_power(base: i64, exponent: i64, kind: Kind) -> i64 {
     if exponent < 0 {
         return arith::int_pow(base, exponent);
     }
