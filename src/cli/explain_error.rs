@@ -29,14 +29,19 @@ pub(crate) fn run(args: &ExplainErrorArgs) -> Result<()> {
     }
 }
 
-/// A page for the terminal: the fences of its examples are replaced by an indent. The names of files in them
-/// stand in the text as well, where renderers of Markdown show them.
+/// A page for the terminal: the fences of its examples are replaced by an indent. The name of a file
+/// stands above it, if the text does not say it there already for renderers of Markdown.
 fn text(page: &Page) -> String {
     let mut out = format!("{}: {}\n", page.code, page.title());
     let mut in_example = false;
     for line in page.text.lines().skip(1) {
-        if line.starts_with("```") {
+        if let Some(fence) = line.strip_prefix("```") {
             in_example = !in_example;
+            if let Some((_, name)) = fence.split_once(' ')
+                && !out.ends_with(&format!("`{name}`:\n\n"))
+            {
+                let _ = write!(out, "`{name}`:\n\n");
+            }
         } else if let Some(heading) = line.strip_prefix("## ") {
             let _ = writeln!(out, "{heading}:");
         } else {
