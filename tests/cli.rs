@@ -284,3 +284,10 @@ fn pictures_of_others_are_never_replaced() {
     desk.run(&["render", "film.kin"]).expect(4).says(&["film.frames", "did not paint"]);
     assert_eq!(desk.read("film.frames/000001.png"), b"mine");
 }
+
+#[test]
+fn a_size_that_is_no_number_is_named_by_the_import() {
+    let desk = Desk::new();
+    desk.write("settings.txt", "{\"W\": \"wide\", \"H\": 256, \"zoom\": \"0:(1.01)\"}");
+    desk.run(&["import", "settings.txt", "-o", "film.kin"]).expect(0).says(&["W = \"wide\"", "512"]);
+}

@@ -19,6 +19,7 @@ use std::path::Path;
 use crate::error::Result;
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::film::Film;
+use crate::schedule::names::nearest;
 use crate::timeline::{self, Options, Timeline};
 
 /// Reads and checks a film to look into it: pictures and models that it names need not be there.
@@ -38,9 +39,6 @@ fn nearest_name(folder: &Path, wanted: &str, fits: impl Fn(&Path) -> bool) -> Op
 
 /// The name that is most like `wanted`, when one is like it at all.
 fn nearest_of(names: impl Iterator<Item = String>, wanted: &str) -> Option<String> {
-    names
-        .map(|name| (strsim::damerau_levenshtein(&name, wanted), name))
-        .filter(|(distance, _)| *distance <= (wanted.len() / 3).max(2))
-        .min()
-        .map(|(_, name)| name)
+    let names: Vec<String> = names.collect();
+    nearest(wanted, names.iter().map(String::as_str)).first().map(|name| (*name).to_owned())
 }

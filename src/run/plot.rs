@@ -33,6 +33,7 @@ pub fn write(chart: &Chart, out: &Path) -> Result<()> {
     }
     std::fs::write(out, picture(chart))
         .map_err(|e| Error::output(out, format!("cannot write the picture: {e}")))
+        .map_err(|e| e.with_hint("check the folder and its permissions, or choose another place with `-o`"))
 }
 
 /// The chart for a terminal of `width` columns.

@@ -70,6 +70,9 @@ impl Deforum<'_> {
         if key == studio {
             self.idle(own, "it is Deforum's own value, and the file has Studio's name too");
         }
+        if key == own && self.number(own).is_none() {
+            self.report.change(own, self.shown(own), "expected a number of pixels: 512 is written");
+        }
         self.carried(key, "size");
         let side = ((written.clamp(8.0, 16384.0) as u32) / 8) * 8;
         if f64::from(side) != written {
