@@ -121,8 +121,13 @@ mod tests {
     #[test]
     fn times_are_rounded_as_python_rounds() {
         // round(x, 6) of Python 3.11. 1/128 and 3/128 are ties in binary as well.
-        let cases =
-            [(0.0078125, 0.007812), (0.0234375, 0.023438), (14.614643096923828, 14.614643), (5e-7, 0.0), (-2.5, -2.5)];
+        let cases = [
+            (0.0078125, 0.007812),
+            (0.0234375, 0.023438),
+            (14.614643096923828, 14.614643),
+            (5e-7, 0.0),
+            (-2.5, -2.5),
+        ];
         for (given, wanted) in cases {
             assert_eq!(rounded(given), wanted);
         }
@@ -132,7 +137,8 @@ mod tests {
     fn increments_are_normal_with_the_length_of_the_way_as_variance() {
         for kind in [NoiseKind::TorchCpu, NoiseKind::PhiloxNv] {
             let tree = BrownianTree::new(kind, 3, 0.0, 8.0, 1 << 14);
-            let parts = [(0.0, 0.3), (0.3, 1.0), (1.0, 7.5)].map(|(from, to)| (to - from, tree.increment(from, to)));
+            let parts =
+                [(0.0, 0.3), (0.3, 1.0), (1.0, 7.5)].map(|(from, to)| (to - from, tree.increment(from, to)));
             let mean = |a: &[f32], b: &[f32]| {
                 a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() / a.len() as f64
             };
@@ -150,7 +156,8 @@ mod tests {
     fn outside_and_empty_ways_are_harmless() {
         let tree = tree(1);
         assert_eq!(tree.increment(-5.0, 99.0), tree.increment(0.03, 14.6));
-        for (from, to) in [(2.0, 2.0), (3.0, 2.0), (50.0, 60.0), (2.000_000_1, 2.000_000_2), (f64::NAN, 1.0)] {
+        for (from, to) in [(2.0, 2.0), (3.0, 2.0), (50.0, 60.0), (2.000_000_1, 2.000_000_2), (f64::NAN, 1.0)]
+        {
             let moved = tree.increment(from, to);
             assert!(moved.len() == 40 && moved.iter().all(|v| v.is_finite()), "{from} {to}");
         }

@@ -35,5 +35,8 @@ fn increment(data: &Data, name: &str, seed: u64, index: usize) -> f64 {
         BrownianNoise::new(NoiseKind::TorchCpu, seed, &sigmas, wanted.shape().clone(), &Device::Cpu);
     let found = values(&noise.next(sigmas[index], sigmas[index + 1]).unwrap());
     let differences = found.iter().zip(values(wanted)).map(|(a, b)| (a - b).abs());
-    differences.fold(0.0, |worst: f64, difference| if difference.is_nan() { f64::NAN } else { worst.max(difference) })
+    differences.fold(
+        0.0,
+        |worst: f64, difference| if difference.is_nan() { f64::NAN } else { worst.max(difference) },
+    )
 }
