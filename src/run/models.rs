@@ -216,7 +216,17 @@ impl Painter for ModelPainter {
     ) -> Result<Option<Canvas>> {
         let engine = self.engine(&Cast::of(request.params))?;
         let job = job(engine, request)?;
-        engine.paint(&job, watch)
+        engine.paint(&job, watch).map_err(|error| at_frame(error, request.params.frame))
+    }
+}
+
+/// The error of a model that failed while it painted, with the frame's number. Frames before it are finished.
+fn at_frame(error: Error, frame: u32) -> Error {
+    match error {
+        Error::Model { path, message, hint } => {
+            Error::Render { frame, message: format!("model {}: {message}", path.display()), hint }
+        }
+        other => other,
     }
 }
 
