@@ -61,6 +61,62 @@ impl Grey {
     }
 }
 
+impl Grey {
+    /// The mask at another size, cubically filtered (a = -1/2, over as many values as it takes when it shrinks) along
+    /// the rows and then along the columns, each rounded and clipped to bytes: PIL's `resize` where nothing is said.
+    pub fn resized(&self, size: Size) -> Self {
+        let Size { width, height } = self.size;
+        let (across, down) = (weights(width, size.width), weights(height, size.height));
+        let mut rows = vec![0; size.width * height];
+        for (row, line) in rows.chunks_exact_mut(size.width).zip(self.values.chunks_exact(width)) {
+            for (value, (first, weights)) in row.iter_mut().zip(&across) {
+                *value = summed(weights, |i| line[first + i]);
+            }
+        }
+        let mut values = Vec::with_capacity(size.area());
+        for (first, weights) in &down {
+            let column = |x: usize| summed(weights, |i| rows[(first + i) * size.width + x]);
+            values.extend((0..size.width).map(column));
+        }
+        Self { size, values }
+    }
+}
+
+/// The weighed sum of values as a byte; weights are in 2^-22.
+fn summed(weights: &[i64], value: impl Fn(usize) -> u8) -> u8 {
+    let sum: i64 = weights.iter().enumerate().map(|(i, weight)| weight * i64::from(value(i))).sum();
+    ((sum + (1 << 21)) >> 22).clamp(0, 255) as u8
+}
+
+/// Where each of `to` values begins to look at a line of `from`, and by which weights.
+fn weights(from: usize, to: usize) -> Vec<(usize, Vec<i64>)> {
+    let scale = from as f64 / to as f64;
+    let stretch = scale.max(1.0);
+    let reach = 2.0 * stretch;
+    let one = |i: usize| {
+        let middle = (i as f64 + 0.5) * scale;
+        let first = (middle - reach + 0.5).max(0.0) as usize;
+        let last = ((middle + reach + 0.5) as usize).min(from);
+        let weight = |x: usize| cubic((x as f64 - middle + 0.5) / stretch);
+        let sum: f64 = (first..last).map(weight).sum();
+        let whole = |x: usize| (weight(x) / sum * f64::from(1 << 22)).round() as i64;
+        (first, (first..last).map(whole).collect())
+    };
+    (0..to).map(one).collect()
+}
+
+/// The cubic convolution kernel with a = -1/2 (Keys 1981).
+fn cubic(x: f64) -> f64 {
+    let x = x.abs();
+    if x < 1.0 {
+        (1.5 * x - 2.5) * x * x + 1.0
+    } else if x < 2.0 {
+        ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    } else {
+        0.0
+    }
+}
+
 /// The Gaussian kernel in 256ths: distances and their weights, without those of weight 0, so that however wide it
 /// is, it has at most 256 places. Rounding errors are carried towards the middle, so that the sum is 256.
 fn kernel(sigma: f64) -> Vec<(i64, i64)> {
@@ -124,6 +180,20 @@ mod tests {
         6, 2, 1, 3, 5, 6, 12, 11, 7, 3, 1, 2, 6, 11, 13, 4, 3, 2, 1, 1, 3, 8, 16, 20, 2, 2, 1, 0, 1, 3, 9,
         18, 23,
     ];
+
+    #[test]
+    fn masks_get_as_small_as_the_latent_as_in_pil() {
+        let size = Size::new(32, 24);
+        let value = |i: usize| match (i % 32, i / 32) {
+            (x, y) if (5..19).contains(&x) && (3..14).contains(&y) => 255,
+            (x, y) if x > 24 => (x * y * 7 % 200) as u8,
+            _ => 0,
+        };
+        let mask = Grey { size, values: (0..size.area()).map(value).collect() };
+        // Image.resize((4, 3)) of Pillow 13.0.
+        assert_eq!(mask.resized(Size::new(4, 3)).values, [74, 181, 72, 70, 79, 193, 75, 69, 0, 0, 1, 79]);
+        assert_eq!(mask.resized(size), mask);
+    }
 
     #[test]
     fn blurs_of_any_width_are_harmless() {
