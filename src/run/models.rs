@@ -12,6 +12,7 @@ use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::render::seams::{PaintRequest, Painter};
+use crate::run::caption::stem;
 use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -185,6 +186,14 @@ impl ModelPainter {
         Ok(folders)
     }
 
+    /// The name and the hash by which pictures say what they were made with.
+    pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
+        let model = cast.model(&self.films)?;
+        let label = model.label().to_string_lossy().into_owned();
+        let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
+        Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+    }
+
     /// The steps that suit the model.
     pub(crate) fn usual_steps(&mut self, cast: &Cast) -> Result<u32> {
         Ok(self.engine(cast)?.defaults().steps)
@@ -225,7 +234,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
-    let (sampler, spacing) = sampling(engine, &params.sampling)?;
+    let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
     let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
         Some(PaintControl {
             net: ControlSource::Named(&control.name),
@@ -274,8 +283,7 @@ fn mix(prompts: &PromptMix) -> Mix<'_> {
 }
 
 /// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).
-fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
-    let defaults = engine.defaults();
+pub(crate) fn sampling(defaults: &ModelDefaults, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
     let (sampler, implied) = match &params.sampler {
         None => (defaults.sampler, Some(defaults.spacing)),
         Some(name) => sampler::resolve(name).ok_or_else(|| Error::Usage {
