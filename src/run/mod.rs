@@ -4,6 +4,7 @@ mod caption;
 pub mod eval;
 pub mod explain;
 mod finish;
+pub mod inspect;
 pub mod models;
 pub mod plan;
 pub mod plot;
@@ -13,6 +14,7 @@ pub mod render;
 pub mod report;
 pub mod sound;
 mod sources;
+pub mod still;
 pub mod table;
 
 use std::path::Path;

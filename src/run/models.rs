@@ -305,3 +305,42 @@ pub(crate) fn sampling(defaults: &ModelDefaults, params: &SamplingParams) -> Res
 pub(crate) fn native_size(painter: &mut ModelPainter, params: &FrameParams) -> Result<Size> {
     Ok(painter.engine(&Cast::of(params))?.defaults().size)
 }
+
+/// The model that a picture says it was made with, as a name for [`Cast`], and what should be said about it.
+/// `picture` is the file that says it: a model may lie beside it.
+///
+/// # Errors
+/// [`Error::Model`] when there is none of that hash or name; both are named.
+pub(crate) fn recorded_model(
+    name: Option<&str>,
+    hash: Option<&str>,
+    picture: &Path,
+) -> Result<(String, Option<String>)> {
+    let beside = picture.parent().unwrap_or(Path::new(""));
+    let painter = ModelPainter::new(Device::Cpu, Path::new(""));
+    let hash_of = |model: &str| {
+        let cast = Cast { model: Some(model.to_owned()), controls: Vec::new() };
+        painter.identity(&cast).ok().map(|(_, hash)| hash)
+    };
+    let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
+    let named = name.into_iter().flat_map(|name| [name.to_owned(), beside.join(name).display().to_string()]);
+    let there = |model: &String| find(model, Path::new("")).is_ok();
+    let candidates: Vec<String> = embedded.chain(named).filter(there).collect();
+    if let Some(same) = candidates.iter().find(|model| hash.is_some() && hash_of(model).as_deref() == hash) {
+        return Ok((same.clone(), None));
+    }
+    let called = name.and_then(|name| candidates.iter().find(|model| stem(model) == stem(name)));
+    let Some(model) = called else {
+        let name = name.unwrap_or("unknown");
+        let hash = hash.map_or_else(String::new, |hash| format!(" (hash {hash})"));
+        return Err(Error::model(
+            Path::new(name),
+            format!("the picture was made with {name}{hash}, and there is no model of that hash or name"),
+        )
+        .with_hint("give one with `--model`"));
+    };
+    let warning = hash.zip(hash_of(model)).filter(|(wanted, found)| wanted != found).map(|(wanted, found)| {
+        format!("the picture was made with {model} of hash {wanted}, this one has {found}: it may look different")
+    });
+    Ok((model.clone(), warning))
+}
