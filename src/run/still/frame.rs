@@ -51,8 +51,7 @@ pub(super) fn advance(params: &mut FrameParams) {
 
 /// The frame of a film that says nothing.
 fn blank() -> Result<FrameParams> {
-    let (film, _) =
-        schedule::read("still", "kinora 1\nframes = 1\nprompt = \"a\"\n")?;
+    let (film, _) = schedule::read("still", "kinora 1\nframes = 1\nprompt = \"a\"\n")?;
     Timeline::new(&film, &Options::default())?.at(0)
 }
 
