@@ -11,8 +11,10 @@ use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::models::library::Role;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
+use crate::run::library::library;
 use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -59,6 +61,11 @@ pub(crate) struct Cast {
 }
 
 impl Cast {
+    /// A model by itself.
+    pub(crate) fn alone(model: &str) -> Self {
+        Self { model: Some(model.to_owned()), controls: Vec::new() }
+    }
+
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
         Self {
@@ -82,7 +89,7 @@ impl Cast {
         let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
                 .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
-            Some(name) => find(name, films)?,
+            Some(name) => find(Role::Checkpoint, name, films)?,
         };
         folder.require("model_index.json", "a diffusion model")?;
         Ok(folder)
@@ -92,7 +99,7 @@ impl Cast {
     fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ModelFolder)>> {
         let folder = |(name, given): &(String, Option<String>)| {
             let folder = match given {
-                Some(given) => find(given, films)?,
+                Some(given) => find(Role::Control, given, films)?,
                 None => model.join("controlnet"),
             };
             if !folder.exists() {
@@ -109,8 +116,8 @@ impl Cast {
     }
 }
 
-/// A model by its name: an embedded one, or a folder, relative to the film's.
-fn find(name: &str, films: &Path) -> Result<ModelFolder> {
+/// A model by its name: an embedded one, or one of the library.
+pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(folder);
     }
@@ -121,21 +128,13 @@ fn find(name: &str, films: &Path) -> Result<ModelFolder> {
         )
         .with_hint("leave `model` out for the one that is compiled in"));
     }
-    let path = films.join(name);
-    ModelFolder::open(&path).map_err(|e| match nearest(&path, name) {
+    let found = library(films)?.find(role, name);
+    let near = || crate::run::nearest_of(ModelFolder::embedded_names().into_iter().map(str::to_owned), name);
+    let path = found.map_err(|e| match near() {
         Some(near) => e.with_hint(format!("did you mean `{near}`?")),
         None => e,
-    })
-}
-
-/// The folder beside a path, or the embedded model, that is named most like it.
-fn nearest(path: &Path, name: &str) -> Option<String> {
-    let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let beside = crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir());
-    beside.or_else(|| {
-        let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
-        crate::run::nearest_of(embedded, name)
-    })
+    })?;
+    ModelFolder::open(&path)
 }
 
 /// Paints with a diffusion model.
@@ -304,43 +303,4 @@ pub(crate) fn sampling(defaults: &ModelDefaults, params: &SamplingParams) -> Res
 /// The size of pictures a film's first model was made for.
 pub(crate) fn native_size(painter: &mut ModelPainter, params: &FrameParams) -> Result<Size> {
     Ok(painter.engine(&Cast::of(params))?.defaults().size)
-}
-
-/// The model that a picture says it was made with, as a name for [`Cast`], and what should be said about it.
-/// `picture` is the file that says it: a model may lie beside it.
-///
-/// # Errors
-/// [`Error::Model`] when there is none of that hash or name; both are named.
-pub(crate) fn recorded_model(
-    name: Option<&str>,
-    hash: Option<&str>,
-    picture: &Path,
-) -> Result<(String, Option<String>)> {
-    let beside = picture.parent().unwrap_or(Path::new(""));
-    let painter = ModelPainter::new(Device::Cpu, Path::new(""));
-    let hash_of = |model: &str| {
-        let cast = Cast { model: Some(model.to_owned()), controls: Vec::new() };
-        painter.identity(&cast).ok().map(|(_, hash)| hash)
-    };
-    let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
-    let named = name.into_iter().flat_map(|name| [name.to_owned(), beside.join(name).display().to_string()]);
-    let there = |model: &String| find(model, Path::new("")).is_ok();
-    let candidates: Vec<String> = embedded.chain(named).filter(there).collect();
-    if let Some(same) = candidates.iter().find(|model| hash.is_some() && hash_of(model).as_deref() == hash) {
-        return Ok((same.clone(), None));
-    }
-    let called = name.and_then(|name| candidates.iter().find(|model| stem(model) == stem(name)));
-    let Some(model) = called else {
-        let name = name.unwrap_or("unknown");
-        let hash = hash.map_or_else(String::new, |hash| format!(" (hash {hash})"));
-        return Err(Error::model(
-            Path::new(name),
-            format!("the picture was made with {name}{hash}, and there is no model of that hash or name"),
-        )
-        .with_hint("give one with `--model`"));
-    };
-    let warning = hash.zip(hash_of(model)).filter(|(wanted, found)| wanted != found).map(|(wanted, found)| {
-        format!("the picture was made with {model} of hash {wanted}, this one has {found}: it may look different")
-    });
-    Ok((model.clone(), warning))
 }

@@ -41,11 +41,17 @@ impl Inputs {
     ) -> Result<Self> {
         let opened = options.init.as_deref().map(Canvas::open_with_alpha).transpose()?;
         let exact = options.size.or(opened.as_ref().map(|(init, _)| init.size())).unwrap_or(native);
+        let painted = whole_units(exact, unit);
         if opened.is_none() || options.size.is_some() {
             check_size(exact)?;
         }
-        // From text alone nothing says what should be cut off, so that the engine refuses what does not fit.
-        let painted = if opened.is_some() { whole_units(exact, unit) } else { exact };
+        if opened.is_none() && exact != painted {
+            // From text alone nothing says what should be cut off.
+            return Err(Error::Usage {
+                message: format!("size: expected multiples of {unit} for this model, found {exact}"),
+                hint: Some(format!("take {painted}")),
+            });
+        }
         let fitted = |picture: &Canvas| filling(picture, exact).cut(0, 0, painted);
         let mask = match &opened {
             Some((init, alpha)) => mask(&options.masking, init, alpha.as_ref(), exact, painted)?,

@@ -7,9 +7,10 @@ use crate::canvas::Size;
 use crate::diffusion::sampler;
 use crate::error::{Error, Result};
 use crate::infotext::{Parameters, read_pairs};
+use crate::models::library::Role;
 use crate::run::caption::short_hash;
 use crate::run::inspect::{Meaning, inspect, meaning};
-use crate::run::models::recorded_model;
+use crate::run::recorded::Recorded;
 use crate::timeline::frame::ControlMode;
 
 /// What the user says, and behind it what `picture` says.
@@ -140,7 +141,8 @@ impl Reader<'_> {
             (self.warn)("the picture does not say its model; the embedded one is taken");
             return Ok(());
         }
-        let (model, warning) = recorded_model(name, hash, self.picture)?;
+        let recorded = Recorded { role: Role::Checkpoint, name, hash, picture: self.picture };
+        let (model, warning) = recorded.find()?;
         if let Some(warning) = warning {
             (self.warn)(&warning);
         }
@@ -241,7 +243,10 @@ impl Reader<'_> {
         };
         let model = match found.get("Model").map(without_hash) {
             Some("own") if self.by_kinora => None,
-            Some(name) => Some(recorded_model(Some(name), None, self.picture)?.0),
+            Some(name) => {
+                let (name, hash) = (Some(name), None);
+                Some(Recorded { role: Role::Control, name, hash, picture: self.picture }.find()?.0)
+            }
             None => None,
         };
         Ok(ControlOption {
