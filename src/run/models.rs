@@ -11,7 +11,10 @@ use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::models::library::Role;
 use crate::render::seams::{PaintRequest, Painter};
+use crate::run::caption::stem;
+use crate::run::library::library;
 use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -58,6 +61,11 @@ pub(crate) struct Cast {
 }
 
 impl Cast {
+    /// A model by itself.
+    pub(crate) fn alone(model: &str) -> Self {
+        Self { model: Some(model.to_owned()), controls: Vec::new() }
+    }
+
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
         Self {
@@ -81,7 +89,7 @@ impl Cast {
         let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
                 .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
-            Some(name) => find(name, films)?,
+            Some(name) => find(Role::Checkpoint, name, films)?,
         };
         folder.require("model_index.json", "a diffusion model")?;
         Ok(folder)
@@ -91,7 +99,7 @@ impl Cast {
     fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ModelFolder)>> {
         let folder = |(name, given): &(String, Option<String>)| {
             let folder = match given {
-                Some(given) => find(given, films)?,
+                Some(given) => find(Role::Control, given, films)?,
                 None => model.join("controlnet"),
             };
             if !folder.exists() {
@@ -108,8 +116,8 @@ impl Cast {
     }
 }
 
-/// A model by its name: an embedded one, or a folder, relative to the film's.
-fn find(name: &str, films: &Path) -> Result<ModelFolder> {
+/// A model by its name: an embedded one, or one of the library.
+pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(folder);
     }
@@ -120,21 +128,13 @@ fn find(name: &str, films: &Path) -> Result<ModelFolder> {
         )
         .with_hint("leave `model` out for the one that is compiled in"));
     }
-    let path = films.join(name);
-    ModelFolder::open(&path).map_err(|e| match nearest(&path, name) {
+    let found = library(films)?.find(role, name);
+    let near = || crate::run::nearest_of(ModelFolder::embedded_names().into_iter().map(str::to_owned), name);
+    let path = found.map_err(|e| match near() {
         Some(near) => e.with_hint(format!("did you mean `{near}`?")),
         None => e,
-    })
-}
-
-/// The folder beside a path, or the embedded model, that is named most like it.
-fn nearest(path: &Path, name: &str) -> Option<String> {
-    let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let beside = crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir());
-    beside.or_else(|| {
-        let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
-        crate::run::nearest_of(embedded, name)
-    })
+    })?;
+    ModelFolder::open(&path)
 }
 
 /// Paints with a diffusion model.
@@ -185,6 +185,14 @@ impl ModelPainter {
         Ok(folders)
     }
 
+    /// The name and the hash by which pictures say what they were made with.
+    pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
+        let model = cast.model(&self.films)?;
+        let label = model.label().to_string_lossy().into_owned();
+        let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
+        Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+    }
+
     /// The steps that suit the model.
     pub(crate) fn usual_steps(&mut self, cast: &Cast) -> Result<u32> {
         Ok(self.engine(cast)?.defaults().steps)
@@ -225,7 +233,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
-    let (sampler, spacing) = sampling(engine, &params.sampling)?;
+    let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
     let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
         Some(PaintControl {
             net: ControlSource::Named(&control.name),
@@ -274,8 +282,7 @@ fn mix(prompts: &PromptMix) -> Mix<'_> {
 }
 
 /// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).
-fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
-    let defaults = engine.defaults();
+pub(crate) fn sampling(defaults: &ModelDefaults, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
     let (sampler, implied) = match &params.sampler {
         None => (defaults.sampler, Some(defaults.spacing)),
         Some(name) => sampler::resolve(name).ok_or_else(|| Error::Usage {
