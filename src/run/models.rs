@@ -12,6 +12,7 @@ use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::models::library::Role;
+use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
 use crate::run::library::library;
@@ -234,6 +235,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
     let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
+    let SamplingParams { rng, eta, ddim_eta, s_noise, eta_noise_seed_delta, .. } = params.sampling;
     let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
         Some(PaintControl {
             net: ControlSource::Named(&control.name),
@@ -259,6 +261,14 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
         sampler,
         spacing,
         seed: seed.cast_unsigned(),
+        noise: match rng {
+            frame::Rng::Cpu => NoiseKind::TorchCpu,
+            frame::Rng::Nv => NoiseKind::PhiloxNv,
+        },
+        ensd: eta_noise_seed_delta,
+        eta: if sampler == Sampler::Ddim { ddim_eta } else { eta },
+        s_noise,
+        mask: None,
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),
             strength: subseed_strength,
