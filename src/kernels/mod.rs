@@ -21,7 +21,7 @@ mod stored;
 mod tile;
 mod winograd;
 
-pub use activation::{geglu, silu};
+pub use activation::{geglu, gelu, silu};
 pub use attention::attention;
 pub use conv::{Conv2d, Padding};
 pub use linear::{Linear, joined};
