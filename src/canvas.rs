@@ -96,11 +96,20 @@ impl Canvas {
 
     /// The picture at another size, Lanczos-3 filtered on the encoded values (as PIL does).
     pub fn resized(&self, size: Size) -> Self {
+        self.filtered(size, fir::FilterType::Lanczos3)
+    }
+
+    /// The same, cubically filtered (a = -1/2), which is what PIL takes where nothing is said.
+    pub fn resized_bicubic(&self, size: Size) -> Self {
+        self.filtered(size, fir::FilterType::CatmullRom)
+    }
+
+    fn filtered(&self, size: Size, filter: fir::FilterType) -> Self {
         if size == self.size {
             return self.clone();
         }
         let pixels = self.rgb.as_chunks::<3>().0.iter().map(|p| fir::pixels::U8x3::new(*p)).collect();
-        let resized = resize(pixels, self.size, size, fir::FilterType::Lanczos3);
+        let resized = resize(pixels, self.size, size, filter);
         Self { size, rgb: resized.iter().flat_map(|p| p.0).collect() }
     }
 

@@ -114,7 +114,8 @@ pub struct GuidedDenoiser<'a> {
     schedule: &'a NoiseSchedule,
     conditioning: Conditioning,
     controls: Vec<ControlUnit<'a>>,
-    inpaint: Option<Inpaint>,
+    blend: Option<(Tensor, Tensor)>,
+    channels: Option<Tensor>,
     steps: usize,
     finished: usize,
     place: PathBuf,
@@ -129,8 +130,8 @@ impl<'a> GuidedDenoiser<'a> {
         steps: usize,
         place: &Path,
     ) -> Self {
-        let (controls, inpaint) = (Vec::new(), None);
-        Self { unet, schedule, conditioning, controls, inpaint, steps, finished: 0, place: place.to_owned() }
+        let (controls, blend, channels, place) = (Vec::new(), None, None, place.to_owned());
+        Self { unet, schedule, conditioning, controls, blend, channels, steps, finished: 0, place }
     }
 
     /// The same with ControlNets, whose residuals are added up.
@@ -139,10 +140,13 @@ impl<'a> GuidedDenoiser<'a> {
         Self { controls, ..self }
     }
 
-    /// The same with a mask.
+    /// The same with a mask. A model for inpainting may be given both kinds, one after the other.
     #[must_use]
     pub fn with_inpaint(self, inpaint: Inpaint) -> Self {
-        Self { inpaint: Some(inpaint), ..self }
+        match inpaint {
+            Inpaint::Blend { keep, init } => Self { blend: Some((keep, init)), ..self },
+            Inpaint::Channels(channels) => Self { channels: Some(channels), ..self },
+        }
     }
 
     /// How many rows carry the prompt and how many the negative prompt.
@@ -183,13 +187,13 @@ impl<'a> GuidedDenoiser<'a> {
         let rows = if count == 1 { x.clone() } else { Tensor::cat(&vec![x; count], 0)? };
         let added = self.conditioning.added.as_ref();
         let residuals = self.residuals(&rows, t)?;
-        let rows = match &self.inpaint {
-            Some(Inpaint::Channels(more)) => {
+        let rows = match &self.channels {
+            Some(more) => {
                 let batch = rows.dim(0)?;
                 let (_, channels, height, width) = more.dims4()?;
                 Tensor::cat(&[&rows, &more.expand((batch, channels, height, width))?], 1)?
             }
-            _ => rows,
+            None => rows,
         };
         let out = self.unet.forward(&rows, &[t], &self.conditioning.context, added, residuals.as_ref())?;
         if count == 1 { Ok(out) } else { self.guide(&out) }
@@ -215,7 +219,7 @@ impl<'a> GuidedDenoiser<'a> {
     /// # Errors
     /// [`crate::error::Error::Model`] when mask and latent differ in size.
     pub fn keep(&self, latent: Tensor) -> Result<Tensor> {
-        let Some(Inpaint::Blend { keep, init }) = &self.inpaint else { return Ok(latent) };
+        let Some((keep, init)) = &self.blend else { return Ok(latent) };
         let blend = || init.broadcast_mul(keep)? + latent.broadcast_mul(&keep.affine(-1.0, 1.0)?)?;
         blend().map_err(|e| model_error(&self.place, &e))
     }
