@@ -95,7 +95,7 @@ impl ControlNet {
         let time = self.encoder.embed(sample, timestep, added)?;
         self.hint.check(hint, sample)?;
         let x = self.encoder.enter(sample)?.broadcast_add(&self.hint.forward(hint)?)?;
-        let (mid, skips) = self.encoder.forward(&x, &time, context)?;
+        let (mid, skips) = self.encoder.forward(&x, &time, context.into())?;
         let down = self.down.iter().zip(&skips).map(|(zero, skip)| zero.forward(skip));
         Ok(ControlResiduals { down: down.collect::<Result<_>>()?, mid: self.mid.forward(&mid)? })
     }
