@@ -1,10 +1,19 @@
 //! A copy of a UNet's encoder that looks at a hint picture and steers the UNet by adding to its skips.
 //!
 //! Zhang et al. 2023, "Adding Conditional Control to Text-to-Image Diffusion Models"; layout and names
-//! of diffusers' `ControlNetModel`.
+//! of diffusers' `ControlNetModel`. Beside it the lighter kinds: Control-LoRA and ControlLLLite.
 
+mod file;
+mod infer;
+mod lllite;
+mod lora;
+mod names;
+mod place;
 mod residuals;
 
+pub use file::WeightFile;
+pub use lllite::{Lllite, LlliteHint, Projection};
+pub use place::{ControlBase, ControlModel, ControlPlace};
 pub use residuals::ControlResiduals;
 
 use candle_core::{Device, Result, Tensor};
