@@ -43,6 +43,7 @@ fn sampler_step(criterion: &mut Criterion) {
             variation: None,
             clip_skip: 1,
             controls,
+            references: Vec::new(),
         };
         group.bench_function(name, |bencher| {
             bencher.iter(|| engine.paint(&job, &mut |_, _| true).expect("it paints"));

@@ -26,7 +26,8 @@
 //! | `noise` | every random number, noise pictures | canvas, timeline |
 //! | `depth` | depth networks, reference depth | canvas, noise, kernels, models |
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
-//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, progress |
+//! | `edges` | outlines of a picture | canvas |
+//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, edges, progress |
 //! | `post` | interpolation, deflicker | canvas, encode |
 //! | `plot` | a film's curves as a picture and for the terminal | schedule, timeline |
 //! | `encode` | video files and pictures, in and out | canvas |
@@ -45,6 +46,7 @@ pub mod cli;
 pub mod colour;
 pub mod depth;
 pub mod diffusion;
+pub mod edges;
 pub mod encode;
 pub mod error;
 pub mod import;

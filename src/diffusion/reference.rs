@@ -142,7 +142,12 @@ pub struct Writer<'a> {
 }
 
 impl AttentionHooks for Writer<'_> {
-    fn self_attention(&self, block: BlockPlace<'_>, attention: &Attention, normed: &Tensor) -> Result<Tensor> {
+    fn self_attention(
+        &self,
+        block: BlockPlace<'_>,
+        attention: &Attention,
+        normed: &Tensor,
+    ) -> Result<Tensor> {
         if self.ranks.get(block.name).is_some_and(|rank| self.weight > *rank) {
             let mut blocks = self.bank.blocks.borrow_mut();
             blocks.entry(block.name.to_owned()).or_default().push((normed.clone(), self.style));

@@ -37,7 +37,12 @@ impl Steering<'_> {
 }
 
 impl AttentionHooks for Steering<'_> {
-    fn self_attention(&self, block: BlockPlace<'_>, attention: &Attention, normed: &Tensor) -> Result<Tensor> {
+    fn self_attention(
+        &self,
+        block: BlockPlace<'_>,
+        attention: &Attention,
+        normed: &Tensor,
+    ) -> Result<Tensor> {
         let queries = self.shifted(block, Projection::SelfQuery, normed)?;
         let keys = self.shifted(block, Projection::SelfKey, normed)?;
         let values = self.shifted(block, Projection::SelfValue, normed)?;

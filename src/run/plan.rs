@@ -229,9 +229,18 @@ fn models(todo: &[&FrameParams], painter: &ModelPainter) -> Result<(Vec<ModelLoa
     for params in todo {
         let cast = Cast::of(params);
         if loaded.as_ref() != Some(&cast) {
-            let added =
-                painter.folders(&cast)?.into_iter().map(|(role, folder)| load(role, &folder, params.frame));
-            let added = added.collect::<Result<Vec<ModelLoad>>>()?;
+            let (model, controls) = painter.folders(&cast)?;
+            let mut added = vec![load("diffusion".to_owned(), &model, params.frame)?];
+            for (role, place) in controls {
+                let weight = place.weigh()?;
+                added.push(ModelLoad {
+                    role,
+                    folder: place.label(),
+                    frame: params.frame,
+                    disk_bytes: weight.disk,
+                    memory_bytes: weight.memory,
+                });
+            }
             own = added.iter().map(|load| load.memory_bytes).sum();
             loads.extend(added);
             loaded = Some(cast);

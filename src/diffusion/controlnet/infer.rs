@@ -116,9 +116,10 @@ pub(super) fn family(config: &UNetConfig) -> String {
 pub(super) fn check_family(control: &UNetConfig, base: &UNetConfig) -> Result<()> {
     let (own, theirs) = (control.levels()?, base.levels()?);
     let same = own.len() == theirs.len()
-        && own.iter().zip(&theirs).all(|(a, b)| {
-            a.channels == b.channels && a.layers == b.layers && a.context == b.context
-        })
+        && own
+            .iter()
+            .zip(&theirs)
+            .all(|(a, b)| a.channels == b.channels && a.layers == b.layers && a.context == b.context)
         && control.addition_embed_type == base.addition_embed_type
         && control.projection_class_embeddings_input_dim == base.projection_class_embeddings_input_dim;
     if !same {

@@ -120,12 +120,7 @@ impl Lllite {
     ///
     /// # Errors
     /// When a module has no place in the UNet, a weight is missing or has another shape.
-    pub(super) fn load(
-        file: &WeightFile,
-        unet: &UNet,
-        config: &UNetConfig,
-        device: &Device,
-    ) -> Result<Self> {
+    pub(super) fn load(file: &WeightFile, unet: &UNet, config: &UNetConfig, device: &Device) -> Result<Self> {
         let levels = config.levels()?;
         let mut places = BTreeMap::new();
         for block in unet.transformer_blocks() {
@@ -229,9 +224,7 @@ mod tests {
     #[test]
     fn resampling_takes_the_pixel_under_the_middle() {
         let x = Tensor::arange(0f32, 4.0, &Device::Cpu).unwrap().reshape((1, 1, 1, 4)).unwrap();
-        let at = |width| {
-            nearest(&x, (1, width)).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
-        };
+        let at = |width| nearest(&x, (1, width)).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(at(4), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(at(2), [1.0, 3.0]);
         assert_eq!(at(5), [0.0, 1.0, 2.0, 2.0, 3.0]);

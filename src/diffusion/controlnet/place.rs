@@ -124,7 +124,8 @@ impl ControlPlace {
             Self::Folder(folder) => folder.weigh(),
             Self::File(path) => {
                 let file = WeightFile::open(path)?;
-                let numbers: usize = file.shapes().values().map(|shape| shape.iter().product::<usize>()).sum();
+                let numbers: usize =
+                    file.shapes().values().map(|shape| shape.iter().product::<usize>()).sum();
                 let disk = std::fs::metadata(path).map_or(0, |about| about.len());
                 Ok(Weight { disk, memory: 4 * numbers as u64 })
             }

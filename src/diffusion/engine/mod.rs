@@ -4,6 +4,7 @@
 //! nowhere else.
 
 mod blend;
+mod controls;
 mod job;
 mod load;
 mod paint;
@@ -14,11 +15,11 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 
-pub use job::{Blend, ControlSource, Mix, PaintControl, PaintJob};
+pub use job::{Blend, ControlSource, Mix, PaintControl, PaintJob, PaintReference};
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::prompts::PromptCache;
-use super::controlnet::ControlNet;
+use super::controlnet::{ControlModel, ControlNet};
 use super::sampler::Sampler;
 use super::sigmas::{NoiseSchedule, Spacing};
 use super::unet::UNet;
@@ -48,7 +49,7 @@ pub struct Engine {
     prompts: PromptCache,
     schedule: NoiseSchedule,
     own_controlnet: Option<ControlNet>,
-    controls: Vec<(String, ControlNet)>,
+    controls: Vec<(String, ControlModel)>,
     defaults: ModelDefaults,
     device: Device,
     place: PathBuf,

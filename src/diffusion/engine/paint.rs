@@ -4,11 +4,10 @@ use std::ops::ControlFlow;
 
 use candle_core::Tensor;
 
-use super::picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
-use super::{ControlSource, Engine, PaintControl, PaintJob};
+use super::picture::{canvas_from_tensor, tensor_from_canvas};
+use super::{Engine, PaintJob};
 use crate::canvas::Canvas;
-use crate::diffusion::controlnet::ControlNet;
-use crate::diffusion::guidance::{Conditioning, ControlUnit, GuidedDenoiser};
+use crate::diffusion::guidance::{Conditioning, GuidedDenoiser};
 use crate::diffusion::img2img::continuous_tail;
 use crate::diffusion::sampler::{Run, SeededNoise, mix};
 use crate::error::{Error, Result};
@@ -45,7 +44,7 @@ impl Engine {
     }
 
     /// The picture as the model's latent `[1, C, h, w]`, in the UNet's scale.
-    fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
+    pub(super) fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
         tensor_from_canvas(canvas, &self.device)
             .and_then(|x| self.vae.encode(&x))
             .map_err(|e| self.broken(&e))
@@ -68,9 +67,11 @@ impl Engine {
             None => mix([(sigmas[0], &start)])?,
         };
         let steps = sigmas.len() - 1;
-        let controls = job.controls.iter().map(|c| self.control(c, job)).collect::<Result<_>>()?;
+        let (controls, lllites) = self.units(job)?;
         let mut model = GuidedDenoiser::new(&self.unet, &self.schedule, conditioning, steps, &self.place)
-            .with_controls(controls);
+            .with_controls(controls)
+            .with_lllites(lllites)
+            .with_references(self.references(job)?);
         let mut each = |step: &crate::diffusion::sampler::Step| match watch(step.index, step.of) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
@@ -97,36 +98,6 @@ impl Engine {
             return Err(failed("one that is black throughout"));
         }
         Ok(canvas)
-    }
-
-    /// A control of the job with its network.
-    fn control<'a>(&'a self, control: &PaintControl, job: &PaintJob) -> Result<ControlUnit<'a>> {
-        let hint = hint_from_canvas(&control.hint.resized(job.size), &self.device);
-        Ok(ControlUnit {
-            net: self.find_control(control.net)?,
-            hint: hint.map_err(|e| self.broken(&e))?,
-            weight: control.weight,
-            start: control.start,
-            end: control.end,
-            mode: control.mode,
-        })
-    }
-
-    fn find_control(&self, wanted: ControlSource) -> Result<&ControlNet> {
-        let found = match wanted {
-            ControlSource::Own => self.own_controlnet.as_ref(),
-            ControlSource::Named(name) => self.controls.iter().find(|c| c.0 == name).map(|c| &c.1),
-        };
-        found.ok_or_else(|| match wanted {
-            ControlSource::Own => {
-                usage("the model brings no control network of its own".to_owned(), "name a control model")
-            }
-            ControlSource::Named(name) => {
-                let names: Vec<&str> = self.control_names().collect();
-                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                usage(format!("control `{name}`: loaded are {names}"), "load it with the model")
-            }
-        })
     }
 
     /// Refuses what cannot be painted before anything is computed.
@@ -163,12 +134,12 @@ impl Engine {
         Ok(())
     }
 
-    fn broken(&self, error: &candle_core::Error) -> Error {
+    pub(super) fn broken(&self, error: &candle_core::Error) -> Error {
         model_error(&self.place, error)
     }
 }
 
-fn usage(message: String, hint: &str) -> Error {
+pub(super) fn usage(message: String, hint: &str) -> Error {
     Error::Usage { message, hint: Some(hint.to_owned()) }
 }
 

@@ -38,7 +38,8 @@ pub trait AttentionHooks: Debug {
     ///
     /// # Errors
     /// When the shapes do not belong together.
-    fn self_attention(&self, block: BlockPlace<'_>, attention: &Attention, normed: &Tensor) -> Result<Tensor>;
+    fn self_attention(&self, block: BlockPlace<'_>, attention: &Attention, normed: &Tensor)
+    -> Result<Tensor>;
 
     /// What a block's cross-attention makes its queries of, in place of `normed` `[B, T, C]`.
     ///

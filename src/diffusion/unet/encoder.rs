@@ -77,12 +77,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When the shapes do not belong together.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        time: &Tensor,
-        context: Context<'_>,
-    ) -> Result<(Tensor, Vec<Tensor>)> {
+    pub fn forward(&self, x: &Tensor, time: &Tensor, context: Context<'_>) -> Result<(Tensor, Vec<Tensor>)> {
         let mut x = x.clone();
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {

@@ -67,6 +67,7 @@ fn engines(folder: &Path) -> Vec<Case> {
                 variation: None,
                 clip_skip: 1,
                 controls: Vec::new(),
+                references: Vec::new(),
             };
             let mut paint = || engine.paint(&job, &mut |_, _| true).unwrap().unwrap();
             let same = paint() == paint();
