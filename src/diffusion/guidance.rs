@@ -72,15 +72,16 @@ impl ControlUnit<'_> {
         residuals: &ControlResiduals,
         (positive, negative): (usize, usize),
     ) -> candle_core::Result<ControlResiduals> {
-        match self.mode {
-            ControlMode::Balanced => residuals.scale(self.weight),
-            ControlMode::Prompt => residuals.scale_soft(self.weight),
-            ControlMode::Control if negative > 0 => {
-                let factors = [vec![1.0; positive], vec![0.0; negative]].concat();
-                residuals.scale_soft(self.weight)?.scale_rows(&factors)
-            }
-            ControlMode::Control => residuals.scale_soft(self.weight),
+        let weighed = match self.mode {
+            ControlMode::Balanced => residuals.scale(self.weight)?,
+            ControlMode::Prompt | ControlMode::Control => residuals.scale_soft(self.weight)?,
+        };
+        // sd-webui never controls the negative prompt with a network that pools.
+        let is_positive_only = self.mode == ControlMode::Control || self.net.pools();
+        if is_positive_only && negative > 0 {
+            return weighed.scale_rows(&[vec![1.0; positive], vec![0.0; negative]].concat());
         }
+        Ok(weighed)
     }
 }
 

@@ -62,7 +62,12 @@ pub(super) fn config(shapes: &Shapes, base: &UNetConfig) -> Result<ControlNetCon
     config.projection_class_embeddings_input_dim = added;
     config.addition_time_embed_dim = added.and(base.addition_time_embed_dim).or(added.map(|_| 256));
     let (conditioning_channels, conditioning_embedding_out_channels) = hint(shapes)?;
-    Ok(ControlNetConfig { unet: config, conditioning_channels, conditioning_embedding_out_channels })
+    Ok(ControlNetConfig {
+        unet: config,
+        conditioning_channels,
+        conditioning_embedding_out_channels,
+        global_pool_conditions: false,
+    })
 }
 
 /// Channels of the hint picture and of its convolutions.
@@ -138,7 +143,12 @@ pub(super) fn check_family(control: &UNetConfig, base: &UNetConfig) -> Result<()
 /// When the hint's weights are missing.
 pub(super) fn lora_config(shapes: &Shapes, base: &UNetConfig) -> Result<ControlNetConfig> {
     let (conditioning_channels, conditioning_embedding_out_channels) = hint(shapes)?;
-    Ok(ControlNetConfig { unet: base.clone(), conditioning_channels, conditioning_embedding_out_channels })
+    Ok(ControlNetConfig {
+        unet: base.clone(),
+        conditioning_channels,
+        conditioning_embedding_out_channels,
+        global_pool_conditions: false,
+    })
 }
 
 /// A config that stands beside a weight file: the keys it has win over what the weights show.
@@ -147,6 +157,8 @@ pub(super) fn lora_config(shapes: &Shapes, base: &UNetConfig) -> Result<ControlN
 /// When a key cannot be understood.
 pub(super) fn overridden(config: ControlNetConfig, given: &serde_json::Value) -> Result<ControlNetConfig> {
     let mut config = config;
+    config.global_pool_conditions =
+        given.get("global_pool_conditions").is_some_and(|given| given == &json!(true));
     let wrong = |e: serde_json::Error| candle_core::Error::Msg(format!("its config: {e}"));
     if let Some(given) = given.get("attention_head_dim").filter(|given| !given.is_null()) {
         config.unet.attention_head_dim = serde_json::from_value(given.clone()).map_err(wrong)?;

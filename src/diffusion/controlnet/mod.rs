@@ -37,6 +37,10 @@ pub struct ControlNetConfig {
     /// Channels of the hint's convolutions; each after the first halves the resolution.
     #[serde(default = "usual_hint_channels")]
     pub conditioning_embedding_out_channels: Vec<usize>,
+    /// Whether only the mean of each residual counts, so that the hint lends its look and not its shapes
+    /// (the «shuffle» network).
+    #[serde(default)]
+    pub global_pool_conditions: bool,
 }
 
 fn three() -> usize {
@@ -54,6 +58,7 @@ pub struct ControlNet {
     hint: HintEmbedding,
     down: Vec<Conv2d>,
     mid: Conv2d,
+    pools: bool,
 }
 
 impl ControlNet {
@@ -72,6 +77,7 @@ impl ControlNet {
             hint: HintEmbedding::new(config, first, &vb.pp("controlnet_cond_embedding"))?,
             down: down.map(|(i, c)| zero(c, vb.pp("controlnet_down_blocks").pp(i))).collect::<Result<_>>()?,
             mid: zero(last, vb.pp("controlnet_mid_block"))?,
+            pools: config.global_pool_conditions,
         })
     }
 
@@ -106,7 +112,13 @@ impl ControlNet {
         let x = self.encoder.enter(sample)?.broadcast_add(&self.hint.forward(hint)?)?;
         let (mid, skips) = self.encoder.forward(&x, &time, context.into())?;
         let down = self.down.iter().zip(&skips).map(|(zero, skip)| zero.forward(skip));
-        Ok(ControlResiduals { down: down.collect::<Result<_>>()?, mid: self.mid.forward(&mid)? })
+        let residuals = ControlResiduals { down: down.collect::<Result<_>>()?, mid: self.mid.forward(&mid)? };
+        if self.pools { residuals.pooled() } else { Ok(residuals) }
+    }
+
+    /// Whether only the means of its residuals count, see [`ControlNetConfig::global_pool_conditions`].
+    pub fn pools(&self) -> bool {
+        self.pools
     }
 }
 
