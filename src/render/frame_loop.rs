@@ -123,7 +123,7 @@ impl Studio<'_> {
         }
         let Underneath { init, depth, seen } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
-        let hints = self.hints(params, &found, init.is_some())?;
+        let hints = self.hints(params, &found)?;
         let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
         let painter = &mut *self.painter;
         let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
@@ -219,19 +219,11 @@ impl Studio<'_> {
     }
 
     /// What each control is shown.
-    fn hints(
-        &mut self,
-        params: &FrameParams,
-        found: &Found<'_>,
-        painted_over: bool,
-    ) -> Result<Vec<Option<Canvas>>> {
+    fn hints(&mut self, params: &FrameParams, found: &Found<'_>) -> Result<Vec<Option<Canvas>>> {
         let mut hints = Vec::with_capacity(params.controls.len());
         for control in &params.controls {
             let hint = self.hint(control, found)?;
-            // Only a first frame may go without: from text there is no picture to see depth or edges in, and
-            // a scene's first frame cannot look at itself.
-            let waits = params.cut && matches!(control.input, ControlInput::Reference { image: None, .. });
-            if hint.is_none() && painted_over && !waits {
+            if hint.is_none() && !waits(params, control) {
                 return Err(Error::Bug(format!("control `{}` has nothing to show", control.name)));
             }
             hints.push(hint);
@@ -288,6 +280,19 @@ fn wants_edges(params: &FrameParams) -> bool {
 /// Whether a control is shown the frame's depth.
 fn wants_depth_hint(params: &FrameParams) -> bool {
     params.controls.iter().any(|control| control.input == ControlInput::Depth)
+}
+
+/// Whether a control has nothing to show at this frame, which can only be a scene's first one: in what comes from
+/// text alone no depth and no edges are seen yet, and a first frame cannot look at itself.
+pub fn waits(params: &FrameParams, control: &ControlParams) -> bool {
+    let from_text = params.source == FrameSource::Previous;
+    params.cut
+        && match &control.input {
+            ControlInput::Depth => from_text && matches!(params.depth, DepthSource::Network(_)),
+            ControlInput::Canny { image: None, .. } => from_text,
+            ControlInput::Reference { image: None, .. } => true,
+            _ => false,
+        }
 }
 
 /// Whether the frame can be made without the frame before it.
