@@ -10,6 +10,7 @@ mod explain_error;
 mod fmt;
 mod frame_list;
 mod import;
+mod inspect;
 mod jobs;
 mod lsp;
 mod params;
@@ -18,6 +19,7 @@ mod plot;
 mod presets;
 mod preview;
 mod render;
+mod still;
 mod timeline;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -29,6 +31,7 @@ use clap::Parser as _;
 use crate::cli::args::{Args, Command};
 use crate::error::{Error, Result};
 use crate::progress::{StopFlag, say};
+use crate::run::library::look_into;
 use crate::run::project::{Project, Purpose};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
@@ -61,8 +64,11 @@ fn bug(panic: &(dyn std::any::Any + Send)) -> Error {
 
 fn dispatch(args: Args) -> Result<()> {
     let stop = StopFlag::default();
+    look_into(&args.models_dirs)?;
     match args.command {
         Command::Render(command) => render::run(&command, stop),
+        Command::Still(command) => still::run(&command, stop),
+        Command::Inspect(command) => inspect::run(&command),
         Command::Check(command) => check::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),

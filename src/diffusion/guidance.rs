@@ -135,7 +135,8 @@ pub struct GuidedDenoiser<'a> {
     lllites: Vec<LlliteUnit<'a>>,
     references: Vec<ReferenceUnit<'a>>,
     ranks: BTreeMap<String, f64>,
-    inpaint: Option<Inpaint>,
+    blend: Option<(Tensor, Tensor)>,
+    channels: Option<Tensor>,
     steps: usize,
     finished: usize,
     place: PathBuf,
@@ -158,7 +159,8 @@ impl<'a> GuidedDenoiser<'a> {
             lllites: Vec::new(),
             references: Vec::new(),
             ranks: BTreeMap::new(),
-            inpaint: None,
+            blend: None,
+            channels: None,
             steps,
             finished: 0,
             place: place.to_owned(),
@@ -184,10 +186,13 @@ impl<'a> GuidedDenoiser<'a> {
         Self { references, ranks, ..self }
     }
 
-    /// The same with a mask.
+    /// The same with a mask. A model for inpainting may be given both kinds, one after the other.
     #[must_use]
     pub fn with_inpaint(self, inpaint: Inpaint) -> Self {
-        Self { inpaint: Some(inpaint), ..self }
+        match inpaint {
+            Inpaint::Blend { keep, init } => Self { blend: Some((keep, init)), ..self },
+            Inpaint::Channels(channels) => Self { channels: Some(channels), ..self },
+        }
     }
 
     /// How many rows carry the prompt and how many the negative prompt.
@@ -234,13 +239,13 @@ impl<'a> GuidedDenoiser<'a> {
         let hooks = (!steering.is_idle()).then_some(&steering as &dyn AttentionHooks);
         let added = self.conditioning.added.as_ref();
         let residuals = self.residuals(&rows, t)?;
-        let rows = match &self.inpaint {
-            Some(Inpaint::Channels(more)) => {
+        let rows = match &self.channels {
+            Some(more) => {
                 let batch = rows.dim(0)?;
                 let (_, channels, height, width) = more.dims4()?;
                 Tensor::cat(&[&rows, &more.expand((batch, channels, height, width))?], 1)?
             }
-            _ => rows,
+            None => rows,
         };
         let context = &self.conditioning.context;
         let out = self.unet.forward_hooked(&rows, &[t], context, added, residuals.as_ref(), hooks)?;
@@ -258,14 +263,14 @@ impl<'a> GuidedDenoiser<'a> {
                 continue;
             }
             let noised = unit.noised(count, alpha).map_err(candle_core::Error::wrap)?;
-            let rows = match &self.inpaint {
+            let rows = match &self.channels {
                 // The mask is empty: nothing of the reference picture is hidden.
-                Some(Inpaint::Channels(_)) => {
+                Some(_) => {
                     let latent = Tensor::cat(&vec![&unit.latent; count], 0)?;
                     let mask = latent.narrow(1, 0, 1)?.zeros_like()?;
                     Tensor::cat(&[&noised, &mask, &latent], 1)?
                 }
-                _ => noised,
+                None => noised,
             };
             let hooks = bank.writer(&self.ranks, unit);
             let Conditioning { context, added, .. } = &self.conditioning;
@@ -296,7 +301,7 @@ impl<'a> GuidedDenoiser<'a> {
     /// # Errors
     /// [`crate::error::Error::Model`] when mask and latent differ in size.
     pub fn keep(&self, latent: Tensor) -> Result<Tensor> {
-        let Some(Inpaint::Blend { keep, init }) = &self.inpaint else { return Ok(latent) };
+        let Some((keep, init)) = &self.blend else { return Ok(latent) };
         let blend = || init.broadcast_mul(keep)? + latent.broadcast_mul(&keep.affine(-1.0, 1.0)?)?;
         blend().map_err(|e| model_error(&self.place, &e))
     }

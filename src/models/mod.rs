@@ -4,5 +4,8 @@
 //! safetensors weights, whole or sharded. What a network does with them is not known here.
 
 mod folder;
+pub mod library;
+mod stored;
 
 pub use folder::{ModelFolder, Weight, model_error};
+pub use stored::{mark, stored};

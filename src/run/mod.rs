@@ -1,18 +1,23 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+mod caption;
 pub mod eval;
 pub mod explain;
 mod finish;
 mod fit;
+pub mod inspect;
+pub mod library;
 pub mod models;
 pub mod plan;
 pub mod plot;
 pub mod preview;
 pub mod project;
+mod recorded;
 pub mod render;
 pub mod report;
 pub mod sound;
 mod sources;
+pub mod still;
 pub mod table;
 
 use std::path::Path;

@@ -14,7 +14,11 @@ use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::models::library::Role;
+use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
+use crate::run::caption::stem;
+use crate::run::library::library;
 use crate::timeline::frame::{self, ControlInput, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -61,6 +65,11 @@ pub(crate) struct Cast {
 }
 
 impl Cast {
+    /// A model by itself.
+    pub(crate) fn alone(model: &str) -> Self {
+        Self { model: Some(model.to_owned()), controls: Vec::new() }
+    }
+
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
         // A reference is looked at by the film's own model.
@@ -86,7 +95,7 @@ impl Cast {
         let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
                 .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
-            Some(name) => find(name, films)?,
+            Some(name) => find(Role::Checkpoint, name, films)?,
         };
         folder.require("model_index.json", "a diffusion model")?;
         Ok(folder)
@@ -115,8 +124,8 @@ impl Cast {
     }
 }
 
-/// A model by its name: an embedded one, or a folder, relative to the film's.
-fn find(name: &str, films: &Path) -> Result<ModelFolder> {
+/// A model by its name: an embedded one, or one of the library.
+pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(folder);
     }
@@ -127,15 +136,16 @@ fn find(name: &str, films: &Path) -> Result<ModelFolder> {
         )
         .with_hint("leave `model` out for the one that is compiled in"));
     }
-    let path = films.join(name);
-    ModelFolder::open(&path).map_err(|e| match nearest(&path, name) {
+    let found = library(films)?.find(role, name);
+    let near = || crate::run::nearest_of(ModelFolder::embedded_names().into_iter().map(str::to_owned), name);
+    let path = found.map_err(|e| match near() {
         Some(near) => e.with_hint(format!("did you mean `{near}`?")),
         None => e,
-    })
+    })?;
+    ModelFolder::open(&path)
 }
 
-/// A control network by its name: an embedded one, a folder or a file, relative to the film's. The ending
-/// `.safetensors` may be left out.
+/// A control network by its name: an embedded one, or a folder or file of the library.
 fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(ControlPlace::Folder(folder));
@@ -145,31 +155,7 @@ fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
         return Err(Error::model(Path::new("\"\""), message)
             .with_hint("leave `model` out for the one that belongs to the film's model"));
     }
-    let path = films.join(name);
-    if path.exists() {
-        return ControlPlace::open(&path);
-    }
-    let with_ending = films.join(format!("{name}.safetensors"));
-    if with_ending.is_file() {
-        return ControlPlace::open(&with_ending);
-    }
-    let is_one = |entry: &Path| entry.is_dir() || entry.extension().is_some_and(|e| e == "safetensors");
-    let wanted = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let near = path.parent().and_then(|folder| crate::run::nearest_name(folder, &wanted, is_one));
-    ControlPlace::open(&path).map_err(|e| match near {
-        Some(near) => e.with_hint(format!("did you mean `{near}`?")),
-        None => e,
-    })
-}
-
-/// The folder beside a path, or the embedded model, that is named most like it.
-fn nearest(path: &Path, name: &str) -> Option<String> {
-    let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let beside = crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir());
-    beside.or_else(|| {
-        let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
-        crate::run::nearest_of(embedded, name)
-    })
+    ControlPlace::open(&library(films)?.find(Role::Control, name)?)
 }
 
 /// Paints with a diffusion model.
@@ -219,6 +205,14 @@ impl ModelPainter {
         Ok((model, controls))
     }
 
+    /// The name and the hash by which pictures say what they were made with.
+    pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
+        let model = cast.model(&self.films)?;
+        let label = model.label().to_string_lossy().into_owned();
+        let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
+        Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+    }
+
     /// The steps that suit the model.
     pub(crate) fn usual_steps(&mut self, cast: &Cast) -> Result<u32> {
         Ok(self.engine(cast)?.defaults().steps)
@@ -259,7 +253,8 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
-    let (sampler, spacing) = sampling(engine, &params.sampling)?;
+    let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
+    let SamplingParams { rng, eta, ddim_eta, s_noise, eta_noise_seed_delta, .. } = params.sampling;
     let (controls, references) = controls(params, hints);
     Ok(PaintJob {
         size: *size,
@@ -272,6 +267,14 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
         sampler,
         spacing,
         seed: seed.cast_unsigned(),
+        noise: match rng {
+            frame::Rng::Cpu => NoiseKind::TorchCpu,
+            frame::Rng::Nv => NoiseKind::PhiloxNv,
+        },
+        ensd: eta_noise_seed_delta,
+        eta: if sampler == Sampler::Ddim { ddim_eta } else { eta },
+        s_noise,
+        mask: None,
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),
             strength: subseed_strength,
@@ -321,8 +324,7 @@ fn mix(prompts: &PromptMix) -> Mix<'_> {
 }
 
 /// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).
-fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
-    let defaults = engine.defaults();
+pub(crate) fn sampling(defaults: &ModelDefaults, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
     let (sampler, implied) = match &params.sampler {
         None => (defaults.sampler, Some(defaults.spacing)),
         Some(name) => sampler::resolve(name).ok_or_else(|| Error::Usage {

@@ -42,22 +42,8 @@ fn each_kind_counts_by_its_weight_and_window_and_several_add_up() {
     let (hint, other) = (ramp(4), ramp(9));
     let defaults = engine.defaults();
     let mut paint = |controls: Vec<PaintControl<'_>>, references: Vec<PaintReference<'_>>| {
-        let job = PaintJob {
-            size: SIZE,
-            init: None,
-            denoise: 1.0,
-            prompt: "a fox".into(),
-            negative: "fog".into(),
-            steps: 2,
-            guidance: 4.0,
-            sampler: defaults.sampler,
-            spacing: defaults.spacing,
-            seed: 7,
-            variation: None,
-            clip_skip: 1,
-            controls,
-            references,
-        };
+        let new = PaintJob::new(SIZE, "a fox".into(), "fog".into(), &defaults);
+        let job = PaintJob { steps: 2, guidance: 4.0, seed: 7, controls, references, ..new };
         engine.paint(&job, &mut |_, _| true).unwrap().unwrap()
     };
     let plain = paint(Vec::new(), Vec::new());

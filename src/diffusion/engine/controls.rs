@@ -1,5 +1,6 @@
 //! The controls of a job with their networks.
 
+use super::inpaint::Prepared;
 use super::paint::usage;
 use super::picture::hint_from_canvas;
 use super::{ControlSource, Engine, PaintControl, PaintJob, PaintReference};
@@ -19,11 +20,19 @@ enum Network<'a> {
 }
 
 impl Engine {
-    /// The job's control networks, each with its hint.
-    pub(super) fn units<'a>(&'a self, job: &PaintJob) -> Result<(Vec<ControlUnit<'a>>, Vec<LlliteUnit<'a>>)> {
+    /// The job's control networks, each with its hint; of a masked job with the part that is painted.
+    pub(super) fn units<'a>(
+        &'a self,
+        job: &PaintJob,
+        masked: Option<&Prepared>,
+    ) -> Result<(Vec<ControlUnit<'a>>, Vec<LlliteUnit<'a>>)> {
         let (mut nets, mut lllites) = (Vec::new(), Vec::new());
         for control in &job.controls {
-            let hint = hint_from_canvas(&control.hint.resized(job.size), &self.device);
+            let hint = match masked {
+                Some(masked) => masked.hint(control.hint, job.size),
+                None => control.hint.resized(job.size),
+            };
+            let hint = hint_from_canvas(&hint, &self.device);
             let hint = hint.map_err(|e| self.broken(&e))?;
             let PaintControl { weight, start, end, mode, .. } = *control;
             match self.find_control(control.net)? {

@@ -5,17 +5,22 @@
 
 mod blend;
 mod controls;
+mod guard;
+mod inpaint;
 mod job;
 mod load;
 mod paint;
 mod picture;
 mod prompts;
+mod usual;
 
 use std::path::PathBuf;
 
 use candle_core::Device;
 
-pub use job::{Blend, ControlSource, Mix, PaintControl, PaintJob, PaintReference};
+pub use job::{
+    Blend, ControlSource, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
+};
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::prompts::PromptCache;
@@ -51,6 +56,9 @@ pub struct Engine {
     own_controlnet: Option<ControlNet>,
     controls: Vec<(String, ControlModel)>,
     defaults: ModelDefaults,
+    is_xl: bool,
+    /// Whether the UNet looks at a mask and the picture under it.
+    inpaints: bool,
     device: Device,
     place: PathBuf,
 }
@@ -77,11 +85,21 @@ impl Engine {
         &self.schedule
     }
 
+    /// Whether the model was made for inpainting: its UNet is shown the mask and what it leaves of the picture.
+    /// Jobs without a mask count as masked throughout.
+    pub fn is_inpainting_model(&self) -> bool {
+        self.inpaints
+    }
+
     /// Pixels per latent pixel: sides of pictures must be multiples of it.
     pub fn size_unit(&self) -> usize {
         self.vae.downscale()
     }
 }
 
+#[cfg(test)]
+mod mask_tests;
+#[cfg(test)]
+mod noise_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! Attention and the transformer blocks around it.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{LayerNorm, Linear, Module as _, VarBuilder};
+use candle_nn::{LayerNorm, Module as _, VarBuilder};
 
 use super::hooks::{BlockPlace, Context};
 use super::layers::{group_norm, layer_norm, linear, linear_no_bias, linear_or_conv1x1};
-use crate::kernels::{self, GroupNorm};
+use crate::kernels::{self, GroupNorm, Linear};
 
 /// Multi-head attention (diffusers' `Attention` with its default processor).
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Attention {
     /// # Errors
     /// When the shapes do not belong together.
     pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
-        self.forward_from(x, context, context)
+        self.to_out.forward(&self.look(x, context, context)?)
     }
 
     /// The same with keys and values made of different inputs, of as many tokens.
@@ -50,8 +50,21 @@ impl Attention {
     /// # Errors
     /// When the shapes do not belong together.
     pub fn forward_from(&self, queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
+        self.to_out.forward(&self.look(queries, keys, values)?)
+    }
+
+    /// [`Attention::forward`] with `residual` added.
+    ///
+    /// # Errors
+    /// When the shapes do not belong together.
+    pub fn forward_add(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.to_out.forward_add(&self.look(x, context, context)?, residual)
+    }
+
+    /// All but the last layer.
+    fn look(&self, queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
         let (q, k) = (self.to_q.forward(queries)?, self.to_k.forward(keys)?);
-        self.to_out.forward(&kernels::attention(&q, &k, &self.to_v.forward(values)?, self.heads)?)
+        kernels::attention(&q, &k, &self.to_v.forward(values)?, self.heads)
     }
 }
 
@@ -79,6 +92,14 @@ impl FeedForward {
     /// When the channels are others.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.out.forward(&kernels::geglu(&self.proj.forward(x)?)?)
+    }
+
+    /// The same with `residual` added.
+    ///
+    /// # Errors
+    /// When the channels are others.
+    pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.out.forward_add(&kernels::geglu(&self.proj.forward(x)?)?, residual)
     }
 }
 
@@ -130,17 +151,16 @@ impl BasicTransformerBlock {
     pub fn forward(&self, x: &Tensor, context: Context<'_>, size: (usize, usize)) -> Result<Tensor> {
         let place = BlockPlace { name: &self.name, size };
         let normed = self.norm1.forward(x)?;
-        let attended = match context.hooks {
-            None => self.attn1.forward(&normed, &normed)?,
-            Some(hooks) => hooks.self_attention(place, &self.attn1, &normed)?,
+        let x = match context.hooks {
+            None => self.attn1.forward_add(&normed, &normed, x)?,
+            Some(hooks) => (hooks.self_attention(place, &self.attn1, &normed)? + x)?,
         };
-        let x = (attended + x)?;
         let mut query = self.norm2.forward(&x)?;
         if let Some(hooks) = context.hooks {
             query = hooks.cross_query(place, query)?;
         }
-        let x = (self.attn2.forward(&query, context.text)? + &x)?;
-        self.ff.forward(&self.norm3.forward(&x)?)? + x
+        let x = self.attn2.forward_add(&query, context.text, &x)?;
+        self.ff.forward_add(&self.norm3.forward(&x)?, &x)
     }
 }
 
