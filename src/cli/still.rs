@@ -9,7 +9,7 @@ use crate::cli::args::DeviceName;
 use crate::cli::{announce_work, listening, print};
 use crate::error::{Error, Result};
 use crate::progress::{self, StopFlag, say};
-use crate::run::still::{ControlOption, Fill, Listener, Masking, SeedChoice, StillOptions, still};
+use crate::run::still::{ControlOption, Fill, Listener, Look, Masking, SeedChoice, StillOptions, still};
 use crate::timeline::frame::ControlMode;
 
 /// What can be typed. The doc comments are the help text.
@@ -83,9 +83,10 @@ pub(crate) struct StillArgs {
     /// Repaint one box of --init: left, top, width, height in pixels
     #[arg(long, value_name = "X,Y,W,H", value_parser = region)]
     pub(crate) region: Option<[u32; 4]>,
-    /// A ControlNet and the picture it is shown, `depth=depth.png`, with `,model=NAME`, `,weight=1`, `,start=0`,
-    /// `,end=1`, `,mode=balanced|prompt|control` behind it; `depth=auto` shows it the depth of --init. May be
-    /// given several times
+    /// A control and the picture it is shown, `depth=depth.png`, with `,model=NAME`, `,weight=1`, `,start=0`,
+    /// `,end=1`, `,mode=balanced|prompt|control`, `,from=canny`, `,low=100`, `,high=200`, `,invert=true`,
+    /// `,resize=crop|stretch|fit` behind it, or `,from=reference`, `,fidelity=0.5` without a network; `depth=auto`
+    /// shows it the depth, or the edges, of --init. May be given several times
     #[arg(long, value_name = "NAME=PICTURE", value_parser = control)]
     pub(crate) control: Vec<ControlOption>,
     /// Repeat a picture that says how it was made; other options change what they name
@@ -244,7 +245,8 @@ fn region(text: &str) -> Result<[u32; 4], String> {
 }
 
 /// Settings that may stand behind a control's picture.
-const CONTROL_SETTINGS: [&str; 5] = ["model", "weight", "start", "end", "mode"];
+const CONTROL_SETTINGS: [&str; 11] =
+    ["model", "weight", "start", "end", "mode", "from", "low", "high", "fidelity", "resize", "invert"];
 
 /// `depth=depth.png,model=NAME,weight=1`. Only a comma in front of a setting's name ends what stands before it,
 /// so that names of files may have commas.
@@ -270,6 +272,7 @@ fn control(text: &str) -> Result<ControlOption, String> {
     let mut found = ControlOption {
         name: name.to_owned(),
         picture,
+        look: Look::default(),
         model: None,
         weight: 1.0,
         start: 0.0,
@@ -283,11 +286,15 @@ fn control(text: &str) -> Result<ControlOption, String> {
             "weight" => found.weight = number::<0, 10>(value).map_err(told)?,
             "start" => found.start = number::<0, 1>(value).map_err(told)?,
             "end" => found.end = number::<0, 1>(value).map_err(told)?,
-            _ => found.mode = mode(value).map_err(told)?,
+            "mode" => found.mode = mode(value).map_err(told)?,
+            other => found.look.set(other, value).unwrap_or(Ok(())).map_err(told)?,
         }
     }
     if found.start > found.end {
         return Err(format!("it ends ({}) before it starts ({})", found.end, found.start));
+    }
+    if found.look.low > found.look.high {
+        return Err(format!("low ({}) is above high ({})", found.look.low, found.look.high));
     }
     Ok(found)
 }
@@ -305,6 +312,7 @@ fn mode(text: &str) -> Result<ControlMode, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::still::LookFrom;
 
     #[test]
     fn a_control_is_taken_apart() {
@@ -314,6 +322,8 @@ mod tests {
         assert_eq!(found.model.as_deref(), Some("my control"));
         assert_eq!((found.weight, found.start, found.end, found.mode), (0.5, 0.1, 0.9, ControlMode::Prompt));
         assert_eq!(control("depth=auto").unwrap().picture, None);
+        let look = control("e=auto,from=canny,low=20,high=40,resize=fit,invert=true").unwrap().look;
+        assert_eq!((look.from, look.low, look.high, look.invert), (LookFrom::Canny, 20.0, 40.0, true));
         for wrong in [
             "",
             "depth",
@@ -323,6 +333,10 @@ mod tests {
             "d=x,weight=-1",
             "d=x,start=0.5,end=0.4",
             "d=x,mode=y",
+            "d=x,from=y",
+            "d=x,low=300",
+            "d=x,fidelity=2",
+            "d=x,invert=perhaps",
         ] {
             assert!(control(wrong).is_err(), "{wrong}");
         }

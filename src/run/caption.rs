@@ -14,7 +14,7 @@ use crate::render::frame_loop::Planned;
 use crate::render::store;
 use crate::run::models::{Cast, ModelPainter, sampling};
 use crate::timeline::frame::{
-    ControlInput, ControlMode, ControlParams, FrameParams, FrameSource, PromptBlend,
+    ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend,
 };
 
 /// Letters of a hash that are written, as many as the web UI writes.
@@ -155,13 +155,39 @@ impl<'a> Captions<'a> {
         };
         let (module, picture) = match &control.input {
             ControlInput::Depth => ("depth", None),
+            // The web UI's word for the negative of a picture.
+            ControlInput::Picture(path) if control.invert => {
+                ("invert (from white bg & black line)", Some(self.shown(path)?))
+            }
             ControlInput::Picture(path) => ("none", Some(self.shown(path)?)),
+            ControlInput::Canny { image, .. } => {
+                ("canny", image.as_deref().map(|path| self.shown(path)).transpose()?)
+            }
+            ControlInput::Reference { image, .. } => {
+                ("reference_only", image.as_deref().map(|path| self.shown(path)).transpose()?)
+            }
         };
         let model = control.model.as_deref().map_or("own", stem);
         let mut unit = Parameters::default();
         unit.set("Module", module);
         unit.set("Model", model);
         unit.set("Weight", control.weight);
+        if control.invert && !module.starts_with("invert") {
+            unit.set("Invert", "True");
+        }
+        match control.fit {
+            Fit::Crop => {}
+            Fit::Stretch => unit.set("Resize Mode", "Just Resize"),
+            Fit::Inside => unit.set("Resize Mode", "Resize and Fill"),
+        }
+        match control.input {
+            ControlInput::Canny { low, high, .. } => {
+                unit.set("Threshold A", low);
+                unit.set("Threshold B", high);
+            }
+            ControlInput::Reference { fidelity, .. } => unit.set("Threshold A", fidelity),
+            ControlInput::Depth | ControlInput::Picture(_) => {}
+        }
         unit.set("Guidance Start", control.start);
         unit.set("Guidance End", control.end);
         unit.set("Control Mode", mode);

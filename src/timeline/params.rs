@@ -5,7 +5,8 @@ use super::camera;
 use super::controls;
 use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
+    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
+    SharpenParams,
 };
 use super::reader::Reader;
 use super::scene::{Stage, Values};

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::{ControlOption, SeedChoice, StillOptions, random_seed};
+use super::{ControlOption, LookFrom, SeedChoice, StillOptions, random_seed};
 use crate::error::{Error, Result};
 use crate::schedule;
-use crate::timeline::frame::{ControlInput, ControlParams, FrameParams, FrameSource, PromptMix};
+use crate::timeline::frame::{ControlParams, FrameParams, FrameSource, PromptMix};
 use crate::timeline::{Options, Timeline};
 
 /// How much of a picture is made new when nothing is said, as in the web UI.
@@ -66,10 +66,9 @@ fn control(option: &ControlOption) -> ControlParams {
     ControlParams {
         name: option.name.clone(),
         model: option.model.clone(),
-        input: match &option.picture {
-            Some(path) => ControlInput::Picture(path.clone()),
-            None => ControlInput::Depth,
-        },
+        input: option.look.input(option.picture.as_deref()),
+        fit: option.look.fit,
+        invert: option.look.invert,
         weight: option.weight,
         start: option.start,
         end: option.end,
@@ -100,11 +99,11 @@ fn check(options: &StillOptions) -> Result<()> {
             let message = format!("two controls are called `{}`", control.name);
             return refuse(message, "give each a name of its own, such as `depth2=far.png`");
         }
-        if control.picture.is_none() && options.init.is_none() {
-            let message = format!(
-                "control `{}` has nothing to see: there is no picture whose depth it could be shown",
-                control.name
-            );
+        let is_reference = control.look.from == LookFrom::Reference;
+        if control.picture.is_none() && (options.init.is_none() || is_reference) {
+            let missing = if is_reference { "look at" } else { "be shown the depth or edges of" };
+            let message =
+                format!("control `{}` has nothing to see: there is no picture to {missing}", control.name);
             return refuse(
                 message,
                 "give it a picture (`--control \"depth=depth.png\"`), or one to paint over (`--init`)",

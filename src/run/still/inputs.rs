@@ -2,10 +2,11 @@
 
 use super::{Masking, StillOptions};
 use crate::canvas::{Canvas, Size};
+use crate::edges;
 use crate::error::{Error, Result};
 use crate::render::seams::Sources;
-use crate::run::sources::filling;
-use crate::timeline::frame::{ControlInput, DepthSource, FrameParams};
+use crate::run::fit::filling;
+use crate::timeline::frame::{ControlInput, ControlParams, DepthSource, FrameParams};
 
 /// Sides that a picture may have, in pixels: as those of a film.
 const SIDES: std::ops::RangeInclusive<usize> = 8..=16384;
@@ -60,20 +61,37 @@ impl Inputs {
         let init = opened.map(|(init, _)| fitted(&init));
         let mut hints = Vec::with_capacity(params.controls.len());
         for control in &params.controls {
-            let hint = match (&control.input, &init) {
-                (ControlInput::Picture(path), _) => fitted(&Canvas::open_upright(path)?),
-                (ControlInput::Depth, Some(init)) => {
-                    let depth = files.depth(&DepthSource::Network(None), init)?;
-                    files.hint(&depth)
-                }
-                (_, _) => {
-                    return Err(Error::Bug(format!("control `{}` has nothing to see", control.name)));
-                }
-            };
-            hints.push(Some(hint));
+            hints.push(Some(hint(control, init.as_ref(), (exact, painted), files)?));
         }
         Ok(Self { exact, painted, init, mask, hints })
     }
+}
+
+/// What a control is shown: its picture, or what is seen in the one that is painted over.
+fn hint(
+    control: &ControlParams,
+    init: Option<&Canvas>,
+    (exact, painted): (Size, Size),
+    files: &mut dyn Sources,
+) -> Result<Canvas> {
+    let nothing = || Error::Bug(format!("control `{}` has nothing to see", control.name));
+    let hint = match &control.input {
+        ControlInput::Picture(path) | ControlInput::Reference { image: Some(path), .. } => {
+            files.picture(path, exact, control.fit)?.cut(0, 0, painted)
+        }
+        ControlInput::Canny { image: Some(path), low, high } => {
+            files.edges(path, exact, control.fit, (*low, *high))?.cut(0, 0, painted)
+        }
+        ControlInput::Canny { image: None, low, high } => {
+            edges::canny(init.ok_or_else(nothing)?, *low, *high)
+        }
+        ControlInput::Depth => {
+            let depth = files.depth(&DepthSource::Network(None), init.ok_or_else(nothing)?)?;
+            files.hint(&depth)
+        }
+        ControlInput::Reference { image: None, .. } => return Err(nothing()),
+    };
+    Ok(if control.invert { inverted(&hint) } else { hint })
 }
 
 fn check_size(size: Size) -> Result<()> {

@@ -2,11 +2,13 @@
 
 mod frame;
 mod inputs;
+mod look;
 mod names;
 mod repeat;
 
 use std::path::{Path, PathBuf};
 
+pub use self::look::{Look, LookFrom};
 use crate::canvas::Size;
 use crate::error::{Error, Result};
 use crate::infotext::described;
@@ -126,8 +128,10 @@ impl Fill {
 pub struct ControlOption {
     /// What it is called.
     pub name: String,
-    /// What it is shown; `None` is the depth of the picture that is painted over.
+    /// What it is shown; `None` is the depth, or the edges, of the picture that is painted over.
     pub picture: Option<PathBuf>,
+    /// What it makes of it.
+    pub look: Look,
     /// Its model; `None` is the one that the diffusion model brings.
     pub model: Option<String>,
     /// Multiplier of its effect.

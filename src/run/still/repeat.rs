@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ControlOption, Fill, SeedChoice, StillOptions};
+use super::{ControlOption, Fill, Look, LookFrom, SeedChoice, StillOptions};
 use crate::canvas::Size;
 use crate::diffusion::sampler;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::models::library::Role;
 use crate::run::caption::short_hash;
 use crate::run::inspect::{Meaning, inspect, meaning};
 use crate::run::recorded::Recorded;
-use crate::timeline::frame::ControlMode;
+use crate::timeline::frame::{ControlMode, Fit};
 
 /// What the user says, and behind it what `picture` says.
 ///
@@ -238,7 +238,7 @@ impl Reader<'_> {
                 let path = self.find(written, found.get("Input hash"));
                 Some(path.ok_or_else(|| self.unseen(unit, &format!("`{written}` is not found unchanged")))?)
             }
-            (None, Some("depth")) if self.by_kinora => None,
+            (None, Some("depth" | "canny")) if self.by_kinora => None,
             (None, _) => return Err(self.unseen(unit, "the picture it was shown is not in the file")),
         };
         let model = match found.get("Model").map(without_hash) {
@@ -252,6 +252,7 @@ impl Reader<'_> {
         Ok(ControlOption {
             name: found.get("Name").unwrap_or(unit).to_owned(),
             picture,
+            look: look(&found, &number),
             model,
             weight: number("Weight", 1.0),
             start: number("Guidance Start", 0.0).clamp(0.0, 1.0),
@@ -269,6 +270,28 @@ impl Reader<'_> {
             message: format!("{}: {unit}: {why}", self.picture.display()),
             hint: Some("give the controls anew: `--control \"depth=depth.png,model=…\"`".to_owned()),
         }
+    }
+}
+
+/// What a unit's module and thresholds say.
+fn look(found: &Parameters, number: &dyn Fn(&str, f64) -> f64) -> Look {
+    let module = found.get("Module").unwrap_or_default();
+    let usual = Look::default();
+    Look {
+        from: match module {
+            "canny" => LookFrom::Canny,
+            "reference_only" => LookFrom::Reference,
+            _ => LookFrom::Plain,
+        },
+        low: number("Threshold A", usual.low).clamp(0.0, 2040.0),
+        high: number("Threshold B", usual.high).clamp(0.0, 2040.0),
+        fidelity: number("Threshold A", usual.fidelity).clamp(0.0, 1.0),
+        fit: match found.get("Resize Mode") {
+            Some("Just Resize") => Fit::Stretch,
+            Some("Resize and Fill") => Fit::Inside,
+            _ => Fit::Crop,
+        },
+        invert: module.starts_with("invert") || found.get("Invert") == Some("True"),
     }
 }
 
