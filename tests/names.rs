@@ -44,7 +44,7 @@ fn settings_of_fresh_noise_are_warned_of_where_the_sampler_has_none() {
         let is_told = |setting: &str| {
             let film =
                 format!("kinora 1\nframes = 2\nprompt = \"a\"\nsampler = {}\n{setting} = 0.5\n", choice.name);
-            let film = kinora::schedule::read("film.kin", &film).unwrap();
+            let (film, _) = kinora::schedule::read("film.kin", &film).unwrap();
             let timeline = kinora::timeline::Timeline::new(&film, &Default::default()).unwrap();
             timeline.warnings().list.iter().any(|found| found.message.contains("no effect"))
         };

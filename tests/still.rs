@@ -91,6 +91,80 @@ fn a_picture_is_painted_over_at_its_own_size() {
     assert_eq!(half["parameters"]["Size"], "61x43");
 }
 
+/// A mask that is white in a box: left, top, right, bottom.
+fn white_box(path: &Path, size: Size, [left, top, right, bottom]: [usize; 4]) {
+    let inside = |x, y| (left..right).contains(&x) && (top..bottom).contains(&y);
+    let value = |i: usize| if inside(i % size.width, i / size.width) { 255 } else { 0 };
+    let rgb = (0..size.area()).flat_map(|i| [value(i); 3]).collect();
+    std::fs::write(path, Canvas::from_rgb8(size, rgb).to_png().unwrap()).unwrap();
+}
+
+/// Left, top, right and bottom edge of what differs between two pictures.
+fn difference(a: &Canvas, b: &Canvas) -> Option<[usize; 4]> {
+    assert_eq!(a.size(), b.size());
+    let places = (0..a.height()).flat_map(|y| (0..a.width()).map(move |x| (x, y)));
+    places.filter(|(x, y)| a.pixel(*x, *y) != b.pixel(*x, *y)).fold(None, |edges, (x, y)| {
+        let [left, top, right, bottom] = edges.unwrap_or([x, y, x, y]);
+        Some([left.min(x), top.min(y), right.max(x), bottom.max(y)])
+    })
+}
+
+#[test]
+fn only_what_is_masked_is_repainted() {
+    let desk = Desk::new();
+    let size = Size::new(90, 70);
+    picture(&desk.path("in.png"), size.width, size.height);
+    white_box(&desk.path("mask.png"), size, [30, 20, 60, 50]);
+    half_transparent(&desk.path("holes.png"), 90, 70);
+    let painted = |args: &[&str]| {
+        let small =
+            ["still", "a tunnel", "--steps", "3", "--mask-blur", "0", "-o", "out.png", "--force", "--quiet"];
+        desk.run(&[&small, args].concat()).expect(0);
+        open(&desk, "out.png")
+    };
+    let (init, holes) = (open(&desk, "in.png"), open(&desk, "holes.png"));
+    let masked = ["--init", "in.png", "--mask", "mask.png"];
+    let inside = |edges: Option<[usize; 4]>, [left, top, right, bottom]: [usize; 4]| {
+        let [l, t, r, b] = edges.expect("something was repainted");
+        assert!(l >= left && t >= top && r < right && b < bottom, "{edges:?}");
+    };
+    for fill in ["original", "fill", "latent-noise", "latent-nothing"] {
+        inside(difference(&init, &painted(&[&masked[..], &["--fill", fill]].concat())), [30, 20, 60, 50]);
+    }
+    inside(
+        difference(&init, &painted(&[&masked[..], &["--only-masked", "8", "--size", "64x64"]].concat())),
+        [30, 20, 60, 50],
+    );
+    let rest = painted(&[&masked[..], &["--invert-mask"]].concat());
+    assert_eq!(difference(&init.cut(30, 20, Size::new(30, 30)), &rest.cut(30, 20, Size::new(30, 30))), None);
+    assert!(difference(&init, &rest).is_some());
+    // One box, at any size; and what is transparent.
+    let boxed = painted(&["--init", "in.png", "--region", "5,6,20,30", "--size", "64x64"]);
+    inside(difference(&init, &boxed), [5, 6, 25, 36]);
+    inside(difference(&holes, &painted(&["--init", "holes.png"])), [0, 0, 45, 70]);
+    // The mask is softened beyond its edge unless it is told not to.
+    let soft = ["still", "a tunnel", "--steps", "3", "-o", "soft.png", "--quiet"];
+    desk.run(&[&soft[..], &masked].concat()).expect(0);
+    let [left, ..] = difference(&init, &open(&desk, "soft.png")).unwrap();
+    assert!(left < 30, "{left}");
+}
+
+#[test]
+fn seeds_of_the_web_ui_are_those_of_the_graphics_card_unless_it_says_otherwise() {
+    let desk = Desk::new();
+    picture(&desk.path("plain.png"), 8, 8);
+    let plain = desk.read("plain.png");
+    let text = "a\nSteps: 2, Sampler: Euler, CFG scale: 3, Seed: 3, Size: 64x64, Model: kinora-tiny";
+    desk.write("gpu.png", described(&plain, &format!("{text}, Version: v1.10.1")));
+    desk.write("cpu.png", described(&plain, &format!("{text}, RNG: CPU, Version: v1.10.1")));
+    for (name, rng) in [("gpu", "NV"), ("cpu", "CPU")] {
+        let (from, out) = (format!("{name}.png"), format!("{name}-out.png"));
+        desk.run(&["still", "--from", &from, "-o", &out, "--quiet"]).expect(0);
+        assert_eq!(said(&desk, &out)["parameters"]["RNG"], rng);
+    }
+    assert_ne!(open(&desk, "gpu-out.png"), open(&desk, "cpu-out.png"));
+}
+
 #[test]
 fn prompts_of_every_kind_come_back_letter_for_letter() {
     let desk = Desk::new();
@@ -122,6 +196,8 @@ fn a_picture_is_made_again_from_what_it_says() {
     let desk = Desk::new();
     picture(&desk.path("init.png"), 70, 50);
     std::fs::create_dir(desk.path("shown")).unwrap();
+    half_transparent(&desk.path("holes.png"), 40, 40);
+    white_box(&desk.path("mask.png"), Size::new(70, 50), [20, 10, 40, 30]);
     picture(&desk.path("shown/depth.png"), 64, 64);
     let own = ["--size", "64x64", "--control"];
     let cases: Vec<Vec<&str>> = vec![
@@ -134,6 +210,32 @@ fn a_picture_is_made_again_from_what_it_says() {
         vec!["--init", "init.png", "--size", "64x48"],
         [&own[..], &["depth=shown/depth.png,weight=0.8,end=0.7,mode=control"]].concat(),
         vec!["--init", "init.png", "--control", "depth=auto"],
+        vec!["--rng", "nv", "--sampler", "euler_a", "--eta", "0.7", "--s-noise", "1.02", "--ensd", "31337"],
+        vec!["--sampler", "DDIM", "--eta", "0.4"],
+        vec![
+            "--init",
+            "init.png",
+            "--mask",
+            "mask.png",
+            "--fill",
+            "latent-noise",
+            "--mask-blur",
+            "2.5",
+            "--soft-mask",
+        ],
+        vec![
+            "--init",
+            "init.png",
+            "--mask",
+            "mask.png",
+            "--invert-mask",
+            "--only-masked",
+            "8",
+            "--size",
+            "64x64",
+        ],
+        vec!["--init", "init.png", "--region", "10,10,20,20", "--size", "64x64", "--fill", "latent-nothing"],
+        vec!["--init", "holes.png"],
     ];
     for (number, case) in cases.iter().enumerate() {
         let (first, again) = (format!("{number}.png"), format!("{number}-again.png"));

@@ -45,6 +45,7 @@ fn paint(model: &Path, side: usize) -> Canvas {
     let defaults = engine.defaults();
     let job = PaintJob {
         init: Some(&init),
+        denoise: 1.0,
         steps: 1,
         guidance: 7.0,
         sampler: Sampler::Euler,

@@ -7,10 +7,11 @@ use clap::ValueEnum;
 use crate::canvas::Size;
 use crate::cli::args::DeviceName;
 use crate::cli::{announce_work, listening, print};
+use crate::diffusion::engine::MaskFill;
 use crate::error::{Error, Result};
 use crate::progress::{self, StopFlag, say};
-use crate::run::still::{ControlOption, Fill, Listener, Look, Masking, SeedChoice, StillOptions, still};
-use crate::timeline::frame::ControlMode;
+use crate::run::still::{ControlOption, Listener, Look, Masking, SeedChoice, StillOptions, still};
+use crate::timeline::frame::{ControlMode, Rng};
 
 /// What can be typed. The doc comments are the help text.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,6 +59,19 @@ pub(crate) struct StillArgs {
     /// Layers of the text encoder left out, counted as the web UI does: 1 is none
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=24))]
     pub(crate) clip_skip: Option<u32>,
+    /// Whose noise a seed stands for: PyTorch's on the processor, or that of Nvidia cards, as the web UI draws it
+    /// [default: cpu]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) rng: Option<RngName>,
+    /// Share of fresh noise of samplers that add some, 0 adds none [default: the sampler's own]
+    #[arg(long, value_name = "SHARE", value_parser = number::<0, 10>)]
+    pub(crate) eta: Option<f64>,
+    /// Multiplier of all fresh noise [default: 1]
+    #[arg(long, value_name = "FACTOR", value_parser = number::<0, 10>)]
+    pub(crate) s_noise: Option<f64>,
+    /// Added to the seed of the fresh noise (eta noise seed delta) [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) ensd: Option<u32>,
     /// A picture to paint over. Where it is transparent, only that is repainted; the result has its size
     #[arg(long, value_name = "PICTURE")]
     pub(crate) init: Option<PathBuf>,
@@ -80,7 +94,10 @@ pub(crate) struct StillArgs {
     #[arg(long, value_name = "PIXELS", num_args = 0..=1, default_missing_value = "32",
           value_parser = clap::value_parser!(u32).range(0..=4096))]
     pub(crate) only_masked: Option<u32>,
-    /// Repaint one box of --init: left, top, width, height in pixels
+    /// Let grey in the mask mean partly
+    #[arg(long)]
+    pub(crate) soft_mask: bool,
+    /// Repaint one box of --init, as --only-masked does: left, top, width, height in pixels
     #[arg(long, value_name = "X,Y,W,H", value_parser = region)]
     pub(crate) region: Option<[u32; 4]>,
     /// A control and the picture it is shown, `depth=depth.png`, with `,model=NAME`, `,weight=1`, `,start=0`,
@@ -120,13 +137,32 @@ pub(crate) enum FillName {
     LatentNothing,
 }
 
-impl From<FillName> for Fill {
+impl From<FillName> for MaskFill {
     fn from(name: FillName) -> Self {
         match name {
             FillName::Original => Self::Original,
             FillName::Fill => Self::Fill,
             FillName::LatentNoise => Self::LatentNoise,
             FillName::LatentNothing => Self::LatentNothing,
+        }
+    }
+}
+
+/// Whose noise a seed stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RngName {
+    /// PyTorch's generator on the processor
+    Cpu,
+    /// The generator of Nvidia cards, computed on the processor
+    #[value(alias = "gpu")]
+    Nv,
+}
+
+impl From<RngName> for Rng {
+    fn from(name: RngName) -> Self {
+        match name {
+            RngName::Cpu => Self::Cpu,
+            RngName::Nv => Self::Nv,
         }
     }
 }
@@ -175,15 +211,20 @@ fn options(args: &StillArgs) -> Result<StillOptions> {
         subseed_strength: args.subseed_strength,
         seed_walk: false,
         clip_skip: args.clip_skip,
+        rng: args.rng.map(Rng::from),
+        eta: args.eta,
+        s_noise: args.s_noise,
+        ensd: args.ensd,
         init: args.init.clone(),
         denoise: args.denoise,
         masking: Masking {
             mask: args.mask.clone(),
             invert: args.invert_mask,
-            fill: args.fill.map(Fill::from),
+            fill: args.fill.map(MaskFill::from),
             blur: args.mask_blur,
             only_masked: args.only_masked,
             region: args.region,
+            soft: args.soft_mask,
         },
         controls: args.control.clone(),
         out: args.out.clone(),

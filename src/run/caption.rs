@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use crate::canvas::Size;
 use crate::diffusion::engine::ModelDefaults;
+use crate::diffusion::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::infotext::{Parameters, written_pairs};
 use crate::render::frame_loop::Planned;
 use crate::render::store;
 use crate::run::models::{Cast, ModelPainter, sampling};
 use crate::timeline::frame::{
-    ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend,
+    ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend, Rng,
 };
 
 /// Letters of a hash that are written, as many as the web UI writes.
@@ -100,6 +101,7 @@ impl<'a> Captions<'a> {
         if params.sampling.clip_skip > 1 {
             found.set("Clip skip", params.sampling.clip_skip);
         }
+        noise(&mut found, params, sampling(&maker.defaults, &params.sampling)?.0);
         if let Some(init) = init {
             found.set("Init image", &init.name);
             found.set("Init image hash", &init.hash);
@@ -222,11 +224,30 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
     Ok(())
 }
 
+/// Whose noise it is. The web UI leaves the generator out when it is the graphics card's; here it is never.
+fn noise(found: &mut Parameters, params: &FrameParams, sampler: Sampler) {
+    let set = &params.sampling;
+    if set.eta_noise_seed_delta != 0 {
+        found.set("ENSD", set.eta_noise_seed_delta);
+    }
+    found.set(
+        "RNG",
+        match set.rng {
+            Rng::Cpu => "CPU",
+            Rng::Nv => "NV",
+        },
+    );
+    let (name, eta) = if sampler == Sampler::Ddim { ("Eta DDIM", set.ddim_eta) } else { ("Eta", set.eta) };
+    if let Some(eta) = eta {
+        found.set(name, eta);
+    }
+    if set.s_noise != 1.0 {
+        found.set("Sigma noise", set.s_noise);
+    }
+}
+
 /// What stands at the end of every text.
 pub(crate) fn close(found: &mut Parameters) {
-    if found.get("RNG").is_none() {
-        found.set("RNG", "CPU");
-    }
     found.set("Version", concat!("kinora ", env!("CARGO_PKG_VERSION")));
 }
 

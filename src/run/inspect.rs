@@ -51,7 +51,7 @@ const USED: [&str; 28] = [
     "ENSD",
     "Eta",
     "Sigma noise",
-    "Mask source",
+    "Soft mask",
 ];
 
 /// Pairs that change nothing.

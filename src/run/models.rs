@@ -7,7 +7,7 @@ use candle_core::Device;
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::controlnet::ControlPlace;
 use crate::diffusion::engine::{
-    Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintReference,
+    Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask, PaintReference,
 };
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
@@ -241,8 +241,21 @@ impl Painter for ModelPainter {
         request: &PaintRequest<'_>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
+        self.paint_masked(request, None, watch)
+    }
+}
+
+impl ModelPainter {
+    /// As [`Painter::paint`], of the picture underneath only what a mask leaves free. The picture may have any
+    /// size where the mask has a region.
+    pub(crate) fn paint_masked<'a>(
+        &mut self,
+        request: &'a PaintRequest<'_>,
+        mask: Option<PaintMask<'a>>,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Canvas>> {
         let engine = self.engine(&Cast::of(request.params))?;
-        let job = job(engine, request)?;
+        let job = PaintJob { mask, ..job(engine, request)? };
         engine.paint(&job, watch)
     }
 }
@@ -253,8 +266,8 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
-    let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
     let SamplingParams { rng, eta, ddim_eta, s_noise, eta_noise_seed_delta, .. } = params.sampling;
+    let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
     let (controls, references) = controls(params, hints);
     Ok(PaintJob {
         size: *size,

@@ -37,6 +37,11 @@ pub(super) fn params(options: &StillOptions) -> Result<FrameParams> {
     set.subseed = number(options.subseed.unwrap_or(SeedChoice::Number(1)));
     set.subseed_strength = options.subseed_strength.unwrap_or(0.0);
     set.seed_walk = options.seed_walk;
+    set.rng = options.rng.unwrap_or_default();
+    set.eta = options.eta;
+    set.ddim_eta = options.eta;
+    set.s_noise = options.s_noise.unwrap_or(1.0);
+    set.eta_noise_seed_delta = options.ensd.unwrap_or(0);
     set.clip_skip = options.clip_skip.unwrap_or(1);
     params.controls = options.controls.iter().map(control).collect();
     Ok(params)
@@ -89,6 +94,8 @@ fn check(options: &StillOptions) -> Result<()> {
             ("--fill", masking.fill.is_some()),
             ("--only-masked", masking.only_masked.is_some()),
             ("--invert-mask", masking.invert),
+            ("--soft-mask", masking.soft),
+            ("--mask-blur", masking.blur.is_some()),
         ];
         if let Some((name, _)) = lonely.iter().find(|(_, is_set)| *is_set) {
             return refuse(format!("{name} needs --init: there is nothing to paint over"), over);

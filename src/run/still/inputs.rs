@@ -2,6 +2,7 @@
 
 use super::{Masking, StillOptions};
 use crate::canvas::{Canvas, Size};
+use crate::diffusion::engine::{MaskFill, PaintMask, inverted};
 use crate::edges;
 use crate::error::{Error, Result};
 use crate::render::seams::Sources;
@@ -11,18 +12,43 @@ use crate::timeline::frame::{ControlInput, ControlParams, DepthSource, FramePara
 /// Sides that a picture may have, in pixels: as those of a film.
 const SIDES: std::ops::RangeInclusive<usize> = 8..=16384;
 
+/// How far a mask's edge is softened when nothing is said, in pixels, as in the web UI.
+const BLUR: f64 = 4.0;
+
+/// Pixels around a mask that are painted with it when nothing is said, as in the web UI.
+const PADDING: u32 = 32;
+
+/// What of a picture is repainted, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Mask {
+    /// White is repainted. Of the size of the picture underneath.
+    picture: Canvas,
+    pub(super) fill: MaskFill,
+    pub(super) blur: f64,
+    pub(super) region: Option<u32>,
+    pub(super) soft: bool,
+}
+
+impl Mask {
+    /// As the engine takes it.
+    pub(super) fn of_job(&self) -> PaintMask<'_> {
+        let Self { picture: mask, fill, blur, region, soft } = self;
+        PaintMask { mask, fill: *fill, blur: *blur, region: *region, soft: *soft }
+    }
+}
+
 /// What goes into a still.
 #[derive(Debug)]
 pub(super) struct Inputs {
     /// The size of the finished picture.
     pub(super) exact: Size,
-    /// The size that is painted: the same, up to the next size that the model can paint. What is more lies to the
-    /// right and below.
+    /// The size that is painted: the same, up to the next size that the model can paint, where what is more lies to
+    /// the right and below; with «only masked» that of the part.
     pub(super) painted: Size,
     /// The picture underneath.
     pub(super) init: Option<Canvas>,
-    /// White where it is repainted.
-    pub(super) mask: Option<Canvas>,
+    /// What of it is repainted; without it everything.
+    pub(super) mask: Option<Mask>,
     /// What each control is shown.
     pub(super) hints: Vec<Option<Canvas>>,
 }
@@ -41,29 +67,59 @@ impl Inputs {
         files: &mut dyn Sources,
     ) -> Result<Self> {
         let opened = options.init.as_deref().map(Canvas::open_with_alpha).transpose()?;
-        let exact = options.size.or(opened.as_ref().map(|(init, _)| init.size())).unwrap_or(native);
-        let painted = whole_units(exact, unit);
-        if opened.is_none() || options.size.is_some() {
-            check_size(exact)?;
+        let masking = &options.masking;
+        // A box needs no more than itself to be painted.
+        let region = masking.only_masked.or(masking.region.map(|_| PADDING)).filter(|_| opened.is_some());
+        let own = opened.as_ref().map(|(init, _)| init.size());
+        // With «only masked» the size is that of the part that is painted; the picture keeps its own.
+        let given = options.size.filter(|_| region.is_none());
+        let exact = given.or(own).unwrap_or(native);
+        let asked = if region.is_some() { options.size.unwrap_or(native) } else { exact };
+        let painted = whole_units(asked, unit);
+        if own.is_none() || options.size.is_some() {
+            check_size(asked)?;
         }
-        if opened.is_none() && exact != painted {
-            // From text alone nothing says what should be cut off.
+        if (own.is_none() || region.is_some()) && asked != painted {
+            // Nothing says what should be cut off.
             return Err(Error::Usage {
-                message: format!("size: expected multiples of {unit} for this model, found {exact}"),
+                message: format!("size: expected multiples of {unit} for this model, found {asked}"),
                 hint: Some(format!("take {painted}")),
             });
         }
-        let fitted = |picture: &Canvas| filling(picture, exact).cut(0, 0, painted);
+        // What the picture underneath is enlarged to at its right and lower edge.
+        let under = if region.is_some() { exact } else { painted };
+        let fitted = |picture: &Canvas| filling(picture, exact).cut(0, 0, under);
         let mask = match &opened {
-            Some((init, alpha)) => mask(&options.masking, init, alpha.as_ref(), exact, painted)?,
+            Some((init, alpha)) => mask(masking, init, alpha.as_ref(), exact, under)?,
             None => None,
         };
+        if region.is_some() && mask.is_none() {
+            return Err(Error::Usage {
+                message: "--only-masked: there is no mask".to_owned(),
+                hint: Some("give one with `--mask`, or an --init with transparent parts".to_owned()),
+            });
+        }
+        // Under transparent parts there is nothing that could be kept.
+        let is_holes = masking.mask.is_none() && opened.as_ref().is_some_and(|(_, alpha)| alpha.is_some());
+        let usual = if is_holes { MaskFill::Fill } else { MaskFill::Original };
+        let mask = mask.map(|picture| Mask {
+            picture,
+            fill: masking.fill.unwrap_or(usual),
+            blur: masking.blur.unwrap_or(BLUR),
+            region,
+            soft: masking.soft,
+        });
         let init = opened.map(|(init, _)| fitted(&init));
         let mut hints = Vec::with_capacity(params.controls.len());
         for control in &params.controls {
             hints.push(Some(hint(control, init.as_ref(), (exact, painted), files)?));
         }
         Ok(Self { exact, painted, init, mask, hints })
+    }
+
+    /// The size that is written down: what `--size` would have to say.
+    pub(super) fn said_size(&self) -> Size {
+        if self.mask.as_ref().is_some_and(|mask| mask.region.is_some()) { self.painted } else { self.exact }
     }
 }
 
@@ -140,17 +196,12 @@ fn mask(
     let Some(mask) = mask else { return Ok(None) };
     let mut fitted = filling(&mask, exact).cut(0, 0, painted);
     if fitted.as_rgb8().iter().all(|v| *v == 0) {
-        let path = masking.mask.as_deref().or(None).unwrap_or(std::path::Path::new("mask"));
+        let path = masking.mask.as_deref().unwrap_or(std::path::Path::new("mask"));
         return Err(Error::input(path, "the mask is black throughout: nothing would be repainted")
             .with_hint("white is repainted; `--invert-mask` repaints what is black"));
     }
     blacken_beyond(&mut fitted, exact);
     Ok(Some(fitted))
-}
-
-fn inverted(picture: &Canvas) -> Canvas {
-    let rgb = picture.as_rgb8().iter().map(|v| 255 - v).collect();
-    Canvas::from_rgb8(picture.size(), rgb)
 }
 
 /// The mask inside a box (left, top, width, height in pixels of the picture underneath), black outside.

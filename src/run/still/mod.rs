@@ -5,20 +5,22 @@ mod inputs;
 mod look;
 mod names;
 mod repeat;
+mod said;
 
 use std::path::{Path, PathBuf};
 
 pub use self::look::{Look, LookFrom};
+use crate::canvas::Canvas;
 use crate::canvas::Size;
+use crate::diffusion::engine::MaskFill;
 use crate::error::{Error, Result};
 use crate::infotext::described;
 use crate::progress::{Progress, Stop, StopFlag};
-use crate::render::seams::{PaintRequest, Painter as _};
-use crate::run::caption::{Captions, close};
+use crate::render::seams::PaintRequest;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, sampling};
 use crate::run::sources::Files;
-use crate::timeline::frame::{ControlMode, FrameParams};
-use inputs::Inputs;
+use crate::timeline::frame::{ControlMode, FrameParams, Rng};
+use inputs::{Inputs, Mask};
 use names::Names;
 pub(crate) use repeat::is_control;
 
@@ -56,6 +58,14 @@ pub struct StillOptions {
     pub seed_walk: bool,
     /// Layers of the text encoder left out, 1 is none.
     pub clip_skip: Option<u32>,
+    /// Whose noise a seed stands for.
+    pub rng: Option<Rng>,
+    /// Share of fresh noise of samplers that add some.
+    pub eta: Option<f64>,
+    /// Factor of all fresh noise.
+    pub s_noise: Option<f64>,
+    /// Added to the seed of the fresh noise.
+    pub ensd: Option<u32>,
     /// A picture to paint over.
     pub init: Option<PathBuf>,
     /// How much of it is made new, 0 to 1; 0.75 when left out.
@@ -91,37 +101,24 @@ pub struct Masking {
     /// Repaint what is black instead.
     pub invert: bool,
     /// What lies under the mask at the start.
-    pub fill: Option<Fill>,
+    pub fill: Option<MaskFill>,
     /// How far the mask's edge is softened, in pixels; 4 when left out.
     pub blur: Option<f64>,
     /// Paint only a box about the mask, with this many pixels around it, at full size.
     pub only_masked: Option<u32>,
-    /// Repaint one box: left, top, width, height.
+    /// Repaint one box: left, top, width, height. Only it is painted, see `only_masked`.
     pub region: Option<[u32; 4]>,
+    /// Whether grey means partly.
+    pub soft: bool,
 }
 
-/// What lies under a mask at the start, as the web UI calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fill {
-    /// The picture itself.
-    Original,
-    /// The colours around the mask.
-    Fill,
-    /// Noise.
-    LatentNoise,
-    /// Nothing.
-    LatentNothing,
-}
-
-impl Fill {
-    /// All of them with the web UI's names.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Original, "original"),
-        (Self::Fill, "fill"),
-        (Self::LatentNoise, "latent noise"),
-        (Self::LatentNothing, "latent nothing"),
-    ];
-}
+/// What lies under a mask at the start, with the web UI's names.
+pub const FILLS: [(MaskFill, &str); 4] = [
+    (MaskFill::Original, "original"),
+    (MaskFill::Fill, "fill"),
+    (MaskFill::LatentNoise, "latent noise"),
+    (MaskFill::LatentNothing, "latent nothing"),
+];
 
 /// A ControlNet.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,13 +173,7 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
     let engine = painter.engine(&cast)?;
     let (unit, native) = (engine.size_unit(), engine.defaults().size);
     let inputs = Inputs::read(&options, &params, unit, native, &mut Files::new(device))?;
-    if inputs.mask.is_some() {
-        return Err(Error::Usage {
-            message: "this build cannot repaint part of a picture".to_owned(),
-            hint: Some("leave masks and transparent parts out".to_owned()),
-        });
-    }
-    let text = |params: &FrameParams, painter: &ModelPainter| caption(params, &options, &inputs, painter);
+    let text = |params: &FrameParams, painter: &ModelPainter| said::said(params, &options, &inputs, painter);
 
     listener.progress.begin("still", count.into(), 0);
     let result = (0..count).try_for_each(|number| {
@@ -209,7 +200,7 @@ fn paint(
     inputs: &Inputs,
     count: u32,
     listener: &Listener<'_>,
-) -> Result<crate::canvas::Canvas> {
+) -> Result<Canvas> {
     // Of one picture, the first wish ends it: there is no other to go on with.
     let urgent = if count == 1 { Stop::AfterFrame } else { Stop::Now };
     let mut watch = |step, steps| {
@@ -222,23 +213,9 @@ fn paint(
         init: inputs.init.as_ref(),
         hints: inputs.hints.clone(),
     };
-    let canvas = painter.paint(&request, &mut watch)?.ok_or(Error::Interrupted)?;
-    Ok(if inputs.exact == inputs.painted { canvas } else { canvas.cut(0, 0, inputs.exact) })
-}
-
-/// What the picture's file says.
-fn caption(
-    params: &FrameParams,
-    options: &StillOptions,
-    inputs: &Inputs,
-    painter: &ModelPainter,
-) -> Result<String> {
-    let mut captions = Captions::new(painter, Path::new(HERE));
-    let init = options.init.as_deref().map(|path| captions.shown(path)).transpose()?;
-    let denoise = init.is_some().then(|| options.denoise.unwrap_or(frame::DENOISE));
-    let mut found = captions.still(params, inputs.exact, denoise, init.as_ref())?;
-    close(&mut found);
-    Ok(found.text())
+    let mask = inputs.mask.as_ref().map(Mask::of_job);
+    let canvas = painter.paint_masked(&request, mask, &mut watch)?.ok_or(Error::Interrupted)?;
+    Ok(if inputs.exact == canvas.size() { canvas } else { canvas.cut(0, 0, inputs.exact) })
 }
 
 /// A seed that nobody knows before: 32 bits, as the web UI draws them.

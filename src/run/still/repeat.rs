@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ControlOption, Fill, Look, LookFrom, SeedChoice, StillOptions};
+use super::{ControlOption, FILLS, Look, LookFrom, SeedChoice, StillOptions};
 use crate::canvas::Size;
 use crate::diffusion::sampler;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::models::library::Role;
 use crate::run::caption::short_hash;
 use crate::run::inspect::{Meaning, inspect, meaning};
 use crate::run::recorded::Recorded;
-use crate::timeline::frame::{ControlMode, Fit};
+use crate::timeline::frame::{ControlMode, Fit, Rng};
 
 /// What the user says, and behind it what `picture` says.
 ///
@@ -95,9 +95,26 @@ impl Reader<'_> {
         }
         options.subseed = options.subseed.or_else(|| self.number("Variation seed", |n| *n >= 0).map(seed));
         options.seed_walk |= self.found.get("Seed walk") == Some("True");
+        self.noise(options);
         if options.size.is_none() {
             options.size = self.found.get("Size").and_then(size);
         }
+    }
+
+    /// Whose noise it is. The web UI writes nothing when it is that of the graphics card.
+    fn noise(&mut self, options: &mut StillOptions) {
+        let usual = |n: &f64| (0.0..=10.0).contains(n);
+        options.eta = options.eta.or_else(|| self.number("Eta", usual));
+        options.eta = options.eta.or_else(|| self.number("Eta DDIM", usual));
+        options.s_noise = options.s_noise.or_else(|| self.number("Sigma noise", usual));
+        options.ensd = options.ensd.or_else(|| self.number("ENSD", |_| true));
+        let written = match self.found.get("RNG") {
+            Some("CPU") => Rng::Cpu,
+            Some(_) => Rng::Nv,
+            None if self.found.get("Seed").is_some() => Rng::Nv,
+            None => Rng::Cpu,
+        };
+        options.rng = options.rng.or(Some(written));
     }
 
     /// Sampler and spacing. Where a picture of the web UI names no spacing, it is the sampler's own.
@@ -176,10 +193,11 @@ impl Reader<'_> {
         if is_new {
             masking.region = self.found.get("Mask region").and_then(region);
             masking.invert |= self.found.get("Mask mode") == Some("Inpaint not masked");
+            masking.soft |= self.found.get("Soft mask") == Some("True");
         }
         masking.blur = masking.blur.or_else(|| self.number("Mask blur", |n: &f64| (0.0..=256.0).contains(n)));
         let content = self.found.get("Masked content");
-        let fill = Fill::ALL.iter().find(|(_, name)| Some(*name) == content).map(|(fill, _)| *fill);
+        let fill = FILLS.iter().find(|(_, name)| Some(*name) == content).map(|(fill, _)| *fill);
         masking.fill = masking.fill.or(fill);
         if masking.only_masked.is_none() && self.found.get("Inpaint area") == Some("Only masked") {
             masking.only_masked = self.number("Masked area padding", |n| *n <= 4096).or(Some(32));
