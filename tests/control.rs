@@ -176,7 +176,7 @@ fn weights_that_are_missing_left_over_or_of_another_shape_are_named() {
     let model = Model::open("sd15");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("changed.safetensors");
-    let mut refusal = |change: &dyn Fn(&mut HashMap<String, Tensor>)| {
+    let refusal = |change: &dyn Fn(&mut HashMap<String, Tensor>)| {
         let file = models("controlnet_sd15_depth_ldm.safetensors");
         let mut tensors = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
         change(&mut tensors);

@@ -150,7 +150,7 @@ fn keyed_weights_reach_the_picture_frame_by_frame() {
     let desk = Desk::new();
     picture(&desk.path("still.png"), 64, 64);
     picture(&desk.path("style.png"), 80, 40);
-    let mut render = |name: &str, control: &str| {
+    let render = |name: &str, control: &str| {
         desk.write(&format!("{name}.kin"), over_still(control));
         desk.run(&["render", &format!("{name}.kin"), "-o", &format!("{name}.mp4")]).expect(0);
         [0, 1].map(|frame| desk.read(&format!("{name}.frames/00000{frame}.png")))
@@ -179,7 +179,7 @@ fn keyed_weights_reach_the_picture_frame_by_frame() {
 fn a_control_that_cannot_be_is_refused_before_the_first_frame() {
     let desk = Desk::new();
     picture(&desk.path("still.png"), 64, 64);
-    let mut refused = |control: &str, code: i32, words: &[&str]| {
+    let refused = |control: &str, code: i32, words: &[&str]| {
         desk.write("film.kin", over_still(control));
         desk.run(&["render", "film.kin", "-o", "film.mp4"]).expect(code).says(words);
         assert!(desk.frames("film.frames").is_empty());
