@@ -4,6 +4,7 @@ mod caption;
 pub mod eval;
 pub mod explain;
 mod finish;
+mod fit;
 pub mod inspect;
 pub mod library;
 pub mod models;

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::models::library::Role;
 use crate::run::caption::stem;
+use crate::run::library::library;
 use crate::run::models::{find, identity};
 
 /// A model as a picture says it.
@@ -55,7 +56,11 @@ impl Recorded<'_> {
             let away = beside.join(name).display().to_string();
             [name.to_owned(), away]
         });
-        let is_there = |model: &String| find(self.role, model, Path::new("")).is_ok();
+        // Whether it can be used is said when it is loaded.
+        let is_there = |model: &String| {
+            ModelFolder::embedded(model).is_some()
+                || library(Path::new("")).is_ok_and(|library| library.find(self.role, model).is_ok())
+        };
         embedded.chain(named).filter(is_there).collect()
     }
 

@@ -1,5 +1,6 @@
 //! Data made by running diffusers, transformers, k-diffusion and PyTorch.
 
+mod control_files;
 mod depth;
 mod networks;
 mod rng;
@@ -17,5 +18,6 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     cases.extend(sampling::discover(folder));
     cases.extend(text::discover(folder));
     cases.extend(depth::discover(folder));
+    cases.extend(control_files::discover(folder));
     cases
 }
