@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::infotext::{Parameters, written_pairs};
 use crate::render::frame_loop::Planned;
 use crate::render::store;
-use crate::run::models::{Cast, ModelPainter, sampling};
+use crate::run::models::{Cast, ModelPainter, identity, sampling};
 use crate::timeline::frame::{
     ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend, Rng,
 };
@@ -95,6 +95,12 @@ impl<'a> Captions<'a> {
             pairs: Vec::new(),
         };
         settings(&mut found, params, size, &maker)?;
+        if let Some(vae) = self.painter.vae()? {
+            let (name, hash) = identity(&vae)?;
+            found.set("VAE hash", hash);
+            found.set("VAE", name);
+        }
+        variation(&mut found, params);
         if let Some(denoise) = denoise {
             found.set("Denoising strength", denoise);
         }
@@ -212,6 +218,12 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
     found.set("Size", size);
     found.set("Model hash", &maker.hash);
     found.set("Model", &maker.name);
+    Ok(())
+}
+
+/// A second seed.
+fn variation(found: &mut Parameters, params: &FrameParams) {
+    let set = &params.sampling;
     if set.subseed_strength > 0.0 {
         found.set("Variation seed", set.subseed);
         found.set("Variation seed strength", set.subseed_strength);
@@ -219,7 +231,6 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
             found.set("Seed walk", "True");
         }
     }
-    Ok(())
 }
 
 /// Whose noise it is. The web UI leaves the generator out when it is the graphics card's; here it is never.

@@ -65,11 +65,6 @@ pub(crate) struct Cast {
 }
 
 impl Cast {
-    /// A model by itself.
-    pub(crate) fn alone(model: &str) -> Self {
-        Self { model: Some(model.to_owned()), controls: Vec::new() }
-    }
-
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
         // A reference is looked at by the film's own model.
@@ -145,6 +140,13 @@ pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> 
     ModelFolder::open(&path)
 }
 
+/// A model's name and hash, as pictures say them.
+pub(crate) fn identity(model: &ModelFolder) -> Result<(String, String)> {
+    let label = model.label().to_string_lossy().into_owned();
+    let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
+    Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+}
+
 /// A control network by its name: an embedded one, or a folder or file of the library.
 fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
     if let Some(folder) = ModelFolder::embedded(name) {
@@ -162,6 +164,8 @@ fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
 pub(crate) struct ModelPainter {
     device: Device,
     films: PathBuf,
+    /// The autoencoder instead of each model's own.
+    vae: Option<String>,
     /// The networks in memory. A film that changes its model swaps them: two at a time may not fit.
     loaded: Option<(Cast, Engine)>,
 }
@@ -169,7 +173,20 @@ pub(crate) struct ModelPainter {
 impl ModelPainter {
     /// Loads nothing yet. `films` is the folder that model names are relative to.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
-        Self { device, films: films.to_owned(), loaded: None }
+        Self { device, films: films.to_owned(), vae: None, loaded: None }
+    }
+
+    /// Paints with another autoencoder than the models' own, by its name.
+    pub(crate) fn with_vae(self, vae: Option<String>) -> Self {
+        Self { vae, ..self }
+    }
+
+    /// The folder of the autoencoder that takes the place of the models' own.
+    pub(crate) fn vae(&self) -> Result<Option<ModelFolder>> {
+        let Some(name) = &self.vae else { return Ok(None) };
+        let found = find(Role::Vae, name, &self.films)?;
+        // Of a whole model its autoencoder is meant.
+        Ok(Some(if found.has("model_index.json") { found.join("vae") } else { found }))
     }
 
     /// The engine with these networks.
@@ -178,7 +195,7 @@ impl ModelPainter {
             self.loaded = None;
             let model = cast.model(&self.films)?;
             let controls = cast.controls(&self.films, &model)?;
-            let engine = Engine::load(&model, &controls, &self.device)?;
+            let engine = Engine::load_with(&model, self.vae()?.as_ref(), &controls, &self.device)?;
             self.loaded = Some((cast.clone(), engine));
         }
         match &mut self.loaded {
@@ -207,10 +224,7 @@ impl ModelPainter {
 
     /// The name and the hash by which pictures say what they were made with.
     pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
-        let model = cast.model(&self.films)?;
-        let label = model.label().to_string_lossy().into_owned();
-        let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
-        Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+        identity(&cast.model(&self.films)?)
     }
 
     /// The steps that suit the model.

@@ -59,6 +59,19 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] that names the file, class, option or weight that is missing or not supported.
     pub fn load(model: &ModelFolder, controls: &[(String, ControlPlace)], device: &Device) -> Result<Self> {
+        Self::load_with(model, None, controls, device)
+    }
+
+    /// As [`Engine::load`], with another autoencoder than the model's own: a folder with `config.json`.
+    ///
+    /// # Errors
+    /// As there; [`Error::Model`] too when the autoencoder belongs to another family of models.
+    pub fn load_with(
+        model: &ModelFolder,
+        vae: Option<&ModelFolder>,
+        controls: &[(String, ControlPlace)],
+        device: &Device,
+    ) -> Result<Self> {
         let index: ModelIndex = model.json("model_index.json")?;
         let kind = check_index(&index, model)?;
         let unet_config = check_unet(&model.join("unet"))?;
@@ -73,7 +86,10 @@ impl Engine {
                 zero_empty_negative: index.force_zeros_for_empty_prompt,
             },
         };
-        let vae = Autoencoder::load(&model.join("vae"), device)?;
+        if let Some(vae) = vae {
+            check_vae(vae, model)?;
+        }
+        let vae = Autoencoder::load(vae.unwrap_or(&model.join("vae")), device)?;
         let own = model.join("controlnet");
         let folder = model.join("unet");
         let (config, unet) = (folder.json::<UNetConfig>("config.json")?, UNet::load(&folder, device)?);
@@ -117,6 +133,43 @@ impl Engine {
 struct VaeSummary {
     block_out_channels: Option<Vec<Value>>,
     encoder_block_out_channels: Option<Vec<Value>>,
+}
+
+/// What tells one family's autoencoder from another's.
+#[derive(Deserialize)]
+struct VaeKind {
+    #[serde(default = "four")]
+    latent_channels: usize,
+    #[serde(rename = "_class_name")]
+    class: Option<String>,
+    scaling_factor: Option<f64>,
+}
+
+/// Refuses an autoencoder that cannot read the model's latents. Families scale them differently; the tiny ones all
+/// by 1, so that nothing shows whose they are.
+fn check_vae(vae: &ModelFolder, model: &ModelFolder) -> Result<()> {
+    vae.require("config.json", "an autoencoder")?;
+    let other: VaeKind = vae.json("config.json")?;
+    let refuse = |what: &str, expected: String, found: String| {
+        Err(Error::model(&vae.label(), format!("{what}: expected {expected} for this model, found {found}"))
+            .with_hint("this autoencoder belongs to another family of models: take one made for this"))
+    };
+    let own = model.join("vae");
+    if !own.has("config.json") {
+        return Ok(());
+    }
+    let own: VaeKind = own.json("config.json")?;
+    if other.latent_channels != own.latent_channels {
+        let (expected, found) = (own.latent_channels.to_string(), other.latent_channels.to_string());
+        return refuse("channels of the latent", expected, found);
+    }
+    let full = |kind: &VaeKind| kind.class.as_deref() == Some("AutoencoderKL");
+    match (own.scaling_factor, other.scaling_factor) {
+        (Some(expected), Some(found)) if full(&own) && full(&other) && expected != found => {
+            refuse("scale of the latent", expected.to_string(), found.to_string())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses pipelines and parts that are not known, by name.

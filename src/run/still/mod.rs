@@ -34,6 +34,8 @@ pub struct StillOptions {
     pub negative: Option<String>,
     /// The model's name; the embedded one when left out.
     pub model: Option<String>,
+    /// The autoencoder's name; the model's own when left out.
+    pub vae: Option<String>,
     /// Width and height.
     pub size: Option<Size>,
     /// Steps from pure noise.
@@ -190,7 +192,7 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
     let mut params = frame::params(&options)?;
     let count = options.count.unwrap_or(1).max(1);
     let names = Names::new(options.out.as_deref(), count, options.force)?;
-    let mut painter = ModelPainter::new(device.clone(), Path::new(HERE));
+    let mut painter = ModelPainter::new(device.clone(), Path::new(HERE)).with_vae(options.vae.clone());
     let cast = Cast::of(&params);
     // A sampler that is not known is better learned before gigabytes are read.
     sampling(&painter.defaults(&cast)?, &params.sampling)?;
