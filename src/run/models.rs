@@ -255,7 +255,7 @@ impl Painter for ModelPainter {
         request: &PaintRequest<'_>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
-        self.paint_masked(request, None, watch)
+        self.paint_masked(request, None, watch).map_err(|error| at_frame(error, request.params.frame))
     }
 }
 
@@ -271,6 +271,16 @@ impl ModelPainter {
         let engine = self.engine(&Cast::of(request.params))?;
         let job = PaintJob { mask, ..job(engine, request)? };
         engine.paint(&job, watch)
+    }
+}
+
+/// The error of a model that failed while it painted, with the frame's number. Frames before it are finished.
+fn at_frame(error: Error, frame: u32) -> Error {
+    match error {
+        Error::Model { path, message, hint } => {
+            Error::Render { frame, message: format!("model {}: {message}", path.display()), hint }
+        }
+        other => other,
     }
 }
 
