@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 
+use super::conditions::{Batch, Conditions, Stage};
 use super::controlnet::{ControlNet, ControlResiduals};
 use super::sampler::{Denoiser, mix};
 use super::sigmas::NoiseSchedule;
@@ -67,7 +68,7 @@ impl ControlUnit<'_> {
     }
 }
 
-/// What the text says to the networks.
+/// What the text says to the networks, the same throughout a run; [`Conditions`] change on the way.
 #[derive(Clone, Debug)]
 pub struct Conditioning {
     /// `[2, T, C]`: the prompt, then the negative prompt; or `[1, T, C]` without guidance. With `parts` one row
@@ -85,7 +86,7 @@ pub struct Conditioning {
 /// arXiv:2206.01714; sd-webui's `AND`, which knows one negative prompt only).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
-    /// Weights of the first rows of the context.
+    /// Weights of the first rows of the context, each times the guidance.
     pub positive: Vec<f64>,
     /// Weights of the rows behind them, summing to 1; none without guidance.
     pub negative: Vec<f64>,
@@ -112,25 +113,28 @@ pub enum Inpaint {
 pub struct GuidedDenoiser<'a> {
     unet: &'a UNet,
     schedule: &'a NoiseSchedule,
-    conditioning: Conditioning,
+    conditions: Conditions,
     controls: Vec<ControlUnit<'a>>,
     inpaint: Option<Inpaint>,
     steps: usize,
     finished: usize,
+    calls: usize,
     place: PathBuf,
 }
 
 impl<'a> GuidedDenoiser<'a> {
-    /// A denoiser for a run of `steps` steps. `place` is where the model lies, for messages.
+    /// A denoiser for a run of `steps` steps: of [`Conditioning`], or of [`Conditions`] that change from call to
+    /// call. `place` is where the model lies, for messages.
     pub fn new(
         unet: &'a UNet,
         schedule: &'a NoiseSchedule,
-        conditioning: Conditioning,
+        conditions: impl Into<Conditions>,
         steps: usize,
         place: &Path,
     ) -> Self {
-        let (controls, inpaint) = (Vec::new(), None);
-        Self { unet, schedule, conditioning, controls, inpaint, steps, finished: 0, place: place.to_owned() }
+        let (conditions, controls, inpaint) = (conditions.into(), Vec::new(), None);
+        let (finished, calls, place) = (0, 0, place.to_owned());
+        Self { unet, schedule, conditions, controls, inpaint, steps, finished, calls, place }
     }
 
     /// The same with ControlNets, whose residuals are added up.
@@ -145,63 +149,38 @@ impl<'a> GuidedDenoiser<'a> {
         Self { inpaint: Some(inpaint), ..self }
     }
 
-    /// How many rows carry the prompt and how many the negative prompt.
-    fn rows(&self) -> (usize, usize) {
-        match &self.conditioning.parts {
-            Some(parts) => (parts.positive.len(), parts.negative.len()),
-            None => (1, usize::from(self.conditioning.context.dims().first() == Some(&2))),
-        }
-    }
-
-    /// Guides the predictions of all rows.
-    fn guide(&self, out: &Tensor) -> candle_core::Result<Tensor> {
-        let (positive, negative) = self.rows();
-        let parts = self.conditioning.parts.as_ref();
-        let sum = |from: usize, count: usize, weights: Option<&Vec<f64>>| match weights {
-            None => out.narrow(0, from, 1),
-            Some(weights) => {
-                let mut sum = (out.narrow(0, from, 1)? * weights[0])?;
-                for (row, weight) in weights.iter().enumerate().take(count).skip(1) {
-                    sum = (sum + (out.narrow(0, from + row, 1)? * *weight)?)?;
-                }
-                Ok(sum)
-            }
-        };
-        // The weights sum to 1: the sum of the guidance differences is the difference of the sums.
-        let cond = sum(0, positive, parts.map(|parts| &parts.positive))?;
-        if negative == 0 {
-            return Ok(cond);
-        }
-        let uncond = sum(positive, negative, parts.map(|parts| &parts.negative))?;
-        &uncond + ((cond - &uncond)? * self.conditioning.guidance)?
-    }
-
     /// The network's output for a latent of the VP scale, guided.
-    fn predict(&self, x: &Tensor, t: f64) -> candle_core::Result<Tensor> {
-        let (positive, negative) = self.rows();
-        let count = positive + negative;
+    fn predict(&self, x: &Tensor, t: f64, stage: &Stage) -> candle_core::Result<Tensor> {
+        let outs = stage
+            .batches()
+            .iter()
+            .map(|batch| self.predict_batch(x, t, batch))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let out = if outs.len() == 1 { outs[0].clone() } else { Tensor::cat(&outs, 0)? };
+        stage.guide(&out)
+    }
+
+    /// The network's output for each row of a batch.
+    fn predict_batch(&self, x: &Tensor, t: f64, batch: &Batch) -> candle_core::Result<Tensor> {
+        let count = batch.positive + batch.negative;
         let rows = if count == 1 { x.clone() } else { Tensor::cat(&vec![x; count], 0)? };
-        let added = self.conditioning.added.as_ref();
-        let residuals = self.residuals(&rows, t)?;
+        let residuals = self.residuals(&rows, t, batch)?;
         let rows = match &self.inpaint {
             Some(Inpaint::Channels(more)) => {
-                let batch = rows.dim(0)?;
                 let (_, channels, height, width) = more.dims4()?;
-                Tensor::cat(&[&rows, &more.expand((batch, channels, height, width))?], 1)?
+                Tensor::cat(&[&rows, &more.expand((count, channels, height, width))?], 1)?
             }
             _ => rows,
         };
-        let out = self.unet.forward(&rows, &[t], &self.conditioning.context, added, residuals.as_ref())?;
-        if count == 1 { Ok(out) } else { self.guide(&out) }
+        self.unet.forward(&rows, &[t], &batch.context, batch.added.as_ref(), residuals.as_ref())
     }
 
     /// What the controls that count now add.
-    fn residuals(&self, x: &Tensor, t: f64) -> candle_core::Result<Option<ControlResiduals>> {
+    fn residuals(&self, x: &Tensor, t: f64, batch: &Batch) -> candle_core::Result<Option<ControlResiduals>> {
         let mut sum: Option<ControlResiduals> = None;
-        let added = self.conditioning.added.as_ref();
         for unit in self.controls.iter().filter(|unit| unit.active(self.finished, self.steps)) {
-            let raw = unit.net.forward(x, &[t], &self.conditioning.context, added, &unit.hint)?;
-            let weighed = unit.weigh(&raw, self.rows())?;
+            let raw = unit.net.forward(x, &[t], &batch.context, batch.added.as_ref(), &unit.hint)?;
+            let weighed = unit.weigh(&raw, (batch.positive, batch.negative))?;
             sum = Some(match sum {
                 Some(sum) => sum.sum(&weighed)?,
                 None => weighed,
@@ -224,7 +203,9 @@ impl<'a> GuidedDenoiser<'a> {
 impl Denoiser for GuidedDenoiser<'_> {
     fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor> {
         let scaled = mix([(1.0 / (1.0 + sigma * sigma).sqrt(), x)])?;
-        let out = self.predict(&scaled, self.schedule.sigma_to_t(sigma));
+        let stage = std::sync::Arc::clone(self.conditions.at(self.calls));
+        self.calls += 1;
+        let out = self.predict(&scaled, self.schedule.sigma_to_t(sigma), &stage);
         let out = out.map_err(|e| model_error(&self.place, &e))?;
         let (of_x, of_out) = self.schedule.prediction().weights(sigma);
         self.keep(mix([(of_x, x), (of_out, &out)])?)

@@ -1,5 +1,6 @@
 //! Text encoders, UNet, ControlNet, autoencoders, samplers: a picture is painted over.
 
+pub mod conditions;
 pub mod controlnet;
 pub mod engine;
 pub mod guidance;
