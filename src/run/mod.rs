@@ -1,5 +1,6 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+mod embeddings;
 pub mod eval;
 pub mod explain;
 mod finish;

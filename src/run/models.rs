@@ -157,7 +157,8 @@ impl ModelPainter {
             self.loaded = None;
             let model = cast.model(&self.films)?;
             let controls = cast.controls(&self.films, &model)?;
-            let engine = Engine::load(&model, &controls, &self.device)?;
+            let mut engine = Engine::load(&model, &controls, &self.device)?;
+            engine.set_embeddings(crate::run::embeddings::known(&self.films)?)?;
             self.loaded = Some((cast.clone(), engine));
         }
         match &mut self.loaded {

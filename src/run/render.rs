@@ -9,6 +9,7 @@ use crate::progress::{Progress, StopFlag};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
+use crate::run::embeddings;
 use crate::run::finish::Finish;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
@@ -18,7 +19,7 @@ use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams, Fra
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
-const PICTURES: u32 = 1;
+const PICTURES: u32 = 2;
 
 /// What the user asks of a render.
 #[derive(Clone, Debug, Default)]
@@ -177,6 +178,7 @@ fn expected(
         painter,
         films: project.folder(),
         device: options.device,
+        embeddings: embeddings::known(project.folder())?,
         models: BTreeMap::new(),
         depths: BTreeMap::new(),
         files: BTreeMap::new(),
@@ -265,6 +267,8 @@ struct Hashes<'a> {
     /// The folder that the film's paths are relative to.
     films: &'a Path,
     device: DeviceChoice,
+    /// Textual inversions that prompts may name.
+    embeddings: Vec<(String, PathBuf)>,
     models: BTreeMap<Cast, String>,
     depths: BTreeMap<Option<PathBuf>, String>,
     files: BTreeMap<PathBuf, String>,
@@ -295,6 +299,10 @@ impl Hashes<'_> {
         for path in files(params) {
             text.push_str(&self.file(path)?);
         }
+        let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
+        for (name, path) in named {
+            text.push_str(&format!(" embedding {name} {}", self.embedding(&path)?));
+        }
         let independent = independent(params);
         Ok(Expected { params: store::hash(text.as_bytes()), models, independent })
     }
@@ -306,6 +314,18 @@ impl Hashes<'_> {
         }
         let hash = depth_network(folder.as_deref())?.fingerprint()?.to_hex().to_string();
         self.depths.insert(folder.clone(), hash.clone());
+        Ok(hash)
+    }
+
+    /// Hash of a textual inversion's file.
+    fn embedding(&mut self, path: &Path) -> Result<String> {
+        if let Some(hash) = self.files.get(path) {
+            return Ok(hash.clone());
+        }
+        let bytes =
+            std::fs::read(path).map_err(|e| Error::model(path, format!("cannot read the embedding: {e}")))?;
+        let hash = store::hash(&bytes);
+        self.files.insert(path.to_owned(), hash.clone());
         Ok(hash)
     }
 

@@ -15,7 +15,8 @@ pub struct PaintJob<'a> {
     /// How much of `init` is repainted: 0 returns it as it is, 1 keeps next to nothing. Continuous, see
     /// [`continuous_tail`](crate::diffusion::img2img::continuous_tail). Without `init` it counts as 1.
     pub denoise: f64,
-    /// The prompt, with A1111's emphasis.
+    /// The prompt, in A1111's syntax: emphasis, `AND`, `[from:to:when]`, `[a|b]`, names of textual inversions; see
+    /// [`text`](crate::diffusion::text). Calls of the denoiser are counted from the first that is run.
     pub prompt: Mix<'a>,
     /// The negative prompt.
     pub negative: Mix<'a>,
@@ -42,7 +43,7 @@ pub struct PaintJob<'a> {
 pub struct Mix<'a> {
     /// Texts and their weights, which sum to 1. A text of weight 0 is as good as absent.
     pub parts: Vec<(&'a str, f64)>,
-    /// How they come together. When one of prompt and negative prompt is composed, both are.
+    /// How they come together. Texts that have unequally many prompts joined by `AND` are composed.
     pub blend: Blend,
 }
 

@@ -9,6 +9,7 @@ mod load;
 mod paint;
 mod picture;
 mod prompts;
+mod script;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,9 @@ use super::sigmas::{NoiseSchedule, Spacing};
 use super::unet::UNet;
 use super::vae::Autoencoder;
 use crate::canvas::Size;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 
 /// What a model does best, for films that do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,6 +75,15 @@ impl Engine {
         self.controls.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Makes textual inversions known by their names, for prompts that name them. Their files are read when one
+    /// does. The same list again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when a name cannot be read, which none is known for.
+    pub fn set_embeddings(&mut self, embeddings: Vec<(String, PathBuf)>) -> Result<()> {
+        self.prompts.set_embeddings(embeddings)
+    }
+
     /// The noise that the model was trained with.
     pub fn schedule(&self) -> &NoiseSchedule {
         &self.schedule
@@ -82,5 +95,7 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

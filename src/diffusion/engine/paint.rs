@@ -5,10 +5,12 @@ use std::ops::ControlFlow;
 use candle_core::Tensor;
 
 use super::picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
+use super::prompts::Asked;
 use super::{ControlSource, Engine, PaintControl, PaintJob};
 use crate::canvas::Canvas;
+use crate::diffusion::conditions::Conditions;
 use crate::diffusion::controlnet::ControlNet;
-use crate::diffusion::guidance::{Conditioning, ControlUnit, GuidedDenoiser};
+use crate::diffusion::guidance::{ControlUnit, GuidedDenoiser};
 use crate::diffusion::img2img::continuous_tail;
 use crate::diffusion::sampler::{Run, SeededNoise, mix};
 use crate::error::{Error, Result};
@@ -34,10 +36,16 @@ impl Engine {
         if let (Some(init), true) = (job.init, sigmas.is_empty()) {
             return Ok(Some(init.clone()));
         }
-        let prompts = (&job.prompt, &job.negative);
-        let conditioning =
-            self.prompts.conditioning(prompts, job.clip_skip, job.guidance, job.size, &self.device)?;
-        match self.sample(job, conditioning, &sigmas, watch) {
+        let asked = Asked {
+            prompt: &job.prompt,
+            negative: &job.negative,
+            clip_skip: job.clip_skip,
+            guidance: job.guidance,
+            size: job.size,
+            calls: job.sampler.planned_calls(job.steps),
+        };
+        let conditions = self.prompts.conditions(&asked, &self.device)?;
+        match self.sample(job, conditions, &sigmas, watch) {
             Ok(latent) => self.develop(&latent, job).map(Some),
             Err(Error::Interrupted) => Ok(None),
             Err(other) => Err(other),
@@ -55,7 +63,7 @@ impl Engine {
     fn sample(
         &self,
         job: &PaintJob,
-        conditioning: Conditioning,
+        conditions: Conditions,
         sigmas: &[f64],
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
@@ -69,7 +77,7 @@ impl Engine {
         };
         let steps = sigmas.len() - 1;
         let controls = job.controls.iter().map(|c| self.control(c, job)).collect::<Result<_>>()?;
-        let mut model = GuidedDenoiser::new(&self.unet, &self.schedule, conditioning, steps, &self.place)
+        let mut model = GuidedDenoiser::new(&self.unet, &self.schedule, conditions, steps, &self.place)
             .with_controls(controls);
         let mut each = |step: &crate::diffusion::sampler::Step| match watch(step.index, step.of) {
             true => ControlFlow::Continue(()),

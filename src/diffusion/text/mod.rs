@@ -1,21 +1,32 @@
 //! A prompt becomes embeddings: emphasis, chunks, tokens, CLIP, weights.
 //!
 //! ```text
-//! prompt ─emphasis→ fragments ─tokenizer, chunk→ chunks of 77 ─clip→ hidden states ─weights→ Encoded
+//! prompt ─compose→ sub-prompts ─editing→ the text at a call
+//! text ─emphasis→ fragments ─tokenizer, chunk→ chunks of 77 ─clip→ hidden states ─weights→ Encoded
 //! ```
 //!
-//! The reading of prompts is A1111's, so that films written for Deforum keep their meaning.
+//! The reading of prompts is A1111's, so that films written for Deforum keep their meaning. Any text is a prompt:
+//! control characters, other scripts and brackets that nobody closes are read as A1111 reads them. All steps take
+//! time linear in the length, and the encoders a batch of chunks at a time: a prompt of 100 000 characters is slow
+//! (its hundreds of chunks all go through the text encoder, and the UNet looks at each of their tokens) but takes
+//! no more memory than its embeddings have.
 
 pub mod chunk;
 pub mod clip;
+pub mod compose;
+pub mod editing;
+pub mod embeddings;
 pub mod emphasis;
 mod pair;
 pub mod tokenizer;
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor};
 
-use self::chunk::{Chunk, chunks, empty_chunk};
-use self::clip::{ClipOutput, ClipTextEncoder};
+use self::chunk::{Chunk, Insertion, chunks, empty_chunk};
+use self::clip::{Activation, ClipOutput, ClipTextEncoder};
+use self::embeddings::{Embeddings, Part, Words};
 use self::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::models::{ModelFolder, model_error};
@@ -45,11 +56,17 @@ pub struct Encoded {
     pub pooled: Option<Tensor>,
 }
 
+/// Chunks that go through the text encoder at a time.
+const BATCH: usize = 8;
+
 /// A token with the weight that is in force on it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeighedToken {
-    /// The token as the vocabulary writes it: `cat</w>` for a whole word, `ca` for its beginning.
+    /// The token as the vocabulary writes it: `cat</w>` for a whole word, `ca` for its beginning; or the name of a
+    /// textual inversion.
     pub text: String,
+    /// How many vectors the textual inversion of this name has; 0 for a token.
+    pub vectors: usize,
     /// What its embedding is multiplied by; 1 is neutral.
     pub weight: f64,
 }
@@ -63,12 +80,23 @@ enum Layer {
     Penultimate,
 }
 
+impl Layer {
+    /// Its place from the end, 1 for the last.
+    fn back(self) -> usize {
+        match self {
+            Self::Normed(skip) => skip.max(1) as usize,
+            Self::Penultimate => 2,
+        }
+    }
+}
+
 /// A text encoder with its tokenizer.
 #[derive(Clone, Debug)]
 pub struct TextModel {
     encoder: ClipTextEncoder,
     tokenizer: Tokenizer,
     emphasis: Emphasis,
+    words: Option<Words>,
     place: std::path::PathBuf,
 }
 
@@ -85,7 +113,23 @@ impl TextModel {
 
     /// Puts together what was loaded elsewhere (a single-file checkpoint, weights with LoRAs merged in).
     pub fn new(encoder: ClipTextEncoder, tokenizer: Tokenizer) -> Self {
-        Self { encoder, tokenizer, emphasis: Emphasis::default(), place: "text encoder".into() }
+        Self { encoder, tokenizer, emphasis: Emphasis::default(), words: None, place: "text encoder".into() }
+    }
+
+    /// Makes textual inversions known. `part` says which of their vectors are for this encoder.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::ids`].
+    pub fn set_embeddings(&mut self, embeddings: &Arc<Embeddings>, part: Part) -> Result<()> {
+        let size = (self.encoder.config().hidden_size, self.places().saturating_sub(2).max(1));
+        let words = || Words::new(embeddings, part, &self.tokenizer, size);
+        self.words = if embeddings.is_empty() { None } else { Some(words()?) };
+        Ok(())
+    }
+
+    /// Whether the encoder is one of OpenCLIP's (Stable Diffusion 2, SDXL's second): its layer is fixed.
+    pub fn is_open_clip(&self) -> bool {
+        self.encoder.config().hidden_act == Activation::Gelu
     }
 
     /// The same model with another use of weights.
@@ -107,9 +151,10 @@ impl TextModel {
     /// The prompt's chunks, before padding.
     ///
     /// # Errors
-    /// Those of [`Tokenizer::ids`].
+    /// Those of [`Tokenizer::ids`] and [`Words::find`].
     pub fn chunks(&self, prompt: &str) -> Result<Vec<Chunk>> {
-        chunks(prompt, &self.tokenizer, self.places(), self.emphasis != Emphasis::Literal)
+        let emphasis = self.emphasis != Emphasis::Literal;
+        chunks(prompt, &self.tokenizer, self.places(), emphasis, self.words.as_ref())
     }
 
     /// The prompt's tokens chunk by chunk, with the weights in force, without start, end and filling.
@@ -117,15 +162,27 @@ impl TextModel {
     /// # Errors
     /// Those of [`Tokenizer::ids`].
     pub fn weighed_tokens(&self, prompt: &str) -> Result<Vec<Vec<WeighedToken>>> {
-        let weighed = |(id, weight): (&u32, &f64)| WeighedToken {
-            text: self.tokenizer.token(*id).unwrap_or_default(),
-            weight: if self.emphasis == Emphasis::Ignore { 1.0 } else { *weight },
-        };
-        let text = |chunk: &Chunk| {
-            let pairs = chunk.tokens.iter().zip(&chunk.weights).skip(1);
-            pairs.take_while(|(id, _)| **id != self.tokenizer.end()).map(weighed).collect()
-        };
-        Ok(self.chunks(prompt)?.iter().map(text).collect())
+        Ok(self.chunks(prompt)?.iter().map(|chunk| self.weighed(chunk)).collect())
+    }
+
+    /// The text of a chunk.
+    fn weighed(&self, chunk: &Chunk) -> Vec<WeighedToken> {
+        let (mut found, mut at, mut inserted) = (Vec::new(), 1, chunk.insertions.iter().peekable());
+        while at < chunk.tokens.len() {
+            let weight = if self.emphasis == Emphasis::Ignore { 1.0 } else { chunk.weights[at] };
+            if let (Some(here), Some(words)) = (inserted.next_if(|i| i.at == at), &self.words) {
+                let (text, vectors) = (words.name(here.embedding).to_owned(), here.vectors);
+                found.push(WeighedToken { text, vectors, weight });
+                at += vectors;
+            } else if chunk.tokens[at] == self.tokenizer.end() {
+                break;
+            } else {
+                let text = self.tokenizer.token(chunk.tokens[at]).unwrap_or_default();
+                found.push(WeighedToken { text, vectors: 0, weight });
+                at += 1;
+            }
+        }
+        found
     }
 
     /// Encodes a prompt. `clip_skip` counts layers from the end: 1 (or 0) is the last, 2 the last but one;
@@ -164,24 +221,40 @@ impl TextModel {
     }
 
     fn encode_layer(&self, chunks: &[Chunk], layer: Layer) -> Result<Encoded> {
+        let named = |e: candle_core::Error| model_error(&self.place, &e);
+        let mut rows = Vec::with_capacity(chunks.len().div_ceil(BATCH));
+        let mut pooled = None;
+        for chunks in chunks.chunks(BATCH) {
+            let output = self.run(chunks, layer)?;
+            rows.push(self.weigh(&self.pick(&output, layer)?, chunks).map_err(named)?);
+            if pooled.is_none() {
+                pooled = output.projected.map(|rows| rows.narrow(0, 0, 1)).transpose().map_err(named)?;
+            }
+        }
+        let embeddings = Tensor::cat(&rows, 0).and_then(|x| x.flatten(0, 1)?.unsqueeze(0)).map_err(named)?;
+        Ok(Encoded { embeddings, pooled })
+    }
+
+    /// Sends a batch of chunks through the encoder; of the hidden states only that of `layer` is kept.
+    fn run(&self, chunks: &[Chunk], layer: Layer) -> Result<ClipOutput> {
         let (end, pad) = (self.tokenizer.end(), self.tokenizer.pad());
         let tokens: Vec<Vec<u32>> = chunks.iter().map(|chunk| chunk.padded(end, pad)).collect();
-        let named = |e: candle_core::Error| model_error(&self.place, &e);
-        let output = self.encoder.forward(&tokens).map_err(named)?;
-        let hidden = self.pick(&output, layer)?;
-        let embeddings =
-            self.weigh(&hidden, chunks).and_then(|x| x.flatten(0, 1)?.unsqueeze(0)).map_err(named)?;
-        let pooled = output.projected.map(|rows| rows.narrow(0, 0, 1)).transpose().map_err(named)?;
-        Ok(Encoded { embeddings, pooled })
+        let vectors = chunks.iter().map(|chunk| self.vectors(chunk)).collect::<Result<Vec<_>>>()?;
+        let wanted = (self.encoder.config().num_hidden_layers + 1).checked_sub(layer.back());
+        let output = self.encoder.forward_with(&tokens, &vectors, &|i| Some(i) == wanted);
+        output.map_err(|e| model_error(&self.place, &e))
+    }
+
+    /// Places and vectors of a chunk's textual inversions.
+    fn vectors(&self, chunk: &Chunk) -> Result<Vec<(usize, Tensor)>> {
+        let Some(words) = &self.words else { return Ok(Vec::new()) };
+        let one = |i: &Insertion| Ok((i.at, words.vectors_on(i.embedding, self.encoder.device())?));
+        chunk.insertions.iter().map(one).collect()
     }
 
     /// The hidden state that `layer` names.
     fn pick(&self, output: &ClipOutput, layer: Layer) -> Result<Tensor> {
-        let back = match layer {
-            Layer::Normed(skip) => skip.max(1) as usize,
-            Layer::Penultimate => 2,
-        };
-        let states = output.hidden.len();
+        let (back, states) = (layer.back(), output.hidden.len());
         let hidden = states.checked_sub(back).and_then(|i| output.hidden.get(i)).ok_or_else(|| {
             let message = format!("expected a clip skip of at most {states}, found {back}");
             Error::model(&self.place, message).with_hint("most models want 1, some anime models 2")

@@ -1,8 +1,11 @@
 //! The two text encoders of SDXL.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor};
 
 use super::chunk::Chunk;
+use super::embeddings::{Embeddings, Part};
 use super::{Emphasis, Encoded, Layer, TextModel};
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
@@ -52,6 +55,15 @@ impl TextPair {
     #[must_use]
     pub fn with_emphasis(self, emphasis: Emphasis) -> Self {
         Self { first: self.first.with_emphasis(emphasis), second: self.second.with_emphasis(emphasis) }
+    }
+
+    /// Makes textual inversions known; the pair takes those with `clip_l` and `clip_g`.
+    ///
+    /// # Errors
+    /// Those of [`TextModel::set_embeddings`].
+    pub fn set_embeddings(&mut self, embeddings: &Arc<Embeddings>) -> Result<()> {
+        self.first.set_embeddings(embeddings, Part::First)?;
+        self.second.set_embeddings(embeddings, Part::Second)
     }
 
     /// The first text model.
