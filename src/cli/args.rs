@@ -19,6 +19,10 @@ use crate::timeline::Compat;
 #[derive(Debug, Parser)]
 #[command(name = "kinora", version, propagate_version = true)]
 pub(crate) struct Args {
+    /// A folder of models, such as that of the A1111 web UI or ComfyUI; may be given several times. `KINORA_MODELS`
+    /// and kinora's config file name folders too
+    #[arg(long = "models-dir", global = true, value_name = "FOLDER")]
+    pub(crate) models_dirs: Vec<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -29,6 +29,7 @@ use clap::Parser as _;
 use crate::cli::args::{Args, Command};
 use crate::error::{Error, Result};
 use crate::progress::{StopFlag, say};
+use crate::run::library::look_into;
 use crate::run::project::{Project, Purpose};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
@@ -61,6 +62,7 @@ fn bug(panic: &(dyn std::any::Any + Send)) -> Error {
 
 fn dispatch(args: Args) -> Result<()> {
     let stop = StopFlag::default();
+    look_into(&args.models_dirs)?;
     match args.command {
         Command::Render(command) => render::run(&command, stop),
         Command::Check(command) => check::run(&command),

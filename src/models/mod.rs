@@ -4,5 +4,6 @@
 //! safetensors weights, whole or sharded. What a network does with them is not known here.
 
 mod folder;
+pub mod library;
 
 pub use folder::{ModelFolder, Weight, model_error};

@@ -4,6 +4,7 @@ mod embeddings;
 pub mod eval;
 pub mod explain;
 mod finish;
+pub mod library;
 pub mod models;
 pub mod plan;
 pub mod plot;

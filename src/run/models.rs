@@ -11,7 +11,9 @@ use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::models::library::Role;
 use crate::render::seams::{PaintRequest, Painter};
+use crate::run::library::library;
 use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -81,7 +83,7 @@ impl Cast {
         let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
                 .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
-            Some(name) => find(name, films)?,
+            Some(name) => find(Role::Checkpoint, name, films)?,
         };
         folder.require("model_index.json", "a diffusion model")?;
         Ok(folder)
@@ -91,7 +93,7 @@ impl Cast {
     fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ModelFolder)>> {
         let folder = |(name, given): &(String, Option<String>)| {
             let folder = match given {
-                Some(given) => find(given, films)?,
+                Some(given) => find(Role::Control, given, films)?,
                 None => model.join("controlnet"),
             };
             if !folder.exists() {
@@ -108,8 +110,8 @@ impl Cast {
     }
 }
 
-/// A model by its name: an embedded one, or a folder, relative to the film's.
-fn find(name: &str, films: &Path) -> Result<ModelFolder> {
+/// A model by its name: an embedded one, or one of the library.
+fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(folder);
     }
@@ -120,21 +122,13 @@ fn find(name: &str, films: &Path) -> Result<ModelFolder> {
         )
         .with_hint("leave `model` out for the one that is compiled in"));
     }
-    let path = films.join(name);
-    ModelFolder::open(&path).map_err(|e| match nearest(&path, name) {
+    let found = library(films)?.find(role, name);
+    let near = || crate::run::nearest_of(ModelFolder::embedded_names().into_iter().map(str::to_owned), name);
+    let path = found.map_err(|e| match near() {
         Some(near) => e.with_hint(format!("did you mean `{near}`?")),
         None => e,
-    })
-}
-
-/// The folder beside a path, or the embedded model, that is named most like it.
-fn nearest(path: &Path, name: &str) -> Option<String> {
-    let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let beside = crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir());
-    beside.or_else(|| {
-        let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
-        crate::run::nearest_of(embedded, name)
-    })
+    })?;
+    ModelFolder::open(&path)
 }
 
 /// Paints with a diffusion model.
