@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::encode::Fps;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::run::loras::diagnose;
 use crate::run::models::EMBEDDED;
 use crate::run::sound::hearing;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
@@ -103,6 +104,7 @@ impl Project {
         found
             .list
             .extend(missing_files(&film, purpose).into_iter().filter(|file| !missed.contains(&file.span)));
+        found.list.extend(diagnose(&film, purpose));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {
             Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),

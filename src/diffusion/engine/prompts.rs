@@ -7,6 +7,7 @@ use super::job::{Blend, Mix};
 use crate::canvas::Size;
 use crate::diffusion::guidance::{Conditioning, Parts};
 use crate::diffusion::sampler::bug;
+use crate::diffusion::text::clip::ClipTextEncoder;
 use crate::diffusion::text::{Encoded, TextModel, TextPair};
 use crate::diffusion::unet::AddedCond;
 use crate::error::{Error, Result};
@@ -42,6 +43,12 @@ type Weighed = Vec<(Encoded, f64)>;
 impl PromptCache {
     pub(super) fn new(stack: TextStack) -> Self {
         Self { stack, known: Vec::new() }
+    }
+
+    /// The text half, to be changed: what was encoded before is forgotten.
+    pub(super) fn stack_mut(&mut self) -> &mut TextStack {
+        self.known.clear();
+        &mut self.stack
     }
 
     /// What the networks are told. Without guidance (scale 1) the negative prompt is left out.
@@ -141,6 +148,14 @@ fn mixed(parts: &Weighed, how: Blend) -> Result<Encoded> {
 }
 
 impl TextStack {
+    /// Another network in the place of encoder `index`.
+    pub(super) fn set_encoder(&mut self, index: usize, encoder: ClipTextEncoder) {
+        match self {
+            Self::Single(model) => model.set_encoder(encoder),
+            Self::Pair { models, .. } => models.set_encoder(index, encoder),
+        }
+    }
+
     fn encode(&self, text: &str, clip_skip: u32) -> Result<Encoded> {
         match self {
             Self::Single(model) => model.encode(text, clip_skip),

@@ -131,10 +131,12 @@ impl LoraFile {
     /// A tensor as `f32`.
     ///
     /// # Errors
-    /// When its numbers are of a kind that is not read (integers, 8 bits), or not finite.
+    /// When its numbers are of a kind that is not read (floats of 8 bits), or not finite.
     pub(super) fn tensor(&self, key: &str, device: &Device) -> candle_core::Result<Tensor> {
         let tensor = self.tensors.load(key, device)?;
-        if !matches!(tensor.dtype(), DType::F16 | DType::BF16 | DType::F32 | DType::F64) {
+        // Whole numbers are those of marks such as IA3's `on_input`.
+        let known = [DType::F16, DType::BF16, DType::F32, DType::F64, DType::I64, DType::U32, DType::U8];
+        if !known.contains(&tensor.dtype()) {
             candle_core::bail!("`{key}`: expected f16, bf16 or f32 numbers, found {:?}", tensor.dtype());
         }
         let tensor = tensor.to_dtype(DType::F32)?;

@@ -36,3 +36,6 @@ const AGAIN: &str = "the file is damaged or was written by an unknown trainer; d
 fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

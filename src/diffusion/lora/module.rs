@@ -214,11 +214,11 @@ impl Module {
             (rank == inner && rank > 0).then_some((outputs, outputs.checked_mul(inputs)?))
         };
         let first = match self.part_shape(Part::LokrW1) {
-            Some(shape) => plain_size(shape)?,
+            Some(shape) => matrix_size(shape)?,
             None => product(Part::LokrW1a, Part::LokrW1b)?,
         };
         let second = match (self.part_shape(Part::LokrW2), self.part_shape(Part::LokrT2)) {
-            (Some(shape), _) => plain_size(shape)?,
+            (Some(shape), _) => matrix_size(shape)?,
             (None, Some(_)) => self.tucker_size(Part::LokrT2, Part::LokrW2a, Part::LokrW2b, false)?,
             (None, None) => product(Part::LokrW2a, Part::LokrW2b)?,
         };
@@ -243,4 +243,9 @@ fn matrix(shape: &[usize]) -> Option<(usize, usize)> {
 fn plain_size(shape: &[usize]) -> Option<(usize, usize)> {
     let values = shape.iter().try_fold(1_usize, |all, side| all.checked_mul(*side))?;
     Some((*shape.first()?, values))
+}
+
+/// The same of a tensor with at least two sides.
+fn matrix_size(shape: &[usize]) -> Option<(usize, usize)> {
+    plain_size(shape).filter(|_| shape.len() > 1)
 }

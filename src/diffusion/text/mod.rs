@@ -10,12 +10,14 @@ pub mod chunk;
 pub mod clip;
 pub mod emphasis;
 mod pair;
+pub mod tags;
 pub mod tokenizer;
 
 use candle_core::{Device, Tensor};
+use candle_nn::VarBuilder;
 
 use self::chunk::{Chunk, chunks, empty_chunk};
-use self::clip::{ClipOutput, ClipTextEncoder};
+use self::clip::{ClipConfig, ClipOutput, ClipTextEncoder};
 use self::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::models::{ModelFolder, model_error};
@@ -78,7 +80,16 @@ impl TextModel {
     /// # Errors
     /// [`Error::Model`] when files are missing or do not fit each other.
     pub fn load(encoder: &ModelFolder, tokenizer: &ModelFolder, device: &Device) -> Result<Self> {
-        let network = ClipTextEncoder::load(encoder, device)?;
+        Self::load_from(encoder, encoder.weights(device)?, tokenizer)
+    }
+
+    /// As [`TextModel::load`], with the weights of the encoder from elsewhere (LoRAs merged in).
+    ///
+    /// # Errors
+    /// As [`TextModel::load`].
+    pub fn load_from(encoder: &ModelFolder, weights: VarBuilder, tokenizer: &ModelFolder) -> Result<Self> {
+        let network = ClipTextEncoder::new(ClipConfig::load(encoder)?, weights)
+            .map_err(|e| model_error(&encoder.label(), &e))?;
         let model = Self::new(network, Tokenizer::load(tokenizer)?);
         Ok(Self { place: encoder.label(), ..model })
     }
@@ -92,6 +103,11 @@ impl TextModel {
     #[must_use]
     pub fn with_emphasis(self, emphasis: Emphasis) -> Self {
         Self { emphasis, ..self }
+    }
+
+    /// Another network in the place of this one, of the same sizes.
+    pub fn set_encoder(&mut self, encoder: ClipTextEncoder) {
+        self.encoder = encoder;
     }
 
     /// The network alone.
