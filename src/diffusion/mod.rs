@@ -5,6 +5,7 @@ pub mod controlnet;
 pub mod engine;
 pub mod guidance;
 pub mod img2img;
+pub mod lora;
 pub mod nn;
 pub mod sampler;
 pub mod sigmas;

@@ -4,46 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::diffusion::text::compose::{SubPrompt, sub_prompts};
 use crate::diffusion::text::editing::Edited;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::run::library::library;
 use crate::timeline::frame::{FrameParams, PromptMix};
 
-/// The folder beside the film that is looked through.
-const FOLDER: &str = "embeddings";
-
-/// Endings of files that may hold a textual inversion.
-const ENDINGS: [&str; 3] = ["safetensors", "pt", "bin"];
-
-/// Folders in folders that are looked through. Without a limit a link to its own folder never ends.
-const DEEPEST: u32 = 3;
-
-/// Names and files of the textual inversions beside a film, in name order.
+/// Names and files of the textual inversions that a film can name.
 ///
 /// # Errors
-/// [`Error::Model`] when their folder cannot be read.
+/// Those of [`library`].
 pub(crate) fn known(films: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    let folder = films.join(FOLDER);
-    if folder.is_dir() {
-        look(&folder, DEEPEST, &mut found)?;
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn look(folder: &Path, levels: u32, found: &mut Vec<(String, PathBuf)>) -> Result<()> {
-    let cannot = |e: std::io::Error| Error::model(folder, format!("cannot read the folder: {e}"));
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if path.is_dir() {
-            if levels > 0 {
-                look(&path, levels - 1, found)?;
-            }
-        } else if ENDINGS.contains(&ending.as_str()) {
-            found.push((path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), path));
-        }
-    }
-    Ok(())
+    Ok(library(films)?.embeddings())
 }
 
 /// Those that a frame's prompts may name. Which of them a prompt does name, its model's tokenizer decides; here one
@@ -97,19 +67,6 @@ fn letters(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn they_are_found_beside_the_film_by_the_names_of_their_files() {
-        let films = tempfile::tempdir().unwrap();
-        assert!(known(films.path()).unwrap().is_empty());
-        let folder = films.path().join("embeddings");
-        std::fs::create_dir_all(folder.join("negative")).unwrap();
-        for name in ["b.pt", "negative/EasyNegative.safetensors", "a.BIN", "readme.txt", "x.preview.png"] {
-            std::fs::write(folder.join(name), "x").unwrap();
-        }
-        let names: Vec<String> = known(films.path()).unwrap().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["EasyNegative", "a", "b"]);
-    }
 
     #[test]
     fn a_frame_names_what_its_prompts_ever_say() {

@@ -5,6 +5,7 @@ pub mod eval;
 pub mod explain;
 mod finish;
 pub mod library;
+pub mod loras;
 pub mod models;
 pub mod plan;
 pub mod plot;

@@ -1,5 +1,6 @@
 //! The diffusion model behind the loop's painter: found, loaded when first needed, kept.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
@@ -14,6 +15,7 @@ use crate::models::ModelFolder;
 use crate::models::library::Role;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::library::library;
+use crate::run::loras::Spoken;
 use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -161,6 +163,21 @@ impl ModelPainter {
         }
     }
 
+    /// Opens the LoRAs of the frames that are painted with the networks in memory, so that what is wrong with them is
+    /// known before the first frame; what is odd about them is returned.
+    pub(crate) fn rehearse<'a>(
+        &mut self,
+        frames: impl Iterator<Item = &'a FrameParams>,
+    ) -> Result<Vec<String>> {
+        let Some((cast, engine)) = &mut self.loaded else { return Ok(Vec::new()) };
+        let mut files = BTreeSet::new();
+        for params in frames.filter(|params| Cast::of(params) == *cast) {
+            files.extend(Spoken::of(params)?.files(&self.films)?);
+        }
+        engine.check_loras(files.iter().map(PathBuf::as_path))?;
+        Ok(engine.take_lora_warnings())
+    }
+
     /// What suits the model, read from its configs: nothing is loaded.
     pub(crate) fn defaults(&self, cast: &Cast) -> Result<ModelDefaults> {
         if let Some((_, engine)) = self.loaded.as_ref().filter(|(loaded, _)| loaded == cast) {
@@ -208,14 +225,16 @@ impl Painter for ModelPainter {
         request: &PaintRequest<'_>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
+        let spoken = Spoken::of(request.params)?;
+        let files = spoken.files(&self.films)?;
         let engine = self.engine(&Cast::of(request.params))?;
-        let job = job(engine, request)?;
+        let job = PaintJob { loras: spoken.uses(&files), ..job(engine, request, &spoken)? };
         engine.paint(&job, watch)
     }
 }
 
 /// The engine's order for a frame: what the film leaves open is filled with what suits the model.
-fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a>> {
+fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -> Result<PaintJob<'a>> {
     let PaintRequest { params, size, init, hints } = request;
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
@@ -239,8 +258,8 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
         size: *size,
         init: *init,
         denoise: if init.is_some() { 1.0 - strength } else { 1.0 },
-        prompt: mix(&params.prompt),
-        negative: mix(&params.negative),
+        prompt: mix(&spoken.prompt),
+        negative: mix(&spoken.negative),
         steps: steps.unwrap_or(defaults.steps),
         guidance: guidance.unwrap_or(defaults.guidance),
         sampler,
@@ -253,6 +272,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
         }),
         clip_skip,
         controls: controls.collect(),
+        loras: Vec::new(),
     })
 }
 

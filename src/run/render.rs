@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::canvas::{Canvas, Size};
+use crate::diffusion::lora::LoraFile;
 use crate::error::{Error, Result};
-use crate::progress::{Progress, StopFlag};
+use crate::progress::{Progress, StopFlag, say};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
 use crate::run::embeddings;
 use crate::run::finish::Finish;
+use crate::run::loras::Spoken;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
@@ -89,6 +91,8 @@ fn paint(
     // A model that cannot be loaded is better known before the bar appears.
     if let Some(first) = plan.iter().find(|p| !p.done) {
         painter.engine(&Cast::of(&first.params))?;
+        let missing = plan.iter().filter(|planned| !planned.done).map(|planned| &planned.params);
+        painter.rehearse(missing)?.iter().for_each(|warning| say(&format!("warning: {warning}")));
     }
     let mut sources = Files::new(device);
     let mut studio =
@@ -303,6 +307,9 @@ impl Hashes<'_> {
         for (name, path) in named {
             text.push_str(&format!(" embedding {name} {}", self.embedding(&path)?));
         }
+        for path in Spoken::of(params)?.files(self.films)? {
+            text.push_str(&self.lora(&path)?);
+        }
         let independent = independent(params);
         Ok(Expected { params: store::hash(text.as_bytes()), models, independent })
     }
@@ -325,6 +332,21 @@ impl Hashes<'_> {
         let bytes =
             std::fs::read(path).map_err(|e| Error::model(path, format!("cannot read the embedding: {e}")))?;
         let hash = store::hash(&bytes);
+        self.files.insert(path.to_owned(), hash.clone());
+        Ok(hash)
+    }
+
+    /// Hash of a LoRA's file.
+    fn lora(&mut self, path: &Path) -> Result<String> {
+        if let Some(hash) = self.files.get(path) {
+            return Ok(hash.clone());
+        }
+        // What is no LoRA is better known now than at its frame.
+        LoraFile::open(path)?;
+        let cannot = |e: std::io::Error| Error::model(path, format!("cannot read this LoRA file: {e}"));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(path).map_err(cannot)?).map_err(cannot)?;
+        let hash = hasher.finalize().to_hex()[..32].to_owned();
         self.files.insert(path.to_owned(), hash.clone());
         Ok(hash)
     }

@@ -1,5 +1,7 @@
 //! What is asked of the engine.
 
+use std::path::Path;
+
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{Sampler, Variation};
@@ -36,6 +38,19 @@ pub struct PaintJob<'a> {
     pub clip_skip: u32,
     /// ControlNets; their effects add up.
     pub controls: Vec<PaintControl<'a>>,
+    /// LoRAs in force, applied in this order; none is the model as it is, to the last bit.
+    pub loras: Vec<LoraUse<'a>>,
+}
+
+/// A LoRA in a job.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoraUse<'a> {
+    /// Its file.
+    pub file: &'a Path,
+    /// Strength of the change of the UNet: 0 not at all, 1 as trained, below 0 the other way.
+    pub unet: f64,
+    /// Strength of the change of the text encoders.
+    pub text: f64,
 }
 
 /// One text or several with weights. `"the sea".into()` is one text.

@@ -6,6 +6,7 @@ use candle_core::Device;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::loras::LoraShelf;
 use super::prompts::{PromptCache, TextStack};
 use super::{Engine, ModelDefaults};
 use crate::canvas::Size;
@@ -13,7 +14,6 @@ use crate::diffusion::controlnet::ControlNet;
 use crate::diffusion::sampler::{Sampler, resolve, sampler_names, spacing_names};
 use crate::diffusion::sigmas::{NoiseSchedule, SchedulerConfig, Spacing};
 use crate::diffusion::text::{TextModel, TextPair};
-use crate::diffusion::unet::UNet;
 use crate::diffusion::vae::Autoencoder;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
@@ -61,14 +61,15 @@ impl Engine {
         let index: ModelIndex = model.json("model_index.json")?;
         let kind = check_index(&index, model)?;
         let unet_config = check_unet(&model.join("unet"))?;
+        let shelf = LoraShelf::new(model, matches!(kind, Kind::Xl), device)?;
         let text = match kind {
-            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load(
+            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load_from(
                 &model.join("text_encoder"),
+                shelf.text_weights(0),
                 &model.join("tokenizer"),
-                device,
             )?)),
             Kind::Xl => TextStack::Pair {
-                models: Box::new(TextPair::load(model, device)?),
+                models: Box::new(TextPair::load_from(model, [shelf.text_weights(0), shelf.text_weights(1)])?),
                 zero_empty_negative: index.force_zeros_for_empty_prompt,
             },
         };
@@ -78,7 +79,8 @@ impl Engine {
             Ok((name.clone(), ControlNet::load(folder, device)?))
         };
         Ok(Self {
-            unet: UNet::load(&model.join("unet"), device)?,
+            unet: Some(shelf.build_unet()?),
+            loras: shelf,
             prompts: PromptCache::new(text),
             schedule: load_schedule(model)?,
             own_controlnet: own.exists().then(|| ControlNet::load(&own, device)).transpose()?,

@@ -6,6 +6,7 @@
 mod blend;
 mod job;
 mod load;
+mod loras;
 mod paint;
 mod picture;
 mod prompts;
@@ -15,9 +16,10 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 
-pub use job::{Blend, ControlSource, Mix, PaintControl, PaintJob};
+pub use job::{Blend, ControlSource, LoraUse, Mix, PaintControl, PaintJob};
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
+use self::loras::LoraShelf;
 use self::prompts::PromptCache;
 use super::controlnet::ControlNet;
 use super::sampler::Sampler;
@@ -47,7 +49,9 @@ pub struct ModelDefaults {
 /// A loaded model with its ControlNets.
 #[derive(Debug)]
 pub struct Engine {
-    unet: UNet,
+    /// `None` only while it is built anew.
+    unet: Option<UNet>,
+    loras: LoraShelf,
     vae: Autoencoder,
     prompts: PromptCache,
     schedule: NoiseSchedule,

@@ -31,6 +31,7 @@ impl Engine {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         self.check(job)?;
+        self.apply_loras(&job.loras)?;
         let denoise = if job.init.is_some() { job.denoise } else { 1.0 };
         let sigmas = continuous_tail(job.sampler, job.spacing, job.steps as usize, denoise, &self.schedule);
         if let (Some(init), true) = (job.init, sigmas.is_empty()) {
@@ -77,7 +78,7 @@ impl Engine {
         };
         let steps = sigmas.len() - 1;
         let controls = job.controls.iter().map(|c| self.control(c, job)).collect::<Result<_>>()?;
-        let mut model = GuidedDenoiser::new(&self.unet, &self.schedule, conditions, steps, &self.place)
+        let mut model = GuidedDenoiser::new(self.unet()?, &self.schedule, conditions, steps, &self.place)
             .with_controls(controls);
         let mut each = |step: &crate::diffusion::sampler::Step| match watch(step.index, step.of) {
             true => ControlFlow::Continue(()),
@@ -163,6 +164,10 @@ impl Engine {
                 let message = format!("weights of the {what}: expected a sum of 1, found {sum}");
                 return Err(usage(message, "divide them by their sum"));
             }
+        }
+        if let Some(lora) = job.loras.iter().find(|lora| !(lora.unet.is_finite() && lora.text.is_finite())) {
+            let message = format!("strength of the LoRA {}: expected a number", lora.file.display());
+            return Err(usage(message, "0.8 is usual"));
         }
         if !job.guidance.is_finite() {
             let message = format!("guidance: expected a number, found {}", job.guidance);

@@ -12,6 +12,7 @@ use super::script::{self, Part, Voice};
 use crate::canvas::Size;
 use crate::diffusion::conditions::{Conditions, Row, Stage};
 use crate::diffusion::sampler::bug;
+use crate::diffusion::text::clip::ClipTextEncoder;
 use crate::diffusion::text::embeddings::{self, Embeddings};
 use crate::diffusion::text::{Encoded, TextModel, TextPair};
 use crate::error::{Error, Result};
@@ -81,6 +82,12 @@ impl PromptCache {
             TextStack::Single(model) => model.set_embeddings(&self.embeddings, embeddings::Part::Only),
             TextStack::Pair { models, .. } => models.set_embeddings(&self.embeddings),
         }
+    }
+
+    /// The text half, to be changed: what was encoded before is forgotten.
+    pub(super) fn stack_mut(&mut self) -> &mut TextStack {
+        self.known.clear();
+        &mut self.stack
     }
 
     /// What the networks are told, call by call. Where the guidance leaves the negative prompt without effect
@@ -249,6 +256,14 @@ fn tokens_of(embeddings: &Tensor) -> usize {
 }
 
 impl TextStack {
+    /// Another network in the place of encoder `index`.
+    pub(super) fn set_encoder(&mut self, index: usize, encoder: ClipTextEncoder) {
+        match self {
+            Self::Single(model) => model.set_encoder(encoder),
+            Self::Pair { models, .. } => models.set_encoder(index, encoder),
+        }
+    }
+
     /// A clip skip counts in Stable Diffusion 1.x alone: OpenCLIP's layer is fixed (by the number of layers in
     /// `config.json` for Stable Diffusion 2.x, the last but one for SDXL), as in sd-webui.
     fn encode(&self, text: &str, clip_skip: u32) -> Result<Encoded> {

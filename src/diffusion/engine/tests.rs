@@ -28,6 +28,7 @@ fn job() -> PaintJob<'static> {
         variation: None,
         clip_skip: 1,
         controls: Vec::new(),
+        loras: Vec::new(),
     }
 }
 

@@ -18,14 +18,16 @@ pub mod editing;
 pub mod embeddings;
 pub mod emphasis;
 mod pair;
+pub mod tags;
 pub mod tokenizer;
 
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use candle_nn::VarBuilder;
 
 use self::chunk::{Chunk, Insertion, chunks, empty_chunk};
-use self::clip::{Activation, ClipOutput, ClipTextEncoder};
+use self::clip::{Activation, ClipConfig, ClipOutput, ClipTextEncoder};
 use self::embeddings::{Embeddings, Part, Words};
 use self::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
@@ -106,7 +108,16 @@ impl TextModel {
     /// # Errors
     /// [`Error::Model`] when files are missing or do not fit each other.
     pub fn load(encoder: &ModelFolder, tokenizer: &ModelFolder, device: &Device) -> Result<Self> {
-        let network = ClipTextEncoder::load(encoder, device)?;
+        Self::load_from(encoder, encoder.weights(device)?, tokenizer)
+    }
+
+    /// As [`TextModel::load`], with the weights of the encoder from elsewhere (LoRAs merged in).
+    ///
+    /// # Errors
+    /// As [`TextModel::load`].
+    pub fn load_from(encoder: &ModelFolder, weights: VarBuilder, tokenizer: &ModelFolder) -> Result<Self> {
+        let network = ClipTextEncoder::new(ClipConfig::load(encoder)?, weights)
+            .map_err(|e| model_error(&encoder.label(), &e))?;
         let model = Self::new(network, Tokenizer::load(tokenizer)?);
         Ok(Self { place: encoder.label(), ..model })
     }
@@ -136,6 +147,11 @@ impl TextModel {
     #[must_use]
     pub fn with_emphasis(self, emphasis: Emphasis) -> Self {
         Self { emphasis, ..self }
+    }
+
+    /// Another network in the place of this one, of the same sizes.
+    pub fn set_encoder(&mut self, encoder: ClipTextEncoder) {
+        self.encoder = encoder;
     }
 
     /// The network alone.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use candle_nn::VarBuilder;
 
 use super::chunk::Chunk;
+use super::clip::ClipTextEncoder;
 use super::embeddings::{Embeddings, Part};
 use super::{Emphasis, Encoded, Layer, TextModel};
 use crate::error::{Error, Result};
@@ -29,6 +31,18 @@ impl TextPair {
         let first = TextModel::load(&model.join("text_encoder"), &model.join("tokenizer"), device)?;
         let second = TextModel::load(&model.join("text_encoder_2"), &model.join("tokenizer_2"), device)?;
         Self::new(first, second)
+    }
+
+    /// As [`TextPair::load`], with the weights of both encoders from elsewhere (LoRAs merged in).
+    ///
+    /// # Errors
+    /// As [`TextPair::load`].
+    pub fn load_from(model: &ModelFolder, [first, second]: [VarBuilder; 2]) -> Result<Self> {
+        let load = |part: &str, weights, tokenizer: &str| {
+            TextModel::load_from(&model.join(part), weights, &model.join(tokenizer))
+        };
+        let first = load("text_encoder", first, "tokenizer")?;
+        Self::new(first, load("text_encoder_2", second, "tokenizer_2")?)
     }
 
     /// Puts together two text models.
@@ -64,6 +78,12 @@ impl TextPair {
     pub fn set_embeddings(&mut self, embeddings: &Arc<Embeddings>) -> Result<()> {
         self.first.set_embeddings(embeddings, Part::First)?;
         self.second.set_embeddings(embeddings, Part::Second)
+    }
+
+    /// Another network in the place of the first (0) or second encoder, of the same sizes.
+    pub fn set_encoder(&mut self, index: usize, encoder: ClipTextEncoder) {
+        let model = if index == 0 { &mut self.first } else { &mut self.second };
+        model.set_encoder(encoder);
     }
 
     /// The first text model.

@@ -66,6 +66,7 @@ fn engines(folder: &Path) -> Vec<Case> {
                 variation: None,
                 clip_skip: 1,
                 controls: Vec::new(),
+                loras: Vec::new(),
             };
             let mut paint = || engine.paint(&job, &mut |_, _| true).unwrap().unwrap();
             let same = paint() == paint();
