@@ -16,6 +16,7 @@ pub mod report;
 pub mod sound;
 mod sources;
 pub mod table;
+pub mod tokens;
 
 use std::path::Path;
 

@@ -64,7 +64,7 @@ fn run(engine: &mut Engine, case: &Case) -> Tensor {
     let x = mix([(sigmas[0], &noise.draw().unwrap())]).unwrap();
     let steps = case.steps as usize;
     let mut model =
-        GuidedDenoiser::new(&engine.unet, &engine.schedule, conditions, steps, Path::new("golden"));
+        GuidedDenoiser::new(engine.unet().unwrap(), &engine.schedule, conditions, steps, Path::new("golden"));
     let mut watch = |_: &crate::diffusion::sampler::Step| ControlFlow::Continue(());
     let mut run = Run { model: &mut model as _, noise: &mut noise, watch: &mut watch };
     sampler.sample(&mut run, x, &sigmas, &engine.schedule).unwrap()

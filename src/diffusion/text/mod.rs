@@ -18,6 +18,7 @@ pub mod editing;
 pub mod embeddings;
 pub mod emphasis;
 mod pair;
+pub mod reading;
 pub mod tags;
 pub mod tokenizer;
 
@@ -178,27 +179,12 @@ impl TextModel {
     /// # Errors
     /// Those of [`Tokenizer::ids`].
     pub fn weighed_tokens(&self, prompt: &str) -> Result<Vec<Vec<WeighedToken>>> {
-        Ok(self.chunks(prompt)?.iter().map(|chunk| self.weighed(chunk)).collect())
-    }
-
-    /// The text of a chunk.
-    fn weighed(&self, chunk: &Chunk) -> Vec<WeighedToken> {
-        let (mut found, mut at, mut inserted) = (Vec::new(), 1, chunk.insertions.iter().peekable());
-        while at < chunk.tokens.len() {
-            let weight = if self.emphasis == Emphasis::Ignore { 1.0 } else { chunk.weights[at] };
-            if let (Some(here), Some(words)) = (inserted.next_if(|i| i.at == at), &self.words) {
-                let (text, vectors) = (words.name(here.embedding).to_owned(), here.vectors);
-                found.push(WeighedToken { text, vectors, weight });
-                at += vectors;
-            } else if chunk.tokens[at] == self.tokenizer.end() {
-                break;
-            } else {
-                let text = self.tokenizer.token(chunk.tokens[at]).unwrap_or_default();
-                found.push(WeighedToken { text, vectors: 0, weight });
-                at += 1;
-            }
+        let mut chunks = self.chunks(prompt)?;
+        if self.emphasis == Emphasis::Ignore {
+            chunks.iter_mut().for_each(|chunk| chunk.weights.fill(1.0));
         }
-        found
+        let text = |chunk: &Chunk| reading::weighed(chunk, &self.tokenizer, self.words.as_ref());
+        Ok(chunks.iter().map(text).collect())
     }
 
     /// Encodes a prompt. `clip_skip` counts layers from the end: 1 (or 0) is the last, 2 the last but one;

@@ -88,8 +88,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
-    // Older PyTorch files are a pickle from the first byte on.
-    if bytes.starts_with(&[0x80]) {
+    // Older PyTorch files are a pickle from the first byte on; safetensors have eight bytes of length, then JSON.
+    if bytes.starts_with(&[0x80]) && bytes.get(8) != Some(&b'{') {
         return Err(
             Error::model(path, "expected safetensors, found a file of an old PyTorch").with_hint(CONVERT)
         );

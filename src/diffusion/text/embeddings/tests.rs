@@ -197,13 +197,13 @@ proptest! {
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        let _ = super::pickle::tensors(&bytes);
+        let _ = pickle::tensors(&bytes);
     }
 
     #[test]
     fn any_pickle_ends(pickle in prop::collection::vec(
         prop_oneof![any::<u8>(), prop::sample::select(&b"()]}tulasbRQ.hqKXc\n\x85\x86\x81\x94N"[..])], 0..200)) {
-        let _ = super::pickle::tensors(&zip(&[("x/data.pkl", &pickle)]));
+        let _ = pickle::tensors(&zip(&[("x/data.pkl", &pickle)]));
     }
 }
 
@@ -235,6 +235,6 @@ fn a_pickle_that_doubles_itself_takes_no_more_memory_than_its_bytes() {
     let mut pickle = b"\x80\x02Nq\x00".to_vec();
     (0..20_000).for_each(|_| pickle.extend(b"h\x00h\x00\x86q\x00"));
     pickle.extend(b"h\x00.");
-    let error = super::pickle::tensors(&zip(&[("x/data.pkl", &pickle)])).unwrap_err();
+    let error = pickle::tensors(&zip(&[("x/data.pkl", &pickle)])).unwrap_err();
     assert!(error.contains("no dictionary"), "{error}");
 }
