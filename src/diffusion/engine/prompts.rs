@@ -1,6 +1,6 @@
 //! Prompts become conditions, once: a film says the same for many frames.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -51,10 +51,13 @@ pub(super) struct Asked<'a> {
 #[derive(Debug)]
 pub(super) struct PromptCache {
     stack: TextStack,
-    /// Text and clip skip; least recently used first.
-    known: Vec<((String, u32), Encoded)>,
+    /// Least recently used first.
+    known: Vec<(Key, Vec<Encoded>)>,
     embeddings: Arc<Embeddings>,
 }
+
+/// Texts that were encoded together, each with how often it counted, and the clip skip.
+type Key = (Vec<(String, usize)>, u32);
 
 /// The encoded texts of a voice by text, all equally long.
 type Encodings = BTreeMap<String, Encoded>;
@@ -148,16 +151,11 @@ impl PromptCache {
     fn encode_voice(&mut self, voice: &Voice, clip_skip: u32, negative: bool) -> Result<Encodings> {
         let texts = voice.texts();
         let silent = negative && self.stack.is_silent(&texts);
-        let mut encodings = Encodings::new();
-        for text in texts {
-            let encoded = self.encode(&text, clip_skip)?;
-            encodings.insert(text, if silent { zeros(&encoded).map_err(bug)? } else { encoded });
-        }
-        let longest = encodings.values().map(tokens).max().unwrap_or(0);
-        for encoded in encodings.values_mut() {
-            self.fill(encoded, longest, clip_skip)?;
-        }
-        Ok(encodings)
+        let encoded = self.encode(&texts, clip_skip)?;
+        let one = |((text, _), encoded): ((String, usize), Encoded)| {
+            Ok((text, if silent { zeros(&encoded).map_err(bug)? } else { encoded }))
+        };
+        texts.into_iter().zip(encoded).map(one).collect()
     }
 
     /// Fills a text up with empty chunks; one that is zeros, with zeros.
@@ -165,7 +163,7 @@ impl PromptCache {
         if tokens(encoded) >= longest {
             return Ok(());
         }
-        let empty = self.encode("", clip_skip)?.embeddings;
+        let empty = self.encode(&[(String::new(), 1)], clip_skip)?.swap_remove(0).embeddings;
         let is_zeros =
             |x: &Tensor| -> candle_core::Result<bool> { Ok(x.abs()?.max_all()?.to_scalar::<f32>()? == 0.0) };
         let filled = || -> candle_core::Result<Tensor> {
@@ -178,11 +176,12 @@ impl PromptCache {
         Ok(())
     }
 
-    fn encode(&mut self, text: &str, clip_skip: u32) -> Result<Encoded> {
-        let is_it = |known: &(String, u32)| known.0 == text && known.1 == clip_skip;
+    /// Texts that are encoded together; as many are given back.
+    fn encode(&mut self, texts: &[(String, usize)], clip_skip: u32) -> Result<Vec<Encoded>> {
+        let is_it = |known: &Key| known.0 == texts && known.1 == clip_skip;
         let (key, encoded) = match self.known.iter().position(|(known, _)| is_it(known)) {
             Some(at) => self.known.remove(at),
-            None => ((text.to_owned(), clip_skip), self.stack.encode(text, clip_skip)?),
+            None => ((texts.to_owned(), clip_skip), self.stack.encode(texts, clip_skip)?),
         };
         self.known.push((key, encoded.clone()));
         Ok(encoded)
@@ -191,8 +190,9 @@ impl PromptCache {
     /// Forgets the texts that were not used for longest, as far as there are too many.
     fn forget(&mut self) {
         let mut bytes = 0;
-        let fitting = self.known.iter().rev().take_while(|((text, _), encoded)| {
-            bytes += text.len() + 4 * encoded.embeddings.elem_count();
+        let fitting = self.known.iter().rev().take_while(|((texts, _), encoded)| {
+            bytes += texts.iter().map(|(text, _)| text.len()).sum::<usize>();
+            bytes += encoded.iter().map(|encoded| 4 * encoded.embeddings.elem_count()).sum::<usize>();
             bytes <= REMEMBERED
         });
         let kept = fitting.count();
@@ -266,12 +266,12 @@ impl TextStack {
 
     /// A clip skip counts in Stable Diffusion 1.x alone: OpenCLIP's layer is fixed (by the number of layers in
     /// `config.json` for Stable Diffusion 2.x, the last but one for SDXL), as in sd-webui.
-    fn encode(&self, text: &str, clip_skip: u32) -> Result<Encoded> {
+    fn encode(&self, texts: &[(String, usize)], clip_skip: u32) -> Result<Vec<Encoded>> {
         match self {
-            Self::Single(model) => model.encode(text, if model.is_open_clip() { 1 } else { clip_skip }),
+            Self::Single(model) => model.encode_many(texts, if model.is_open_clip() { 1 } else { clip_skip }),
             Self::Pair { models, .. } => {
-                let encoded = models.encode(text)?;
-                if encoded.pooled.is_none() {
+                let encoded = models.encode_many(texts)?;
+                if encoded.iter().any(|encoded| encoded.pooled.is_none()) {
                     return Err(Error::Bug("the second text encoder gave no pooled embedding".to_owned()));
                 }
                 Ok(encoded)
@@ -280,8 +280,9 @@ impl TextStack {
     }
 
     /// Whether a negative prompt says nothing at all to this model: it is empty from beginning to end.
-    fn is_silent(&self, texts: &BTreeSet<String>) -> bool {
-        matches!(self, Self::Pair { zero_empty_negative: true, .. }) && texts.iter().all(String::is_empty)
+    fn is_silent(&self, texts: &[(String, usize)]) -> bool {
+        matches!(self, Self::Pair { zero_empty_negative: true, .. })
+            && texts.iter().all(|(text, _)| text.is_empty())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a run's prompts say, call by call: texts only, nothing is encoded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::job::Mix;
 use crate::diffusion::text::compose::sub_prompts;
@@ -40,9 +40,16 @@ impl Voice {
         self.edited.at(Edited::count_at(&self.ends, call), self.calls)
     }
 
-    /// Every text that is ever in force, each once.
-    pub(super) fn texts(&self) -> BTreeSet<String> {
-        self.ends.iter().map(|end| self.edited.at(*end, self.calls)).collect()
+    /// Every text that is ever in force, each with how often the plan names it; one alone counts once.
+    pub(super) fn texts(&self) -> Vec<(String, usize)> {
+        let mut texts: BTreeMap<String, usize> = BTreeMap::new();
+        for end in &self.ends {
+            *texts.entry(self.edited.at(*end, self.calls)).or_default() += 1;
+        }
+        if texts.len() == 1 {
+            texts.values_mut().for_each(|times| *times = 1);
+        }
+        texts.into_iter().collect()
     }
 }
 

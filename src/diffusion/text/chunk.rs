@@ -219,6 +219,30 @@ mod tests {
         assert_eq!(chunk.padded(9, 9), chunk.tokens);
     }
 
+    #[test]
+    fn prompts_of_a_hundred_thousand_characters_are_cut() {
+        let tokenizer = tiny();
+        let of = |unit: &str| -> String { unit.repeat(100_000 / unit.len()) };
+        for unit in [
+            "sea ",
+            "a",
+            ",",
+            "(",
+            "(a",
+            "[a",
+            "a)",
+            "\\",
+            "\u{0}",
+            "\u{200d}\u{1f409}",
+            "BREAK ",
+            "e\u{301}",
+            "\n",
+        ] {
+            let chunks = chunks(&of(unit), &tokenizer, 77, true, None).unwrap();
+            assert!(!chunks.is_empty() && chunks.iter().all(|chunk| chunk.tokens.len() == 77), "{unit:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn chunks_keep_every_token_in_order(words in prop::collection::vec("sea|snow|[a-z]{1,9}|,|[0-9]{1,4}", 0..120),

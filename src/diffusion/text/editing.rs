@@ -9,6 +9,8 @@
 //! * An alternation takes its next option with each call; options may be empty.
 //! * Both nest in each other and in emphasis. A bracket that is none of `(…)`, `(…:…)`, `[…]`, an editing or an
 //!   alternation is text, and so is every bracket round it. `\` before a character takes its meaning away.
+//! * Where stray brackets stand right behind an editing (`[a:2]))`), sd-webui's answer differs from one start of the
+//!   program to the next; here the editing always holds.
 //! * A `|` outside an alternation, and a `\` with nothing behind it, make the whole prompt plain text.
 //!
 //! Calls are counted from the first one that is *run*: over an existing picture a part of the schedule is left

@@ -6,10 +6,10 @@
 //! ```
 //!
 //! The reading of prompts is A1111's, so that films written for Deforum keep their meaning. Any text is a prompt:
-//! control characters, other scripts and brackets that nobody closes are read as A1111 reads them. All steps take
-//! time linear in the length, and the encoders a batch of chunks at a time: a prompt of 100 000 characters is slow
-//! (its hundreds of chunks all go through the text encoder, and the UNet looks at each of their tokens) but takes
-//! no more memory than its embeddings have.
+//! control characters, other scripts and brackets that nobody closes are read as A1111 reads them. Reading takes time
+//! linear in the length (weights of brackets in brackets: times their depth), and the encoders take a batch of chunks
+//! at a time: a prompt of 100 000 characters is slow, since its hundreds of chunks all go through the text encoder
+//! and the UNet looks at each of their tokens, but takes little more memory than its embeddings have.
 
 pub mod chunk;
 pub mod clip;
@@ -21,6 +21,7 @@ mod pair;
 pub mod reading;
 pub mod tags;
 pub mod tokenizer;
+mod weigh;
 
 use std::sync::Arc;
 
@@ -194,7 +195,7 @@ impl TextModel {
     /// [`Error::Model`] when the text encoder has fewer layers than `clip_skip` asks for, or its
     /// vocabulary is smaller than the tokenizer's.
     pub fn encode(&self, prompt: &str, clip_skip: u32) -> Result<Encoded> {
-        self.encode_layer(&self.chunks(prompt)?, Layer::Normed(clip_skip))
+        self.encode_layer(self.chunks(prompt)?, Layer::Normed(clip_skip))
     }
 
     /// Encodes a prompt and its negative with the same number of chunks: the shorter one is filled up
@@ -205,7 +206,7 @@ impl TextModel {
     pub fn encode_both(&self, positive: &str, negative: &str, clip_skip: u32) -> Result<(Encoded, Encoded)> {
         let (positive, negative) = self.equal_chunks(positive, negative)?;
         let layer = Layer::Normed(clip_skip);
-        Ok((self.encode_layer(&positive, layer)?, self.encode_layer(&negative, layer)?))
+        Ok((self.encode_layer(positive, layer)?, self.encode_layer(negative, layer)?))
     }
 
     /// Chunks of two prompts, filled up with empty ones to the same number.
@@ -222,19 +223,56 @@ impl TextModel {
         self.encoder.config().max_position_embeddings
     }
 
-    fn encode_layer(&self, chunks: &[Chunk], layer: Layer) -> Result<Encoded> {
+    /// The texts of a prompt that changes, each with how often it comes up: filled up with empty chunks to the
+    /// longest, and weighed together, see [`weigh`].
+    ///
+    /// # Errors
+    /// Those of [`TextModel::encode`].
+    pub fn encode_many(&self, texts: &[(String, usize)], clip_skip: u32) -> Result<Vec<Encoded>> {
+        self.encode_layers(&self.chunks_of(texts)?, Layer::Normed(clip_skip))
+    }
+
+    /// Chunks of texts, filled up with empty ones to the same number.
+    fn chunks_of(&self, texts: &[(String, usize)]) -> Result<Vec<(Vec<Chunk>, usize)>> {
+        let chunks = |(text, times): &(String, usize)| Ok((self.chunks(text)?, *times));
+        let mut found = texts.iter().map(chunks).collect::<Result<Vec<_>>>()?;
+        let longest = found.iter().map(|(chunks, _)| chunks.len()).max().unwrap_or(0);
+        let empty = empty_chunk(&self.tokenizer, self.places());
+        found.iter_mut().for_each(|(chunks, _)| chunks.resize(longest, empty.clone()));
+        Ok(found)
+    }
+
+    fn encode_layer(&self, chunks: Vec<Chunk>, layer: Layer) -> Result<Encoded> {
+        let mut encoded = self.encode_layers(&[(chunks, 1)], layer)?;
+        encoded.pop().ok_or_else(|| Error::Bug("a text was encoded and is gone".to_owned()))
+    }
+
+    fn encode_layers(&self, texts: &[(Vec<Chunk>, usize)], layer: Layer) -> Result<Vec<Encoded>> {
         let named = |e: candle_core::Error| model_error(&self.place, &e);
-        let mut rows = Vec::with_capacity(chunks.len().div_ceil(BATCH));
-        let mut pooled = None;
+        let (mut unweighed, mut pooled) = (Vec::with_capacity(texts.len()), Vec::new());
+        for (chunks, times) in texts {
+            let (hidden, first) = self.states(chunks, layer)?;
+            unweighed.push((hidden, chunks.as_slice(), *times));
+            pooled.push(first);
+        }
+        let weighed = weigh::weigh(&unweighed, self.emphasis).map_err(named)?;
+        let flat = |x: Tensor| x.flatten(0, 1)?.unsqueeze(0);
+        let encoded = |(x, pooled)| Ok(Encoded { embeddings: flat(x).map_err(named)?, pooled });
+        weighed.into_iter().zip(pooled).map(encoded).collect()
+    }
+
+    /// The hidden states that `layer` names, `[n, places, C]`, and the projected embedding of the first chunk.
+    fn states(&self, chunks: &[Chunk], layer: Layer) -> Result<(Tensor, Option<Tensor>)> {
+        let named = |e: candle_core::Error| model_error(&self.place, &e);
+        let (mut rows, mut pooled) = (Vec::with_capacity(chunks.len().div_ceil(BATCH)), None);
         for chunks in chunks.chunks(BATCH) {
             let output = self.run(chunks, layer)?;
-            rows.push(self.weigh(&self.pick(&output, layer)?, chunks).map_err(named)?);
+            rows.push(self.pick(&output, layer)?);
             if pooled.is_none() {
                 pooled = output.projected.map(|rows| rows.narrow(0, 0, 1)).transpose().map_err(named)?;
             }
         }
-        let embeddings = Tensor::cat(&rows, 0).and_then(|x| x.flatten(0, 1)?.unsqueeze(0)).map_err(named)?;
-        Ok(Encoded { embeddings, pooled })
+        Ok((Tensor::cat(&rows, 0).map_err(named)?, pooled))
     }
 
     /// Sends a batch of chunks through the encoder; of the hidden states only that of `layer` is kept.
@@ -267,41 +305,6 @@ impl TextModel {
             Layer::Penultimate => Ok(hidden.clone()),
         }
     }
-
-    /// Multiplies each token of `[n, places, C]` by its weight, as the emphasis mode says.
-    fn weigh(&self, hidden: &Tensor, chunks: &[Chunk]) -> candle_core::Result<Tensor> {
-        if matches!(self.emphasis, Emphasis::Ignore | Emphasis::Literal) {
-            return Ok(hidden.clone());
-        }
-        let rows = chunks
-            .iter()
-            .enumerate()
-            .map(|(i, chunk)| weigh_chunk(&hidden.get(i)?, &chunk.weights, self.emphasis))
-            .collect::<candle_core::Result<Vec<_>>>()?;
-        Tensor::stack(&rows, 0)
-    }
-}
-
-/// Weighs one chunk `[places, C]`; a chunk without emphasis stays as it is to the last bit.
-fn weigh_chunk(chunk: &Tensor, weights: &[f64], emphasis: Emphasis) -> candle_core::Result<Tensor> {
-    if weights.iter().all(|weight| *weight == 1.0) {
-        return Ok(chunk.clone());
-    }
-    let factors: Vec<f32> = weights.iter().map(|weight| *weight as f32).collect();
-    let factors = Tensor::from_vec(factors, (weights.len(), 1), chunk.device())?;
-    let weighed = chunk.broadcast_mul(&factors)?;
-    if emphasis == Emphasis::NoNorm {
-        return Ok(weighed);
-    }
-    // The mean of a layer norm's output lies near 0: summed in f32 it would have few true digits.
-    let ratio = mean(chunk)? / mean(&weighed)?;
-    if ratio.is_finite() { weighed.affine(ratio, 0.0) } else { Ok(weighed) }
-}
-
-/// Mean of all values, summed in `f64`.
-fn mean(x: &Tensor) -> candle_core::Result<f64> {
-    let values = x.flatten_all()?.to_vec1::<f32>()?;
-    Ok(values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64)
 }
 
 #[cfg(test)]
@@ -315,6 +318,31 @@ mod tests {
 
     fn values(x: &Tensor) -> Vec<f32> {
         x.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// Mean of all values, summed in `f64`.
+    fn mean(x: &Tensor) -> f64 {
+        let values = values(x);
+        values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64
+    }
+
+    #[test]
+    fn texts_of_a_changing_prompt_are_weighed_together() {
+        let model = tiny();
+        let texts = [("a (red:1.7) castle".to_owned(), 3), ("a castle".to_owned(), 1)];
+        let both = model.encode_many(&texts, 1).unwrap();
+        let (alone, plain) = (model.encode(&texts[0].0, 1).unwrap(), model.encode(&texts[1].0, 1).unwrap());
+        let without = tiny().with_emphasis(Emphasis::Ignore).encode(&texts[0].0, 1).unwrap();
+        assert_ne!(values(&both[0].embeddings), values(&alone.embeddings));
+        // The mean of the four is what it was without emphasis, three of them being the first text.
+        let found = (3.0 * mean(&both[0].embeddings) + mean(&both[1].embeddings)) / 4.0;
+        let expected = (3.0 * mean(&without.embeddings) + mean(&plain.embeddings)) / 4.0;
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        // Without emphasis nothing changes, and the shorter one is filled up.
+        let texts = [("sea BREAK snow".to_owned(), 1), ("a castle".to_owned(), 1)];
+        let both = model.encode_many(&texts, 1).unwrap();
+        assert_eq!(both[1].embeddings.dims(), [1, 154, 96]);
+        assert_eq!(values(&both[1].embeddings)[..77 * 96], values(&plain.embeddings)[..]);
     }
 
     #[test]
@@ -332,9 +360,8 @@ mod tests {
 
     #[test]
     fn emphasis_keeps_the_mean_or_not_as_its_mode_says() {
-        let mean_of = |emphasis, prompt| {
-            mean(&tiny().with_emphasis(emphasis).encode(prompt, 1).unwrap().embeddings).unwrap()
-        };
+        let mean_of =
+            |emphasis, prompt| mean(&tiny().with_emphasis(emphasis).encode(prompt, 1).unwrap().embeddings);
         let plain = mean_of(Emphasis::Original, "a red castle");
         let close = |a: f64, b: f64| (a - b).abs() < 1e-6;
         assert!(close(mean_of(Emphasis::Original, "a (red:1.7) castle"), plain));

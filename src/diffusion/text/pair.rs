@@ -102,7 +102,15 @@ impl TextPair {
     /// Those of [`TextModel::encode`], and [`Error::Model`] when the two tokenizers disagree so far that
     /// the numbers of chunks differ.
     pub fn encode(&self, prompt: &str) -> Result<Encoded> {
-        self.join(&self.first.chunks(prompt)?, &self.second.chunks(prompt)?)
+        self.join_one(self.first.chunks(prompt)?, self.second.chunks(prompt)?)
+    }
+
+    /// The texts of a prompt that changes, see [`TextModel::encode_many`].
+    ///
+    /// # Errors
+    /// Those of [`TextPair::encode`].
+    pub fn encode_many(&self, texts: &[(String, usize)]) -> Result<Vec<Encoded>> {
+        self.join(&self.first.chunks_of(texts)?, &self.second.chunks_of(texts)?)
     }
 
     /// Encodes a prompt and its negative with the same number of chunks, as [`TextModel::encode_both`].
@@ -112,17 +120,27 @@ impl TextPair {
     pub fn encode_both(&self, positive: &str, negative: &str) -> Result<(Encoded, Encoded)> {
         let first = self.first.equal_chunks(positive, negative)?;
         let second = self.second.equal_chunks(positive, negative)?;
-        Ok((self.join(&first.0, &second.0)?, self.join(&first.1, &second.1)?))
+        Ok((self.join_one(first.0, second.0)?, self.join_one(first.1, second.1)?))
     }
 
-    fn join(&self, first: &[Chunk], second: &[Chunk]) -> Result<Encoded> {
-        let a = self.first.encode_layer(first, Layer::Penultimate)?;
-        let b = self.second.encode_layer(second, Layer::Penultimate)?;
-        let embeddings = Tensor::cat(&[&a.embeddings, &b.embeddings], 2).map_err(|_| {
-            let (a, b) = (first.len(), second.len());
-            let message = format!("the tokenizers disagree: {a} chunks in the first, {b} in the second");
-            Error::model(&self.second.place, message).with_hint("copy both tokenizers from the same model")
-        })?;
-        Ok(Encoded { embeddings, pooled: b.pooled })
+    fn join_one(&self, first: Vec<Chunk>, second: Vec<Chunk>) -> Result<Encoded> {
+        let mut encoded = self.join(&[(first, 1)], &[(second, 1)])?;
+        encoded.pop().ok_or_else(|| Error::Bug("a text was encoded and is gone".to_owned()))
+    }
+
+    /// Encodes texts by their chunks for both encoders.
+    fn join(&self, first: &[(Vec<Chunk>, usize)], second: &[(Vec<Chunk>, usize)]) -> Result<Vec<Encoded>> {
+        let a = self.first.encode_layers(first, Layer::Penultimate)?;
+        let b = self.second.encode_layers(second, Layer::Penultimate)?;
+        let side_by_side = |(a, b): (Encoded, Encoded)| {
+            let embeddings = Tensor::cat(&[&a.embeddings, &b.embeddings], 2).map_err(|_| {
+                let (a, b) = (a.embeddings.dims()[1], b.embeddings.dims()[1]);
+                let message = format!("the tokenizers disagree: {a} tokens in the first, {b} in the second");
+                Error::model(&self.second.place, message)
+                    .with_hint("copy both tokenizers from the same model")
+            })?;
+            Ok(Encoded { embeddings, pooled: b.pooled })
+        };
+        a.into_iter().zip(b).map(side_by_side).collect()
     }
 }

@@ -7,6 +7,8 @@ or sd-webui: prompts are given as what they stand for, and the run is a plain lo
 
 * Each case lists for each joined prompt (`AND`) its texts with the last call (from 0) at which each is in force,
   its weight, and so for the negative prompt. `prompt` and `negative` are what kinora reads instead.
+* A text is a list of fragments with their weights. Tokens are multiplied by their weights, and each chunk is scaled
+  so that the mean of all texts of a prompt, as often as the list names them, is what it was.
 * Texts of one prompt are filled up with empty chunks to the longest; joined prompts by repeating the last embedding;
   prompt and negative prompt of unequal length go through the UNet separately.
 * The prediction is the negative prompt's, plus weight times guidance times the difference, for each prompt.
@@ -61,30 +63,42 @@ class Text:
         return self.tok.encode(text, add_special_tokens=False).ids
 
     def chunks(self, text):
-        ids, chunk, chunks, i = self.ids(text), [], [], 0
-        assert not {"(", "[", ":", "\\"} & set(text)
-        while i < len(ids):
-            if len(chunk) == 75:
-                chunks.append(chunk)
-                chunk = []
-            for name, rows in sorted(self.inversions.items(), key=lambda item: -len(item[0])):
-                if tuple(ids[i : i + len(name)]) == name:
-                    if len(chunk) + len(rows) > 75:
-                        chunks.append(chunk)
-                        chunk = []
-                    chunk, i = chunk + rows, i + len(name)
-                    break
-            else:
-                chunk, i = chunk + [ids[i]], i + 1
+        """Tokens and weights of each chunk."""
+        chunk, chunks = [], []
+        for fragment, weight in text:
+            assert not {"(", "[", ":", "\\", ","} & set(fragment.replace(", fog", ""))
+            ids, i = self.ids(fragment), 0
+            while i < len(ids):
+                rows, used = [ids[i]], 1
+                for name, vectors in sorted(self.inversions.items(), key=lambda item: -len(item[0])):
+                    if tuple(ids[i : i + len(name)]) == name:
+                        rows, used = vectors, len(name)
+                        break
+                if len(chunk) + len(rows) > 75:
+                    chunks.append(chunk)
+                    chunk = []
+                chunk, i = chunk + [(row, weight) for row in rows], i + used
         if chunk or not chunks:
             chunks.append(chunk)
-        return [[self.start, *c, self.end] + [self.pad] * (75 - len(c)) for c in chunks]
+        return chunks
 
-    def encode(self, text, xl):
-        out = self.net(torch.tensor(self.chunks(text)), output_hidden_states=True)
-        states = out.hidden_states[-2] if xl else out.last_hidden_state
-        pooled = out.text_embeds[:1] if hasattr(out, "text_embeds") else None
-        return states.reshape(1, -1, states.shape[-1]), pooled
+    def encode(self, texts, xl):
+        """All texts of a prompt, equally long: embeddings and pooled embedding of each."""
+        chunks = [self.chunks(text) for text in texts]
+        longest = max(map(len, chunks))
+        states, weights, pooled = [], [], []
+        for text in chunks:
+            text = text + [[]] * (longest - len(text))
+            ids = [[self.start, *(row for row, _ in c), self.end] + [self.pad] * (75 - len(c)) for c in text]
+            weights.append(torch.tensor([[1.0, *(weight for _, weight in c)] + [1.0] * (76 - len(c)) for c in text]))
+            out = self.net(torch.tensor(ids), output_hidden_states=True)
+            states.append(out.hidden_states[-2] if xl else out.last_hidden_state)
+            pooled.append(out.text_embeds[:1] if hasattr(out, "text_embeds") else None)
+        before, weights = torch.stack(states), torch.stack(weights)[..., None]
+        after = before * weights
+        scale = before.double().mean((0, 2, 3), keepdim=True) / after.double().mean((0, 2, 3), keepdim=True)
+        scaled = torch.where((weights == 1).all(), before, (after * scale).float())
+        return [(x.reshape(1, -1, x.shape[-1]), p) for x, p in zip(scaled, pooled)]
 
 
 class Model:
@@ -100,19 +114,14 @@ class Model:
         alphas = torch.cumprod(1 - betas, 0)
         self.sigmas = ((1 - alphas) / alphas) ** 0.5
 
-    def encode(self, text):
-        parts = [t.encode(text, self.xl) for t in self.texts]
-        return torch.cat([p[0] for p in parts], 2), parts[-1][1]
-
     def schedule(self, texts, negative=False):
         """The texts of one prompt, all equally long: [(last call, embeddings, pooled)]."""
-        found = [(last, *self.encode(text)) for last, text in texts]
+        fragments = [[(text, 1.0)] if isinstance(text, str) else text for _, text in texts]
+        parts = [t.encode(fragments, self.xl) for t in self.texts]
+        found = [(torch.cat([e for e, _ in part], 2), part[-1][1]) for part in zip(*parts)]
         if negative and self.xl and all(text == "" for _, text in texts):
-            found = [(last, e * 0, p * 0) for last, e, p in found]
-        longest = max(e.shape[1] for _, e, _ in found)
-        empty = self.encode("")[0]
-        fill = lambda e: torch.cat([e] + [empty] * ((longest - e.shape[1]) // 77), 1)
-        return [(last, fill(e), p) for last, e, p in found]
+            found = [(e * 0, p * 0) for e, p in found]
+        return [(last, *both) for (last, _), both in zip(texts, found)]
 
     def predict(self, x, sigma, row, size):
         logs = self.sigmas.log()
@@ -197,6 +206,16 @@ CASES = [
     case("and.edited", "sd15", "a [red:blue:3] fox AND the [snow|moon]:0.8",
          [(1.0, [[3, "a red fox"], [ALL, "a blue fox"]]), (0.8, swap("the snow", "the moon", 5))]),
     case("weight", "sd15", "a red fox:0.6", [(0.6, [[ALL, "a red fox"]])], guidance=1.0),
+    case("weighed", "sd15", "a (red:1.6) fox [in the snow]",
+         [(1.0, [[ALL, [["a ", 1.0], ["red", 1.6], [" fox ", 1.0], ["in the snow", 1 / 1.1]]]])]),
+    case("weighed.edited", "sd15", "a [(red:1.6):blue:2] fox",
+         [(1.0, [[2, [["a ", 1.0], ["red", 1.6], [" fox", 1.0]]], [ALL, "a blue fox"]])]),
+    case("weighed.alternated", "sd15", "a [red|(blue:1.4)] fox",
+         [(1.0, swap("a red fox", [["a ", 1.0], ["blue", 1.4], [" fox", 1.0]], 5))]),
+    case("weighed.long", "sd15", f"a (fox:1.5) [{LONG}::3]",
+         [(1.0, [[3, [["a ", 1.0], ["fox", 1.5], [f" {LONG}", 1.0]]], [ALL, [["a ", 1.0], ["fox", 1.5], [" ", 1.0]]]])]),
+    case("weighed.inversion", "sd15", "a (weird place:0.7) fox",
+         [(1.0, [[ALL, [["a ", 1.0], ["weird place", 0.7], [" fox", 1.0]]]])]),
     case("inversion", "sd15", "a red fox in weird place", [(1.0, [[ALL, "a red fox in weird place"]])], "badthing, fog"),
     case("inversion.chunk", "sd15", f"{'fox ' * 73}weird place", [(1.0, [[ALL, f"{'fox ' * 73}weird place"]])]),
     case("xl.plain", "sdxl", "a red fox", [(1.0, [[ALL, "a red fox"]])], ""),
@@ -204,6 +223,8 @@ CASES = [
     case("xl.and", "sdxl", "a [red:blue:2] fox AND the snow:0.5",
          [(1.0, [[2, "a red fox"], [ALL, "a blue fox"]]), (0.5, [[ALL, "the snow"]])]),
     case("xl.negative", "sdxl", "a fox", [(1.0, [[ALL, "a fox"]])], "[:fog:2]", [[2, ""], [ALL, "fog"]]),
+    case("xl.weighed", "sdxl", "a [(red:1.6):blue:2] fox",
+         [(1.0, [[2, [["a ", 1.0], ["red", 1.6], [" fox", 1.0]]], [ALL, "a blue fox"]])]),
     case("xl.inversion", "sdxl", "a red fox in weird place", [(1.0, [[ALL, "a red fox in weird place"]])], "badthing"),
 ]
 
