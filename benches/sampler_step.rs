@@ -12,6 +12,7 @@ use kinora::models::ModelFolder;
 fn sampler_step(criterion: &mut Criterion) {
     let folder = ModelFolder::embedded("kinora-tiny").expect("it is compiled in");
     let mut engine = Engine::load(&folder, &[], &Device::Cpu).expect("it loads");
+    let defaults = engine.defaults();
     let size = Size::new(256, 256);
     let hint = Canvas::filled(size, [128; 3]);
     let control = PaintControl {
@@ -30,19 +31,13 @@ fn sampler_step(criterion: &mut Criterion) {
         ("guided_with_depth", 3.5, vec![control]),
     ] {
         let job = PaintJob {
-            size,
-            init: None,
-            denoise: 1.0,
-            prompt: "the sea, sunset".into(),
-            negative: "".into(),
             steps: 1,
             guidance,
             sampler: Sampler::Euler,
             spacing: Spacing::Karras,
             seed: 1,
-            variation: None,
-            clip_skip: 1,
             controls,
+            ..PaintJob::new(size, "the sea, sunset".into(), "".into(), &defaults)
         };
         group.bench_function(name, |bencher| {
             bencher.iter(|| engine.paint(&job, &mut |_, _| true).expect("it paints"));

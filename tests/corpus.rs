@@ -258,6 +258,10 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("steps", _) => f64::from(params.sampling.steps?),
         ("guidance", _) => params.sampling.guidance?,
         ("seed", _) => params.sampling.seed as f64,
+        ("eta", _) => params.sampling.eta?,
+        ("ddim_eta", _) => params.sampling.ddim_eta?,
+        ("s_noise", _) => params.sampling.s_noise,
+        ("eta_noise_seed_delta", _) => f64::from(params.sampling.eta_noise_seed_delta),
         ("clip_skip", _) => f64::from(params.sampling.clip_skip),
         ("noise", _) => params.noise.amount,
         ("contrast", _) => params.colour.contrast,
@@ -281,6 +285,7 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
         "sampler" => params.sampling.sampler.clone()?,
         "spacing" => params.sampling.spacing.clone()?,
+        "rng" => format!("{:?}", params.sampling.rng).to_lowercase(),
         "control.mode" => format!("{:?}", params.controls.first()?.mode).to_lowercase(),
         _ => return None,
     })

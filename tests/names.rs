@@ -35,3 +35,21 @@ fn presets_of_the_encoder_are_the_language_s() {
         assert!(kinora::schedule::read("film.kin", &film).is_ok(), "preset {} is refused", preset.name());
     }
 }
+
+#[test]
+fn settings_of_fresh_noise_are_warned_of_where_the_sampler_has_none() {
+    use kinora::diffusion::sampler::Sampler;
+    for choice in find("sampler").unwrap().choices() {
+        let sampler = resolve(choice.name).unwrap().0;
+        let is_told = |setting: &str| {
+            let film =
+                format!("kinora 1\nframes = 2\nprompt = \"a\"\nsampler = {}\n{setting} = 0.5\n", choice.name);
+            let (film, _) = kinora::schedule::read("film.kin", &film).unwrap();
+            let timeline = kinora::timeline::Timeline::new(&film, &Default::default()).unwrap();
+            timeline.warnings().list.iter().any(|found| found.message.contains("no effect"))
+        };
+        let by_eta = sampler.usual_eta().is_some() && sampler != Sampler::Ddim;
+        assert_eq!(is_told("eta"), !by_eta, "{}", choice.name);
+        assert_eq!(is_told("ddim_eta"), sampler != Sampler::Ddim, "{}", choice.name);
+    }
+}

@@ -115,7 +115,8 @@ pub struct GuidedDenoiser<'a> {
     schedule: &'a NoiseSchedule,
     conditions: Conditions,
     controls: Vec<ControlUnit<'a>>,
-    inpaint: Option<Inpaint>,
+    blend: Option<(Tensor, Tensor)>,
+    channels: Option<Tensor>,
     steps: usize,
     finished: usize,
     calls: usize,
@@ -132,9 +133,9 @@ impl<'a> GuidedDenoiser<'a> {
         steps: usize,
         place: &Path,
     ) -> Self {
-        let (conditions, controls, inpaint) = (conditions.into(), Vec::new(), None);
+        let (conditions, controls, blend, channels) = (conditions.into(), Vec::new(), None, None);
         let (finished, calls, place) = (0, 0, place.to_owned());
-        Self { unet, schedule, conditions, controls, inpaint, steps, finished, calls, place }
+        Self { unet, schedule, conditions, controls, blend, channels, steps, finished, calls, place }
     }
 
     /// The same with ControlNets, whose residuals are added up.
@@ -143,10 +144,13 @@ impl<'a> GuidedDenoiser<'a> {
         Self { controls, ..self }
     }
 
-    /// The same with a mask.
+    /// The same with a mask. A model for inpainting may be given both kinds, one after the other.
     #[must_use]
     pub fn with_inpaint(self, inpaint: Inpaint) -> Self {
-        Self { inpaint: Some(inpaint), ..self }
+        match inpaint {
+            Inpaint::Blend { keep, init } => Self { blend: Some((keep, init)), ..self },
+            Inpaint::Channels(channels) => Self { channels: Some(channels), ..self },
+        }
     }
 
     /// The network's output for a latent of the VP scale, guided.
@@ -165,12 +169,12 @@ impl<'a> GuidedDenoiser<'a> {
         let count = batch.positive + batch.negative;
         let rows = if count == 1 { x.clone() } else { Tensor::cat(&vec![x; count], 0)? };
         let residuals = self.residuals(&rows, t, batch)?;
-        let rows = match &self.inpaint {
-            Some(Inpaint::Channels(more)) => {
+        let rows = match &self.channels {
+            Some(more) => {
                 let (_, channels, height, width) = more.dims4()?;
                 Tensor::cat(&[&rows, &more.expand((count, channels, height, width))?], 1)?
             }
-            _ => rows,
+            None => rows,
         };
         self.unet.forward(&rows, &[t], &batch.context, batch.added.as_ref(), residuals.as_ref())
     }
@@ -194,7 +198,7 @@ impl<'a> GuidedDenoiser<'a> {
     /// # Errors
     /// [`crate::error::Error::Model`] when mask and latent differ in size.
     pub fn keep(&self, latent: Tensor) -> Result<Tensor> {
-        let Some(Inpaint::Blend { keep, init }) = &self.inpaint else { return Ok(latent) };
+        let Some((keep, init)) = &self.blend else { return Ok(latent) };
         let blend = || init.broadcast_mul(keep)? + latent.broadcast_mul(&keep.affine(-1.0, 1.0)?)?;
         blend().map_err(|e| model_error(&self.place, &e))
     }

@@ -37,7 +37,9 @@ mod tests {
             ("DPM++ 2M SDE Exponential", Some(("dpmpp_2m_sde", Some("exponential")))),
             ("DPM++ 2M SGM Uniform", Some(("dpmpp_2m", Some("sgm_uniform")))),
             ("dpmpp_2m_sde_gpu", Some(("dpmpp_2m_sde", None))),
-            ("DPM adaptive", None),
+            ("DPM adaptive", Some(("dpm_adaptive", None))),
+            ("Euler Align Your Steps", Some(("euler", Some("ays")))),
+            ("Restart", None),
             ("", None),
         ] {
             assert_eq!(sampler(written), expected, "{written}");

@@ -8,10 +8,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 
+use super::stored::Files;
 use crate::error::{Error, Result};
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -166,7 +167,7 @@ impl ModelFolder {
             .map_err(|e| Error::model(&self.label().join(file), format!("cannot understand this file: {e}")))
     }
 
-    /// The folder's weights, widened to `f32` on `device`, as a tree of names.
+    /// The folder's weights on `device` as a tree of names: `f32`, or as they are for those who ask [`stored`](super::stored).
     ///
     /// # Errors
     /// [`Error::Model`] when there are none, or the file is truncated or no safetensors file.
@@ -176,15 +177,14 @@ impl ModelFolder {
             Place::Disk(path) => {
                 let paths: Vec<PathBuf> = files.iter().map(|f| path.join(f)).collect();
                 check_headers(&paths)?;
-                // SAFETY: the files are mapped read-only; as everywhere with mapped files, nobody may
-                // cut them short while they are in use.
-                unsafe { VarBuilder::from_mmaped_safetensors(&paths, DType::F32, device) }
+                Files::open(&paths)
             }
             Place::Embedded(path) => {
                 let bytes = files.first().and_then(|f| embedded_bytes(path, f)).unwrap_or_default();
-                VarBuilder::from_slice_safetensors(bytes, DType::F32, device)
+                Files::embedded(bytes)
             }
         }
+        .map(|files| files.builder(device))
         .map_err(|e| model_error(&self.label(), &e))
     }
 

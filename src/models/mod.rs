@@ -5,5 +5,7 @@
 
 mod folder;
 pub mod library;
+mod stored;
 
 pub use folder::{ModelFolder, Weight, model_error};
+pub use stored::{mark, stored};

@@ -254,6 +254,8 @@ pub struct Planned {
     pub params: FrameParams,
     /// What its journal entry must say.
     pub expected: Expected,
+    /// What its file says about its making; nothing when empty.
+    pub text: String,
     /// It is in the store and right.
     pub done: bool,
 }
@@ -296,7 +298,7 @@ pub fn run(
         let made = studio.frame(params, &mut current, &mut watch).map_err(|e| at_frame(params.frame, e))?;
         let Some(canvas) = made else { return Err(Error::Interrupted) };
         let waiting = Instant::now();
-        shelf.put(params.frame, canvas, planned.expected.clone())?;
+        shelf.put(params.frame, canvas, &planned.text, planned.expected.clone())?;
         studio.times.store += waiting.elapsed();
         progress.frame();
         state = Some(current);

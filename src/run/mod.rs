@@ -1,9 +1,11 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+mod caption;
 mod embeddings;
 pub mod eval;
 pub mod explain;
 mod finish;
+pub mod inspect;
 pub mod library;
 pub mod loras;
 pub mod models;
@@ -11,10 +13,12 @@ pub mod plan;
 pub mod plot;
 pub mod preview;
 pub mod project;
+mod recorded;
 pub mod render;
 pub mod report;
 pub mod sound;
 mod sources;
+pub mod still;
 pub mod table;
 pub mod tokens;
 

@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
-use crate::diffusion::engine::{Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob};
+use crate::diffusion::engine::{
+    Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask,
+};
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::models::library::Role;
+use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
+use crate::run::caption::stem;
 use crate::run::library::library;
 use crate::run::loras::Spoken;
 use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
@@ -62,6 +66,11 @@ pub(crate) struct Cast {
 }
 
 impl Cast {
+    /// A model by itself.
+    pub(crate) fn alone(model: &str) -> Self {
+        Self { model: Some(model.to_owned()), controls: Vec::new() }
+    }
+
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
         Self {
@@ -113,7 +122,7 @@ impl Cast {
 }
 
 /// A model by its name: an embedded one, or one of the library.
-fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> {
+pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(folder);
     }
@@ -197,6 +206,14 @@ impl ModelPainter {
         Ok(folders)
     }
 
+    /// The name and the hash by which pictures say what they were made with.
+    pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
+        let model = cast.model(&self.films)?;
+        let label = model.label().to_string_lossy().into_owned();
+        let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
+        Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+    }
+
     /// The steps that suit the model.
     pub(crate) fn usual_steps(&mut self, cast: &Cast) -> Result<u32> {
         Ok(self.engine(cast)?.defaults().steps)
@@ -225,10 +242,23 @@ impl Painter for ModelPainter {
         request: &PaintRequest<'_>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
+        self.paint_masked(request, None, watch)
+    }
+}
+
+impl ModelPainter {
+    /// As [`Painter::paint`], of the picture underneath only what a mask leaves free. The picture may have any
+    /// size where the mask has a region.
+    pub(crate) fn paint_masked<'a>(
+        &mut self,
+        request: &'a PaintRequest<'_>,
+        mask: Option<PaintMask<'a>>,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Canvas>> {
         let spoken = Spoken::of(request.params)?;
         let files = spoken.files(&self.films)?;
         let engine = self.engine(&Cast::of(request.params))?;
-        let job = PaintJob { loras: spoken.uses(&files), ..job(engine, request, &spoken)? };
+        let job = PaintJob { loras: spoken.uses(&files), mask, ..job(engine, request, &spoken)? };
         engine.paint(&job, watch)
     }
 }
@@ -239,7 +269,8 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
-    let (sampler, spacing) = sampling(engine, &params.sampling)?;
+    let SamplingParams { rng, eta, ddim_eta, s_noise, eta_noise_seed_delta, .. } = params.sampling;
+    let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
     let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
         Some(PaintControl {
             net: ControlSource::Named(&control.name),
@@ -265,6 +296,14 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
         sampler,
         spacing,
         seed: seed.cast_unsigned(),
+        noise: match rng {
+            frame::Rng::Cpu => NoiseKind::TorchCpu,
+            frame::Rng::Nv => NoiseKind::PhiloxNv,
+        },
+        ensd: eta_noise_seed_delta,
+        eta: if sampler == Sampler::Ddim { ddim_eta } else { eta },
+        s_noise,
+        mask: None,
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),
             strength: subseed_strength,
@@ -289,8 +328,7 @@ fn mix(prompts: &PromptMix) -> Mix<'_> {
 }
 
 /// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).
-fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
-    let defaults = engine.defaults();
+pub(crate) fn sampling(defaults: &ModelDefaults, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
     let (sampler, implied) = match &params.sampler {
         None => (defaults.sampler, Some(defaults.spacing)),
         Some(name) => sampler::resolve(name).ok_or_else(|| Error::Usage {

@@ -10,6 +10,7 @@ use crate::progress::{Progress, StopFlag, say};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
+use crate::run::caption::Captions;
 use crate::run::embeddings;
 use crate::run::finish::Finish;
 use crate::run::loras::Spoken;
@@ -60,13 +61,14 @@ pub fn render(
     let expected = expected(project, options, size, &mut painter)?;
     let store = Store::open(&frames_folder(&out, options.draft))?;
     let _lock = store.lock()?;
-    let plan = plan(expected, options, &store, &wanted)?;
+    let mut plan = plan(expected, options, &store, &wanted)?;
     let found = plan.iter().filter(|p| p.done).count() as u32;
     if found < plan.len() as u32 {
         finish.forget(&store)?;
     }
     let mut report = Report::new(&out, store.folder(), plan.len() as u32, found);
     if found < plan.len() as u32 {
+        Captions::new(&painter, project.folder()).describe(&mut plan, size)?;
         report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)
             .inspect_err(|_| store.discard_if_empty())?;
     }
@@ -221,7 +223,7 @@ fn plan(
     let planned: Vec<Planned> = frames
         .into_iter()
         .zip(valid)
-        .map(|((params, expected), done)| Planned { params, expected, done })
+        .map(|((params, expected), done)| Planned { params, expected, text: String::new(), done })
         .collect();
     let needed = needed(&planned, wanted);
     Ok(planned.into_iter().zip(needed).filter_map(|(planned, needed)| needed.then_some(planned)).collect())

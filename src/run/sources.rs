@@ -77,7 +77,7 @@ pub(crate) fn depth_network(folder: Option<&Path>) -> Result<ModelFolder> {
 }
 
 /// The picture at `size`: cut to the same shape about its middle, then resampled.
-fn filling(picture: &Canvas, size: Size) -> Canvas {
+pub(crate) fn filling(picture: &Canvas, size: Size) -> Canvas {
     let (width, height) = (picture.width(), picture.height());
     // Of the two possible cuts, the one that lies inside the picture.
     let cut = if width * size.height > height * size.width {

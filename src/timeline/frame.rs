@@ -295,8 +295,28 @@ pub struct SamplingParams {
     /// Whether the frame is on its way from one seed to the next (a fractional `seed`): then every draw of noise
     /// is mixed, so that arriving at the next seed is no jump. Else, as in the web UI, only the start noise is.
     pub seed_walk: bool,
+    /// Whose noise a seed stands for.
+    pub rng: Rng,
+    /// Share of fresh noise of samplers that add some; `None` is what each of them takes.
+    pub eta: Option<f64>,
+    /// The same of DDIM.
+    pub ddim_eta: Option<f64>,
+    /// Multiplier of all fresh noise, 1 by theory.
+    pub s_noise: f64,
+    /// Added to the seed of the fresh noise.
+    pub eta_noise_seed_delta: u32,
     /// Layers of the text encoder left out, counted as the web UI does: 1 is none.
     pub clip_skip: u32,
+}
+
+/// Generators of random numbers that pictures are known by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rng {
+    /// PyTorch's on the CPU.
+    #[default]
+    Cpu,
+    /// CUDA's, as Nvidia cards draw.
+    Nv,
 }
 
 /// One ControlNet at a frame.

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::loras::LoraShelf;
 use super::prompts::{PromptCache, TextStack};
+use super::usual::usual;
 use super::{Engine, ModelDefaults};
 use crate::canvas::Size;
 use crate::diffusion::controlnet::ControlNet;
-use crate::diffusion::sampler::{Sampler, resolve, sampler_names, spacing_names};
+use crate::diffusion::sampler::{resolve, sampler_names, spacing_names};
 use crate::diffusion::sigmas::{NoiseSchedule, SchedulerConfig, Spacing};
 use crate::diffusion::text::{TextModel, TextPair};
 use crate::diffusion::vae::Autoencoder;
@@ -86,6 +87,8 @@ impl Engine {
             own_controlnet: own.exists().then(|| ControlNet::load(&own, device)).transpose()?,
             controls: controls.iter().map(named).collect::<Result<_>>()?,
             defaults: defaults(kind, &unet_config, vae.downscale(), model)?,
+            is_xl: kind == Kind::Xl,
+            inpaints: unet_config.in_channels == INPAINTING,
             vae,
             device: device.clone(),
             place: model.label(),
@@ -126,6 +129,8 @@ fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
         "StableDiffusionPipeline"
         | "StableDiffusionImg2ImgPipeline"
         | "StableDiffusionControlNetPipeline"
+        | "StableDiffusionInpaintPipeline"
+        | "StableDiffusionControlNetInpaintPipeline"
         | "StableDiffusionControlNetImg2ImgPipeline" => Kind::StableDiffusion,
         other => return Err(refuse(format!("expected a Stable Diffusion pipeline, found `{other}`"))),
     };
@@ -139,6 +144,9 @@ fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
     }
     Ok(kind)
 }
+
+/// Input channels of a UNet for inpainting: the latent's 4, the mask, and the 4 of the masked picture's latent.
+const INPAINTING: usize = 9;
 
 /// What the engine itself needs of the UNet's config.
 #[derive(Deserialize)]
@@ -156,12 +164,13 @@ fn four() -> usize {
 
 fn check_unet(folder: &ModelFolder) -> Result<UNetSummary> {
     let config: UNetSummary = folder.json("config.json")?;
-    if config.in_channels == 4 {
+    if matches!(config.in_channels, 4 | INPAINTING) {
         return Ok(config);
     }
-    let message = format!("option `in_channels`: expected 4, found {}", config.in_channels);
+    let message =
+        format!("option `in_channels`: expected 4, or 9 for inpainting, found {}", config.in_channels);
     Err(Error::model(&folder.label().join("config.json"), message).with_hint(
-        "models for inpainting, upscaling or depth input cannot paint whole frames; take the base model",
+        "models for upscaling, depth input or edits by instruction are not known; take the base model",
     ))
 }
 
@@ -190,7 +199,8 @@ fn defaults(kind: Kind, unet: &UNetSummary, factor: usize, model: &ModelFolder) 
         let message = format!("`{key}`: expected one of {}, found `{found}`", known.join(", "));
         Error::model(&model.label().join(file), message)
     };
-    let (mut sampler, mut spacing) = (Sampler::Dpmpp2m, Spacing::Karras);
+    let usual = usual(model, kind == Kind::Xl)?;
+    let (mut sampler, mut spacing) = (usual.sampler, usual.spacing);
     if let Some(name) = &wishes.sampler {
         let (found, its) = resolve(name).ok_or_else(|| refuse("sampler", name, sampler_names()))?;
         (sampler, spacing) = (found, its.unwrap_or_else(|| found.usual_spacing()));
@@ -198,14 +208,10 @@ fn defaults(kind: Kind, unet: &UNetSummary, factor: usize, model: &ModelFolder) 
     if let Some(name) = &wishes.spacing {
         spacing = Spacing::from_name(name).ok_or_else(|| refuse("spacing", name, spacing_names()))?;
     }
-    let (steps, guidance) = match kind {
-        Kind::StableDiffusion => (20, 7.0),
-        Kind::Xl => (25, 5.0),
-    };
     Ok(ModelDefaults {
         size: trained_size(&unet.sample_size, factor),
-        steps: wishes.steps.unwrap_or(steps).max(1),
-        guidance: wishes.guidance.unwrap_or(guidance),
+        steps: wishes.steps.unwrap_or(usual.steps).max(1),
+        guidance: wishes.guidance.unwrap_or(usual.guidance),
         sampler,
         spacing,
     })

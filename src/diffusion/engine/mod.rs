@@ -4,6 +4,8 @@
 //! nowhere else.
 
 mod blend;
+mod guard;
+mod inpaint;
 mod job;
 mod load;
 mod loras;
@@ -11,12 +13,13 @@ mod paint;
 mod picture;
 mod prompts;
 mod script;
+mod usual;
 
 use std::path::PathBuf;
 
 use candle_core::Device;
 
-pub use job::{Blend, ControlSource, LoraUse, Mix, PaintControl, PaintJob};
+pub use job::{Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, inverted};
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::loras::LoraShelf;
@@ -58,6 +61,9 @@ pub struct Engine {
     own_controlnet: Option<ControlNet>,
     controls: Vec<(String, ControlNet)>,
     defaults: ModelDefaults,
+    is_xl: bool,
+    /// Whether the UNet looks at a mask and the picture under it.
+    inpaints: bool,
     device: Device,
     place: PathBuf,
 }
@@ -93,6 +99,12 @@ impl Engine {
         &self.schedule
     }
 
+    /// Whether the model was made for inpainting: its UNet is shown the mask and what it leaves of the picture.
+    /// Jobs without a mask count as masked throughout.
+    pub fn is_inpainting_model(&self) -> bool {
+        self.inpaints
+    }
+
     /// Pixels per latent pixel: sides of pictures must be multiples of it.
     pub fn size_unit(&self) -> usize {
         self.vae.downscale()
@@ -101,5 +113,9 @@ impl Engine {
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod mask_tests;
+#[cfg(test)]
+mod noise_tests;
 #[cfg(test)]
 mod tests;

@@ -7,36 +7,28 @@ use crate::diffusion::sampler::Variation;
 use crate::error::Error;
 use crate::models::ModelFolder;
 
-const SIZE: Size = Size::new(64, 64);
+pub(super) const SIZE: Size = Size::new(64, 64);
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     Engine::load(&ModelFolder::embedded("kinora-tiny").unwrap(), &[], &Device::Cpu).unwrap()
 }
 
-fn job() -> PaintJob<'static> {
-    PaintJob {
+pub(super) fn job() -> PaintJob<'static> {
+    let defaults = ModelDefaults {
         size: SIZE,
-        init: None,
-        denoise: 1.0,
-        prompt: "the sea, sunset".into(),
-        negative: "fog".into(),
         steps: 2,
         guidance: 3.0,
         sampler: Sampler::EulerA,
         spacing: Spacing::Karras,
-        seed: 5,
-        variation: None,
-        clip_skip: 1,
-        controls: Vec::new(),
-        loras: Vec::new(),
-    }
+    };
+    PaintJob { seed: 5, ..PaintJob::new(SIZE, "the sea, sunset".into(), "fog".into(), &defaults) }
 }
 
-fn paint(engine: &mut Engine, job: &PaintJob) -> Canvas {
+pub(super) fn paint(engine: &mut Engine, job: &PaintJob) -> Canvas {
     engine.paint(job, &mut |_, _| true).unwrap().unwrap()
 }
 
-fn ramp() -> Canvas {
+pub(super) fn ramp() -> Canvas {
     let grey = |i: usize| [(i % SIZE.width * 4) as u8; 3];
     Canvas::from_rgb8(SIZE, (0..SIZE.area()).flat_map(grey).collect())
 }
@@ -370,12 +362,12 @@ fn unknown_models_are_refused_by_name() {
 }
 
 #[test]
-fn inpainting_models_are_refused_before_their_weights_are_read() {
+fn models_with_other_inputs_are_refused_before_their_weights_are_read() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("model_index.json"), r#"{"_class_name": "StableDiffusionPipeline"}"#)
         .unwrap();
     std::fs::create_dir(folder.path().join("unet")).unwrap();
-    std::fs::write(folder.path().join("unet/config.json"), r#"{"in_channels": 9}"#).unwrap();
+    std::fs::write(folder.path().join("unet/config.json"), r#"{"in_channels": 8}"#).unwrap();
     let error = Engine::load(&ModelFolder::open(folder.path()).unwrap(), &[], &Device::Cpu).unwrap_err();
-    assert!(error.to_string().contains("expected 4, found 9"), "{error}");
+    assert!(error.to_string().contains("expected 4, or 9 for inpainting, found 8"), "{error}");
 }

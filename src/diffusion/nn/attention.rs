@@ -1,10 +1,10 @@
 //! Attention and the transformer blocks around it.
 
 use candle_core::{Result, Tensor};
-use candle_nn::{LayerNorm, Linear, Module as _, VarBuilder};
+use candle_nn::{LayerNorm, Module as _, VarBuilder};
 
 use super::layers::{group_norm, layer_norm, linear, linear_no_bias, linear_or_conv1x1};
-use crate::kernels::{self, GroupNorm};
+use crate::kernels::{self, GroupNorm, Linear};
 
 /// Multi-head attention (diffusers' `Attention` with its default processor).
 #[derive(Clone, Debug)]
@@ -41,8 +41,21 @@ impl Attention {
     /// # Errors
     /// When the shapes do not belong together.
     pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        self.to_out.forward(&self.look(x, context)?)
+    }
+
+    /// The same with `residual` added.
+    ///
+    /// # Errors
+    /// When the shapes do not belong together.
+    pub fn forward_add(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.to_out.forward_add(&self.look(x, context)?, residual)
+    }
+
+    /// All but the last layer.
+    fn look(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
         let (q, k) = (self.to_q.forward(x)?, self.to_k.forward(context)?);
-        self.to_out.forward(&kernels::attention(&q, &k, &self.to_v.forward(context)?, self.heads)?)
+        kernels::attention(&q, &k, &self.to_v.forward(context)?, self.heads)
     }
 }
 
@@ -70,6 +83,14 @@ impl FeedForward {
     /// When the channels are others.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.out.forward(&kernels::geglu(&self.proj.forward(x)?)?)
+    }
+
+    /// The same with `residual` added.
+    ///
+    /// # Errors
+    /// When the channels are others.
+    pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.out.forward_add(&kernels::geglu(&self.proj.forward(x)?)?, residual)
     }
 }
 
@@ -105,9 +126,9 @@ impl BasicTransformerBlock {
     /// When the shapes do not belong together.
     pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
         let normed = self.norm1.forward(x)?;
-        let x = (self.attn1.forward(&normed, &normed)? + x)?;
-        let x = (self.attn2.forward(&self.norm2.forward(&x)?, context)? + &x)?;
-        self.ff.forward(&self.norm3.forward(&x)?)? + x
+        let x = self.attn1.forward_add(&normed, &normed, x)?;
+        let x = self.attn2.forward_add(&self.norm2.forward(&x)?, context, &x)?;
+        self.ff.forward_add(&self.norm3.forward(&x)?, &x)
     }
 }
 

@@ -11,7 +11,7 @@ mod resnet;
 mod timestep;
 
 pub use attention::{Attention, BasicTransformerBlock, FeedForward, Transformer2d, TransformerConfig};
-pub use layers::{conv2d, group_norm, layer_norm, linear, linear_no_bias, linear_or_conv1x1};
+pub use layers::{conv2d, group_norm, layer_norm, linear, linear_no_bias, linear_or_conv1x1, weight};
 pub use options::{Options, PerLevel};
 pub use resample::{Downsample, Upsample};
 pub use resnet::ResnetBlock;

@@ -2,12 +2,12 @@
 //! `CLIPTextModelWithProjection`, of any size.
 
 use candle_core::{D, Device, Tensor};
-use candle_nn::{
-    Embedding, LayerNorm, Linear, Module, VarBuilder, embedding, layer_norm, linear, linear_no_bias,
-};
+use candle_nn::{Embedding, LayerNorm, Module, VarBuilder, embedding, layer_norm};
 use serde::Deserialize;
 
+use crate::diffusion::nn::{linear, linear_no_bias};
 use crate::error::Result;
+use crate::kernels::Linear;
 use crate::models::{ModelFolder, model_error};
 
 /// What `config.json` of a text encoder says. Absent keys have transformers' defaults.

@@ -1,14 +1,14 @@
 //! The autoencoder of Stable Diffusion (Rombach et al. 2022; diffusers' `AutoencoderKL`).
 
 use candle_core::{Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::diffusion::nn::{
     Attention, Downsample, Options, ResnetBlock, Upsample, conv2d, group_norm, linear_or_conv1x1,
 };
-use crate::kernels::{Conv2d, GroupNorm, Padding};
+use crate::kernels::{Conv2d, GroupNorm, Linear, Padding};
 
 /// Added to the variance in every norm: fixed in diffusers' `Encoder` and `Decoder`.
 const EPS: f64 = 1e-6;

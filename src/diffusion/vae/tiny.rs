@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::diffusion::nn::{Options, conv2d};
+use crate::diffusion::nn::{Options, conv2d, weight};
 use crate::kernels::{Conv2d, Padding};
 
 /// What an `AutoencoderTiny` config says. Any size and any number of blocks per stage is fine.
@@ -213,7 +213,7 @@ fn push_blocks(layers: &mut Vec<Layer>, channels: usize, count: usize, vb: &VarB
 }
 
 fn conv_no_bias(inputs: usize, outputs: usize, stride: usize, vb: &VarBuilder) -> Result<Conv2d> {
-    Conv2d::new(vb.get((outputs, inputs, 3, 3), "weight")?, None, stride, Padding::Even(1))
+    Conv2d::new(weight(vb, (outputs, inputs, 3, 3))?, None, stride, Padding::Even(1))
 }
 
 fn run(layers: &[Layer], mut x: Tensor) -> Result<Tensor> {

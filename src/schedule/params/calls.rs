@@ -152,6 +152,8 @@ pub(super) static SAMPLING: &[Choice] =
 
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
 
+pub(super) static RNG: &[Choice] = &[choice("cpu", &[]), choice("nv", &["gpu", "philox"])];
+
 pub(super) static SEEDS: &[Choice] = &[
     choice("iter", &[]),
     choice("fixed", &[]),
@@ -177,6 +179,8 @@ pub(super) static SAMPLERS: &[Choice] = &[
     choice("dpm2", &["dpm_2"]),
     choice("dpm2_a", &["DPM2 a", "dpm_2_ancestral"]),
     choice("lms", &[]),
+    choice("dpm_fast", &["DPM fast"]),
+    choice("dpm_adaptive", &["DPM adaptive"]),
     choice("dpmpp_2s_a", &["DPM++ 2S a", "dpmpp_2s_ancestral"]),
     choice("dpmpp_2m", &["DPM++ 2M"]),
     choice("dpmpp_sde", &["DPM++ SDE"]),
@@ -201,7 +205,8 @@ pub(super) static SPACINGS: &[Choice] = &[
     choice("simple", &[]),
     choice("ddim_uniform", &[]),
     choice("kl_optimal", &["KL Optimal"]),
-    choice("ays_sd15", &["Align Your Steps"]),
+    choice("ays", &["Align Your Steps"]),
+    choice("ays_sd15", &["Align Your Steps SD 1.5"]),
     choice("ays_sdxl", &["Align Your Steps XL"]),
     choice("beta", &[]),
 ];

@@ -74,6 +74,11 @@ static TABLE: &[Param] = &[
     param("subseed", Kind::Integer, "1", "seed of a second noise, for `subseed_strength`; -1 is a random one").alias(&["subseed_schedule"]).possible(-1.0, INFINITE),
     number("subseed_strength", Measure::Plain, "0", "share of the way from the noise of `seed` to that of `subseed`, 0 to 1").alias(&["subseed_strength_schedule"]).possible(0.0, 1.0),
     param("seed_behavior", Kind::Choice(calls::SEEDS), "iter", "how the seed goes on from frame to frame").fixed(),
+    param("rng", Kind::Choice(calls::RNG), "cpu", "whose noise a seed stands for: `cpu` is PyTorch's, `nv` what the web UI draws on Nvidia cards").alias(&["randn_source"]).fixed(),
+    number("eta", Measure::Plain, "", "share of fresh noise of samplers that add some, 0 adds none; 1 when left out, as in the web UI, and 0.3 for `tcd`").alias(&["ancestral_eta_schedule", "eta_ancestral"]).possible(0.0, 10.0).usual(0.0, 1.0),
+    number("ddim_eta", Measure::Plain, "", "share of fresh noise of `ddim`; 0 when left out, as in the web UI").alias(&["ddim_eta_schedule", "eta_ddim"]).possible(0.0, 10.0).usual(0.0, 1.0),
+    number("s_noise", Measure::Plain, "1", "multiplier of all fresh noise that samplers add").possible(0.0, 10.0).usual(0.8, 1.2),
+    param("eta_noise_seed_delta", Kind::Integer, "0", "added to the seed of the fresh noise that samplers add; 31337 for pictures of NovelAI").alias(&["ensd"]).possible(0.0, 4_294_967_295.0),
     param("clip_skip", Kind::Integer, "1", "layers of the text encoder left out, counted as the web UI does: 1 is none").alias(&["clipskip", "clipskip_schedule"]).possible(1.0, 24.0).usual(1.0, 4.0),
     // Length, size and file.
     number("frames", Measure::Time, "", "length of a film without scenes").alias(&["max_frames"]).at(Places::FILM.and(Places::VIDEO)).fixed().possible(1.0, 10_000_000.0),

@@ -15,7 +15,7 @@ use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PromptMix, Sampling, SamplingParams, SharpenParams,
+    NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::{Value, json};
@@ -304,6 +304,11 @@ impl Replay {
                 subseed: 1,
                 subseed_strength: 0.0,
                 seed_walk: false,
+                rng: Rng::Cpu,
+                eta: None,
+                ddim_eta: None,
+                s_noise: 1.0,
+                eta_noise_seed_delta: 0,
                 clip_skip: 1,
             },
             prompt: PromptMix::plain(prompt.prepared),

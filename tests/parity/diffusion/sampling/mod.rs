@@ -1,6 +1,7 @@
 //! Noise levels, samplers and whole runs.
 #![allow(clippy::unwrap_used, reason = "a panic is a failed case, and its message is shown")]
 
+mod brownian;
 mod closed_form;
 mod diffusers;
 mod kdiffusion;
