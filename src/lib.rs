@@ -27,7 +27,8 @@
 //! | `noise` | every random number, noise pictures | canvas, timeline |
 //! | `depth` | depth networks, reference depth | canvas, noise, kernels, models |
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
-//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, infotext, progress |
+//! | `edges` | outlines of a picture | canvas |
+//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, edges, infotext, progress |
 //! | `post` | interpolation, deflicker | canvas, encode |
 //! | `plot` | a film's curves as a picture and for the terminal | schedule, timeline |
 //! | `encode` | video files and pictures, in and out | canvas |
@@ -46,6 +47,7 @@ pub mod cli;
 pub mod colour;
 pub mod depth;
 pub mod diffusion;
+pub mod edges;
 pub mod encode;
 pub mod error;
 pub mod import;

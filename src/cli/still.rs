@@ -10,8 +10,10 @@ use crate::cli::{announce_work, listening, print};
 use crate::diffusion::engine::MaskFill;
 use crate::error::{Error, Result};
 use crate::progress::{self, StopFlag, say};
-use crate::run::still::{ControlOption, Listener, Masking, SeedChoice, StillOptions, still};
-use crate::timeline::frame::{ControlMode, Rng};
+use crate::run::still::{
+    CANNY, ControlFrom, ControlOption, FIDELITY, Listener, Masking, SeedChoice, StillOptions, still,
+};
+use crate::timeline::frame::{ControlMode, Fit, Rng};
 
 /// What can be typed. The doc comments are the help text.
 #[derive(Clone, Debug, clap::Args)]
@@ -101,8 +103,10 @@ pub(crate) struct StillArgs {
     #[arg(long, value_name = "X,Y,W,H", value_parser = region)]
     pub(crate) region: Option<[u32; 4]>,
     /// A ControlNet and the picture it is shown, `depth=depth.png`, with `,model=NAME`, `,weight=1`, `,start=0`,
-    /// `,end=1`, `,mode=balanced|prompt|control` behind it; `depth=auto` shows it the depth of --init. May be
-    /// given several times
+    /// `,end=1`, `,mode=balanced|prompt|control` behind it; `depth=auto` shows it the depth of --init.
+    /// `,from=canny` shows it the edges (`,low=100,high=200`), and with `,from=reference` the model itself looks at
+    /// the picture (`,fidelity=0.5`); `,resize=crop|stretch|fit` and `,invert=true` as in films. May be given
+    /// several times
     #[arg(long, value_name = "NAME=PICTURE", value_parser = control)]
     pub(crate) control: Vec<ControlOption>,
     /// Repeat a picture that says how it was made; other options change what they name
@@ -285,7 +289,8 @@ fn region(text: &str) -> Result<[u32; 4], String> {
 }
 
 /// Settings that may stand behind a control's picture.
-const CONTROL_SETTINGS: [&str; 5] = ["model", "weight", "start", "end", "mode"];
+const CONTROL_SETTINGS: [&str; 11] =
+    ["model", "weight", "start", "end", "mode", "from", "low", "high", "fidelity", "resize", "invert"];
 
 /// `depth=depth.png,model=NAME,weight=1`. Only a comma in front of a setting's name ends what stands before it,
 /// so that names of files may have commas.
@@ -311,12 +316,19 @@ fn control(text: &str) -> Result<ControlOption, String> {
     let mut found = ControlOption {
         name: name.to_owned(),
         picture,
+        from: ControlFrom::AsIs,
+        fit: Fit::default(),
+        invert: false,
         model: None,
         weight: 1.0,
         start: 0.0,
         end: 1.0,
         mode: ControlMode::Balanced,
     };
+    let parts: Vec<(&str, &str)> = parts.collect();
+    if let Some((_, from)) = parts.iter().find(|(setting, _)| *setting == "from") {
+        found.from = looks(from)?;
+    }
     for (setting, value) in parts {
         let told = |problem: String| format!("{setting}: {problem}");
         match setting {
@@ -324,6 +336,12 @@ fn control(text: &str) -> Result<ControlOption, String> {
             "weight" => found.weight = number::<0, 10>(value).map_err(told)?,
             "start" => found.start = number::<0, 1>(value).map_err(told)?,
             "end" => found.end = number::<0, 1>(value).map_err(told)?,
+            "from" => {}
+            "low" | "high" | "fidelity" => threshold(&mut found.from, setting, value).map_err(told)?,
+            "resize" => found.fit = fit(value).map_err(told)?,
+            "invert" => {
+                found.invert = value.parse().map_err(|_| told("expected true or false".to_owned()))?
+            }
             _ => found.mode = mode(value).map_err(told)?,
         }
     }
@@ -331,6 +349,38 @@ fn control(text: &str) -> Result<ControlOption, String> {
         return Err(format!("it ends ({}) before it starts ({})", found.end, found.start));
     }
     Ok(found)
+}
+
+/// How a control looks at its picture, with the usual thresholds.
+fn looks(text: &str) -> Result<ControlFrom, String> {
+    match text {
+        "as_is" | "depth" => Ok(ControlFrom::AsIs),
+        "canny" => Ok(ControlFrom::Canny { low: CANNY.0, high: CANNY.1 }),
+        "reference" => Ok(ControlFrom::Reference(FIDELITY)),
+        _ => Err(format!("from: expected as_is, depth, canny or reference, found `{text}`")),
+    }
+}
+
+/// Sets a threshold that belongs to the way the control looks.
+fn threshold(from: &mut ControlFrom, setting: &str, value: &str) -> Result<(), String> {
+    match (from, setting) {
+        (ControlFrom::Canny { low, .. }, "low") => *low = number::<0, 2040>(value)?,
+        (ControlFrom::Canny { high, .. }, "high") => *high = number::<0, 2040>(value)?,
+        (ControlFrom::Reference(fidelity), "fidelity") => *fidelity = number::<0, 1>(value)?,
+        (_, "fidelity") => return Err("it belongs to from=reference".to_owned()),
+        _ => return Err("it belongs to from=canny".to_owned()),
+    }
+    Ok(())
+}
+
+/// A way to bring a picture to a shape, by the film language's name.
+fn fit(text: &str) -> Result<Fit, String> {
+    match text {
+        "crop" => Ok(Fit::Crop),
+        "stretch" => Ok(Fit::Stretch),
+        "fit" => Ok(Fit::Inside),
+        _ => Err(format!("expected crop, stretch or fit, found `{text}`")),
+    }
 }
 
 /// A control mode by kinora's name or the web UI's.
@@ -355,6 +405,13 @@ mod tests {
         assert_eq!(found.model.as_deref(), Some("my control"));
         assert_eq!((found.weight, found.start, found.end, found.mode), (0.5, 0.1, 0.9, ControlMode::Prompt));
         assert_eq!(control("depth=auto").unwrap().picture, None);
+        let edges = control("edges=auto,low=30,from=canny,invert=true,resize=fit").unwrap();
+        assert_eq!(edges.from, ControlFrom::Canny { low: 30.0, high: 200.0 });
+        assert!(edges.invert && edges.fit == Fit::Inside);
+        assert_eq!(
+            control("style=a.png,from=reference,fidelity=1").unwrap().from,
+            ControlFrom::Reference(1.0)
+        );
         for wrong in [
             "",
             "depth",
@@ -364,6 +421,10 @@ mod tests {
             "d=x,weight=-1",
             "d=x,start=0.5,end=0.4",
             "d=x,mode=y",
+            "d=x,from=y",
+            "d=x,low=3",
+            "d=x,from=canny,fidelity=1",
+            "d=x,resize=y",
         ] {
             assert!(control(wrong).is_err(), "{wrong}");
         }

@@ -15,7 +15,7 @@ use crate::render::frame_loop::Planned;
 use crate::render::store;
 use crate::run::models::{Cast, ModelPainter, sampling};
 use crate::timeline::frame::{
-    ControlInput, ControlMode, ControlParams, FrameParams, FrameSource, PromptBlend, Rng,
+    ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend, Rng,
 };
 
 /// Letters of a hash that are written, as many as the web UI writes.
@@ -155,10 +155,13 @@ impl<'a> Captions<'a> {
             ControlMode::Prompt => "My prompt is more important",
             ControlMode::Control => "ControlNet is more important",
         };
-        let (module, picture) = match &control.input {
+        let (module, path) = match &control.input {
             ControlInput::Depth => ("depth", None),
-            ControlInput::Picture(path) => ("none", Some(self.shown(path)?)),
+            ControlInput::Picture(path) => ("none", Some(path)),
+            ControlInput::Canny { image, .. } => ("canny", image.as_ref()),
+            ControlInput::Reference { image, .. } => ("reference_only", image.as_ref()),
         };
+        let picture = path.map(|path| self.shown(path)).transpose()?;
         let model = control.model.as_deref().map_or("own", stem);
         let mut unit = Parameters::default();
         unit.set("Module", module);
@@ -167,12 +170,33 @@ impl<'a> Captions<'a> {
         unit.set("Guidance Start", control.start);
         unit.set("Guidance End", control.end);
         unit.set("Control Mode", mode);
+        unit.set("Resize Mode", resize_mode(control.fit));
+        if control.invert {
+            unit.set("Invert", "True");
+        }
+        match &control.input {
+            ControlInput::Canny { low, high, .. } => {
+                unit.set("Threshold A", low);
+                unit.set("Threshold B", high);
+            }
+            ControlInput::Reference { fidelity, .. } => unit.set("Threshold A", fidelity),
+            ControlInput::Depth | ControlInput::Picture(_) => {}
+        }
         unit.set("Name", &control.name);
         if let Some(picture) = picture {
             unit.set("Input", picture.name);
             unit.set("Input hash", picture.hash);
         }
         Ok(unit.pairs)
+    }
+}
+
+/// The web UI's name of a way to bring a picture to a shape.
+pub(crate) fn resize_mode(fit: Fit) -> &'static str {
+    match fit {
+        Fit::Crop => "Crop and Resize",
+        Fit::Stretch => "Just Resize",
+        Fit::Inside => "Resize and Fill",
     }
 }
 

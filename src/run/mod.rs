@@ -5,6 +5,7 @@ mod embeddings;
 pub mod eval;
 pub mod explain;
 mod finish;
+mod fit;
 pub mod inspect;
 pub mod library;
 pub mod loras;

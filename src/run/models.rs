@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
+use crate::diffusion::controlnet::ControlPlace;
 use crate::diffusion::engine::{
-    Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask,
+    Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask, PaintReference,
 };
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
@@ -20,7 +21,7 @@ use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
 use crate::run::library::library;
 use crate::run::loras::Spoken;
-use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
+use crate::timeline::frame::{self, ControlInput, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
 pub(crate) const EMBEDDED: &str = "kinora-tiny";
@@ -73,9 +74,11 @@ impl Cast {
 
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
+        // A reference is looked at by the film's own model.
+        let networks = params.controls.iter().filter(|c| !matches!(c.input, ControlInput::Reference { .. }));
         Self {
             model: params.sampling.model.clone(),
-            controls: params.controls.iter().map(|c| (c.name.clone(), c.model.clone())).collect(),
+            controls: networks.map(|c| (c.name.clone(), c.model.clone())).collect(),
         }
     }
 
@@ -100,24 +103,26 @@ impl Cast {
         Ok(folder)
     }
 
-    /// The folders of the controls; `None` is the model's own network.
-    fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ModelFolder)>> {
-        let folder = |(name, given): &(String, Option<String>)| {
-            let folder = match given {
-                Some(given) => find(Role::Control, given, films)?,
-                None => model.join("controlnet"),
+    /// Where the controls' networks lie; `None` is the model's own network.
+    fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ControlPlace)>> {
+        let place = |(name, given): &(String, Option<String>)| {
+            let place = match given {
+                Some(given) => find_control(given, films)?,
+                None => ControlPlace::Folder(model.join("controlnet")),
             };
-            if !folder.exists() {
+            if matches!(&place, ControlPlace::Folder(folder) if !folder.exists()) {
                 return Err(Error::model(
                     &model.label(),
                     format!("expected a ControlNet for `control {name}`, the model brings none of its own"),
                 )
                 .with_hint(format!("name one: `control {name} {{ model = \"folder\" }}`")));
             }
-            folder.require("config.json", "a ControlNet")?;
-            Ok((name.clone(), folder))
+            if let ControlPlace::Folder(folder) = &place {
+                folder.require("config.json", "a ControlNet")?;
+            }
+            Ok((name.clone(), place))
         };
-        self.controls.iter().map(folder).collect()
+        self.controls.iter().map(place).collect()
     }
 }
 
@@ -140,6 +145,19 @@ pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> 
         None => e,
     })?;
     ModelFolder::open(&path)
+}
+
+/// A control network by its name: an embedded one, or a folder or file of the library.
+fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
+    if let Some(folder) = ModelFolder::embedded(name) {
+        return Ok(ControlPlace::Folder(folder));
+    }
+    if name.trim().is_empty() {
+        let message = "expected the name of a control network, found an empty text";
+        return Err(Error::model(Path::new("\"\""), message)
+            .with_hint("leave `model` out for the one that belongs to the film's model"));
+    }
+    ControlPlace::open(&library(films)?.find(Role::Control, name)?)
 }
 
 /// Paints with a diffusion model.
@@ -195,15 +213,14 @@ impl ModelPainter {
         Engine::defaults_of(&cast.model(&self.films)?)
     }
 
-    /// The folders that are loaded for a cast, each with what it does there.
-    pub(crate) fn folders(&self, cast: &Cast) -> Result<Vec<(String, ModelFolder)>> {
+    /// The model of a cast, and the control networks beside it, each with what it does there.
+    pub(crate) fn folders(&self, cast: &Cast) -> Result<(ModelFolder, Vec<(String, ControlPlace)>)> {
         let model = cast.model(&self.films)?;
-        let own = model.join("controlnet");
-        let mut folders = vec![("diffusion".to_owned(), model.clone())];
         // The model's own network is among its parts.
-        let controls = cast.controls(&self.films, &model)?.into_iter().filter(|(_, folder)| *folder != own);
-        folders.extend(controls.map(|(name, folder)| (format!("control {name}"), folder)));
-        Ok(folders)
+        let own = ControlPlace::Folder(model.join("controlnet"));
+        let controls = cast.controls(&self.films, &model)?.into_iter().filter(|(_, place)| *place != own);
+        let controls = controls.map(|(name, place)| (format!("control {name}"), place)).collect();
+        Ok((model, controls))
     }
 
     /// The name and the hash by which pictures say what they were made with.
@@ -228,9 +245,9 @@ impl ModelPainter {
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update(model.fingerprint()?.as_bytes());
-        for (name, folder) in cast.controls(&self.films, &model)? {
-            folder.check_weights()?;
-            hasher.update(name.as_bytes()).update(folder.fingerprint()?.as_bytes());
+        for (name, place) in cast.controls(&self.films, &model)? {
+            place.check()?;
+            hasher.update(name.as_bytes()).update(place.fingerprint()?.as_bytes());
         }
         Ok(hasher.finalize().to_hex()[..32].to_owned())
     }
@@ -271,20 +288,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
     let SamplingParams { rng, eta, ddim_eta, s_noise, eta_noise_seed_delta, .. } = params.sampling;
     let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
-    let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
-        Some(PaintControl {
-            net: ControlSource::Named(&control.name),
-            hint: hint.as_ref()?,
-            weight: control.weight,
-            start: control.start,
-            end: control.end,
-            mode: match control.mode {
-                frame::ControlMode::Balanced => ControlMode::Balanced,
-                frame::ControlMode::Prompt => ControlMode::Prompt,
-                frame::ControlMode::Control => ControlMode::Control,
-            },
-        })
-    });
+    let (controls, references) = controls(params, hints);
     Ok(PaintJob {
         size: *size,
         init: *init,
@@ -310,9 +314,35 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
             every_draw: seed_walk,
         }),
         clip_skip,
-        controls: controls.collect(),
+        controls,
+        references,
         loras: Vec::new(),
     })
+}
+
+/// A frame's controls with what they are shown.
+fn controls<'a>(
+    params: &'a FrameParams,
+    hints: &'a [Option<Canvas>],
+) -> (Vec<PaintControl<'a>>, Vec<PaintReference<'a>>) {
+    let (mut controls, mut references) = (Vec::new(), Vec::new());
+    for (control, hint) in params.controls.iter().zip(hints) {
+        // Nothing to show: a first frame, see `PaintRequest::hints`.
+        let Some(hint) = hint else { continue };
+        let (weight, start, end) = (control.weight, control.start, control.end);
+        let mode = match control.mode {
+            frame::ControlMode::Balanced => ControlMode::Balanced,
+            frame::ControlMode::Prompt => ControlMode::Prompt,
+            frame::ControlMode::Control => ControlMode::Control,
+        };
+        if let ControlInput::Reference { fidelity, .. } = control.input {
+            references.push(PaintReference { picture: hint, weight, fidelity, start, end, mode });
+        } else {
+            let net = ControlSource::Named(&control.name);
+            controls.push(PaintControl { net, hint, weight, start, end, mode });
+        }
+    }
+    (controls, references)
 }
 
 /// A frame's prompts as the engine takes them.

@@ -379,6 +379,7 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     };
     let controls = params.controls.iter().filter_map(|control| match &control.input {
         ControlInput::Picture(path) => Some(path),
+        ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
     source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()

@@ -53,6 +53,8 @@ pub struct PaintJob<'a> {
     pub controls: Vec<PaintControl<'a>>,
     /// LoRAs in force, applied in this order; none is the model as it is, to the last bit.
     pub loras: Vec<LoraUse<'a>>,
+    /// Pictures that the model looks at while it paints («reference-only»).
+    pub references: Vec<PaintReference<'a>>,
     /// What of `init` is repainted; without it everything. Needs an `init`.
     pub mask: Option<PaintMask<'a>>,
 }
@@ -79,6 +81,7 @@ impl<'a> PaintJob<'a> {
             clip_skip: 1,
             controls: Vec::new(),
             loras: Vec::new(),
+            references: Vec::new(),
             mask: None,
         }
     }
@@ -134,6 +137,23 @@ pub struct LoraUse<'a> {
     pub unet: f64,
     /// Strength of the change of the text encoders.
     pub text: f64,
+}
+
+/// A picture that lends its look, see [`reference`](crate::diffusion::reference).
+#[derive(Clone, Debug)]
+pub struct PaintReference<'a> {
+    /// The picture. Brought to the job's size if it differs.
+    pub picture: &'a Canvas,
+    /// Share of the model's blocks that look at it, 0..=1: the widest first.
+    pub weight: f64,
+    /// How far the negative prompt is kept from seeing it, 0..=1.
+    pub fidelity: f64,
+    /// Share of the run at which it begins, 0..=1.
+    pub start: f64,
+    /// Share of the run at which it ends, 0..=1.
+    pub end: f64,
+    /// What matters more.
+    pub mode: ControlMode,
 }
 
 /// One text or several with weights. `"the sea".into()` is one text.

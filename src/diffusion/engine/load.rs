@@ -11,10 +11,11 @@ use super::prompts::{PromptCache, TextStack};
 use super::usual::usual;
 use super::{Engine, ModelDefaults};
 use crate::canvas::Size;
-use crate::diffusion::controlnet::ControlNet;
+use crate::diffusion::controlnet::{ControlBase, ControlModel, ControlNet, ControlPlace};
 use crate::diffusion::sampler::{resolve, sampler_names, spacing_names};
 use crate::diffusion::sigmas::{NoiseSchedule, SchedulerConfig, Spacing};
 use crate::diffusion::text::{TextModel, TextPair};
+use crate::diffusion::unet::UNetConfig;
 use crate::diffusion::vae::Autoencoder;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
@@ -51,14 +52,14 @@ enum Kind {
 }
 
 impl Engine {
-    /// Loads a model and ControlNets beside it (by the names that jobs call them).
+    /// Loads a model and control networks beside it (by the names that jobs call them).
     ///
     /// The folder is in diffusers layout, of any size: Stable Diffusion 1.x, 2.x or XL, with the usual or the
     /// tiny autoencoder. A `controlnet/` folder inside it is the model's own depth ControlNet.
     ///
     /// # Errors
     /// [`Error::Model`] that names the file, class, option or weight that is missing or not supported.
-    pub fn load(model: &ModelFolder, controls: &[(String, ModelFolder)], device: &Device) -> Result<Self> {
+    pub fn load(model: &ModelFolder, controls: &[(String, ControlPlace)], device: &Device) -> Result<Self> {
         let index: ModelIndex = model.json("model_index.json")?;
         let kind = check_index(&index, model)?;
         let unet_config = check_unet(&model.join("unet"))?;
@@ -76,16 +77,20 @@ impl Engine {
         };
         let vae = Autoencoder::load(&model.join("vae"), device)?;
         let own = model.join("controlnet");
-        let named = |(name, folder): &(String, ModelFolder)| -> Result<(String, ControlNet)> {
-            Ok((name.clone(), ControlNet::load(folder, device)?))
+        let folder = model.join("unet");
+        let (config, unet) = (folder.json::<UNetConfig>("config.json")?, shelf.build_unet()?);
+        let base = ControlBase { unet: &unet, config: &config, folder: &folder };
+        let named = |(name, place): &(String, ControlPlace)| -> Result<(String, ControlModel)> {
+            Ok((name.clone(), place.load(&base, device)?))
         };
+        let controls = controls.iter().map(named).collect::<Result<_>>()?;
         Ok(Self {
-            unet: Some(shelf.build_unet()?),
+            unet: Some(unet),
             loras: shelf,
             prompts: PromptCache::new(text),
             schedule: load_schedule(model)?,
             own_controlnet: own.exists().then(|| ControlNet::load(&own, device)).transpose()?,
-            controls: controls.iter().map(named).collect::<Result<_>>()?,
+            controls,
             defaults: defaults(kind, &unet_config, vae.downscale(), model)?,
             is_xl: kind == Kind::Xl,
             inpaints: unet_config.in_channels == INPAINTING,

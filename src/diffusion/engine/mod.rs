@@ -4,6 +4,7 @@
 //! nowhere else.
 
 mod blend;
+mod controls;
 mod guard;
 mod inpaint;
 mod job;
@@ -19,12 +20,14 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 
-pub use job::{Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, inverted};
+pub use job::{
+    Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
+};
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::loras::LoraShelf;
 use self::prompts::PromptCache;
-use super::controlnet::ControlNet;
+use super::controlnet::{ControlModel, ControlNet};
 use super::sampler::Sampler;
 use super::sigmas::{NoiseSchedule, Spacing};
 use super::unet::UNet;
@@ -59,7 +62,7 @@ pub struct Engine {
     prompts: PromptCache,
     schedule: NoiseSchedule,
     own_controlnet: Option<ControlNet>,
-    controls: Vec<(String, ControlNet)>,
+    controls: Vec<(String, ControlModel)>,
     defaults: ModelDefaults,
     is_xl: bool,
     /// Whether the UNet looks at a mask and the picture under it.

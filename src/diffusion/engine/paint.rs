@@ -6,13 +6,12 @@ use candle_core::{DType, Tensor};
 
 use super::guard::{Flaw, Precision, guarded};
 use super::inpaint::{Prepared, thinned};
-use super::picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
+use super::picture::{canvas_from_tensor, tensor_from_canvas};
 use super::prompts::Asked;
-use super::{ControlSource, Engine, PaintControl, PaintJob};
+use super::{Engine, PaintJob};
 use crate::canvas::Canvas;
 use crate::diffusion::conditions::Conditions;
-use crate::diffusion::controlnet::ControlNet;
-use crate::diffusion::guidance::{ControlUnit, GuidedDenoiser, Inpaint};
+use crate::diffusion::guidance::{GuidedDenoiser, Inpaint};
 use crate::diffusion::img2img::continuous_tail;
 use crate::diffusion::sampler::{BrownianNoise, NoiseSource, Run, SamplerSettings, SeededNoise, Step, mix};
 use crate::error::{Error, Result};
@@ -74,7 +73,7 @@ impl Engine {
     }
 
     /// The picture as the model's latent `[1, C, h, w]`, in the UNet's scale.
-    fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
+    pub(super) fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
         tensor_from_canvas(canvas, &self.device)
             .and_then(|x| self.vae.encode(&x))
             .map_err(|e| self.broken(&e))
@@ -95,9 +94,11 @@ impl Engine {
             .with_seed_delta(job.ensd);
         let start = noise.draw()?;
         let steps = sigmas.len() - 1;
-        let controls = job.controls.iter().map(|c| self.control(c, job, masked)).collect::<Result<_>>()?;
+        let (controls, lllites) = self.units(job, masked)?;
         let mut model = GuidedDenoiser::new(self.unet()?, &self.schedule, conditions, steps, &self.place)
-            .with_controls(controls);
+            .with_controls(controls)
+            .with_lllites(lllites)
+            .with_references(self.references(job)?);
         let mut x = mix([(sigmas[0], &start)])?;
         if let Some(init) = masked.map(|masked| &masked.init).or(job.init) {
             let mut latent = self.encode(init)?;
@@ -198,45 +199,6 @@ impl Engine {
         Error::model(&self.place, message).with_hint(flaw.hint())
     }
 
-    /// A control of the job with its network.
-    fn control<'a>(
-        &'a self,
-        control: &PaintControl,
-        job: &PaintJob,
-        masked: Option<&Prepared>,
-    ) -> Result<ControlUnit<'a>> {
-        let hint = match masked {
-            Some(masked) => masked.hint(control.hint, job.size),
-            None => control.hint.resized(job.size),
-        };
-        let hint = hint_from_canvas(&hint, &self.device);
-        Ok(ControlUnit {
-            net: self.find_control(control.net)?,
-            hint: hint.map_err(|e| self.broken(&e))?,
-            weight: control.weight,
-            start: control.start,
-            end: control.end,
-            mode: control.mode,
-        })
-    }
-
-    fn find_control(&self, wanted: ControlSource) -> Result<&ControlNet> {
-        let found = match wanted {
-            ControlSource::Own => self.own_controlnet.as_ref(),
-            ControlSource::Named(name) => self.controls.iter().find(|c| c.0 == name).map(|c| &c.1),
-        };
-        found.ok_or_else(|| match wanted {
-            ControlSource::Own => {
-                usage("the model brings no control network of its own".to_owned(), "name a control model")
-            }
-            ControlSource::Named(name) => {
-                let names: Vec<&str> = self.control_names().collect();
-                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                usage(format!("control `{name}`: loaded are {names}"), "load it with the model")
-            }
-        })
-    }
-
     /// Refuses what cannot be painted before anything is computed.
     fn check(&self, job: &PaintJob) -> Result<()> {
         let (size, unit) = (job.size, self.size_unit());
@@ -289,7 +251,7 @@ impl Engine {
         not_negative("s_noise", job.s_noise)
     }
 
-    fn broken(&self, error: &candle_core::Error) -> Error {
+    pub(super) fn broken(&self, error: &candle_core::Error) -> Error {
         model_error(&self.place, error)
     }
 }
@@ -312,7 +274,7 @@ fn check_mask(job: &PaintJob) -> Result<()> {
     Ok(())
 }
 
-fn usage(message: String, hint: &str) -> Error {
+pub(super) fn usage(message: String, hint: &str) -> Error {
     Error::Usage { message, hint: Some(hint.to_owned()) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ControlOption, SeedChoice, StillOptions, random_seed};
+use super::{ControlFrom, ControlOption, SeedChoice, StillOptions, random_seed};
 use crate::error::{Error, Result};
 use crate::schedule;
 use crate::timeline::frame::{ControlInput, ControlParams, FrameParams, FrameSource, PromptMix};
@@ -71,14 +71,18 @@ fn control(option: &ControlOption) -> ControlParams {
     ControlParams {
         name: option.name.clone(),
         model: option.model.clone(),
-        input: match &option.picture {
-            Some(path) => ControlInput::Picture(path.clone()),
-            None => ControlInput::Depth,
+        input: match (option.from, option.picture.clone()) {
+            (ControlFrom::AsIs, Some(path)) => ControlInput::Picture(path),
+            (ControlFrom::AsIs, None) => ControlInput::Depth,
+            (ControlFrom::Canny { low, high }, image) => ControlInput::Canny { image, low, high },
+            (ControlFrom::Reference(fidelity), image) => ControlInput::Reference { image, fidelity },
         },
         weight: option.weight,
         start: option.start,
         end: option.end,
         mode: option.mode,
+        fit: option.fit,
+        invert: option.invert,
     }
 }
 

@@ -3,10 +3,11 @@
 use super::{Masking, StillOptions};
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::engine::{MaskFill, PaintMask, inverted};
+use crate::edges;
 use crate::error::{Error, Result};
 use crate::render::seams::Sources;
-use crate::run::sources::filling;
-use crate::timeline::frame::{ControlInput, DepthSource, FrameParams};
+use crate::run::fit::filling;
+use crate::timeline::frame::{ControlInput, ControlParams, DepthSource, FrameParams};
 
 /// Sides that a picture may have, in pixels: as those of a film.
 const SIDES: std::ops::RangeInclusive<usize> = 8..=16384;
@@ -111,17 +112,9 @@ impl Inputs {
         let init = opened.map(|(init, _)| fitted(&init));
         let mut hints = Vec::with_capacity(params.controls.len());
         for control in &params.controls {
-            let hint = match (&control.input, &init) {
-                (ControlInput::Picture(path), _) => fitted(&Canvas::open_upright(path)?),
-                (ControlInput::Depth, Some(init)) => {
-                    let depth = files.depth(&DepthSource::Network(None), init)?;
-                    files.hint(&depth)
-                }
-                (ControlInput::Depth, None) => {
-                    return Err(Error::Bug(format!("control `{}` has nothing to see", control.name)));
-                }
-            };
-            hints.push(Some(hint));
+            let hint = shown(control, init.as_ref(), exact, files)?;
+            // What was enlarged for the model's sake is enlarged in the same way here.
+            hints.push(Some(if hint.size() == under { hint } else { hint.cut(0, 0, under) }));
         }
         Ok(Self { exact, painted, init, mask, hints })
     }
@@ -130,6 +123,31 @@ impl Inputs {
     pub(super) fn said_size(&self) -> Size {
         if self.mask.as_ref().is_some_and(|mask| mask.region.is_some()) { self.painted } else { self.exact }
     }
+}
+
+/// What a control is shown. Pictures are brought to the size `exact`; `init` has been already.
+fn shown(
+    control: &ControlParams,
+    init: Option<&Canvas>,
+    exact: Size,
+    files: &mut dyn Sources,
+) -> Result<Canvas> {
+    let hint = match (&control.input, init) {
+        (ControlInput::Picture(path), _) | (ControlInput::Reference { image: Some(path), .. }, _) => {
+            files.picture(path, exact, control.fit)?
+        }
+        (ControlInput::Canny { image: Some(path), low, high }, _) => {
+            files.edges(path, exact, control.fit, (*low, *high))?
+        }
+        (ControlInput::Canny { image: None, low, high }, Some(init)) => edges::canny(init, *low, *high),
+        (ControlInput::Reference { image: None, .. }, Some(init)) => init.clone(),
+        (ControlInput::Depth, Some(init)) => {
+            let depth = files.depth(&DepthSource::Network(None), init)?;
+            files.hint(&depth)
+        }
+        (_, None) => return Err(Error::Bug(format!("control `{}` has nothing to see", control.name))),
+    };
+    Ok(if control.invert { inverted(&hint) } else { hint })
 }
 
 fn check_size(size: Size) -> Result<()> {

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ControlOption, FILLS, SeedChoice, StillOptions};
+use super::{CANNY, ControlFrom, ControlOption, FIDELITY, FILLS, SeedChoice, StillOptions};
 use crate::canvas::Size;
 use crate::diffusion::sampler;
 use crate::error::{Error, Result};
 use crate::infotext::{Parameters, read_pairs};
 use crate::models::library::Role;
-use crate::run::caption::short_hash;
+use crate::run::caption::{resize_mode, short_hash};
 use crate::run::inspect::{Meaning, inspect, meaning};
 use crate::run::recorded::Recorded;
-use crate::timeline::frame::{ControlMode, Rng};
+use crate::timeline::frame::{ControlMode, Fit, Rng};
 
 /// What the user says, and behind it what `picture` says.
 ///
@@ -256,7 +256,7 @@ impl Reader<'_> {
                 let path = self.find(written, found.get("Input hash"));
                 Some(path.ok_or_else(|| self.unseen(unit, &format!("`{written}` is not found unchanged")))?)
             }
-            (None, Some("depth")) if self.by_kinora => None,
+            (None, Some("depth" | "canny" | "reference_only")) if self.by_kinora => None,
             (None, _) => return Err(self.unseen(unit, "the picture it was shown is not in the file")),
         };
         let model = match found.get("Model").map(without_hash) {
@@ -270,6 +270,21 @@ impl Reader<'_> {
         Ok(ControlOption {
             name: found.get("Name").unwrap_or(unit).to_owned(),
             picture,
+            from: match found.get("Module") {
+                Some("canny") => ControlFrom::Canny {
+                    low: number("Threshold A", CANNY.0),
+                    high: number("Threshold B", CANNY.1),
+                },
+                Some("reference_only") => {
+                    ControlFrom::Reference(number("Threshold A", FIDELITY).clamp(0.0, 1.0))
+                }
+                _ => ControlFrom::AsIs,
+            },
+            fit: Fit::ALL
+                .into_iter()
+                .find(|fit| found.get("Resize Mode") == Some(resize_mode(*fit)))
+                .unwrap_or_default(),
+            invert: found.get("Invert") == Some("True"),
             model,
             weight: number("Weight", 1.0),
             start: number("Guidance Start", 0.0).clamp(0.0, 1.0),
