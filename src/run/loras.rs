@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_weight_is_scheduled_by_a_hole_in_the_prompt() {
-        let film = "frames = 11\nprompt = \"sea <lora:rainbow:${0.2 + 0.6*t}> sky\"\n";
+        let film = "frames = 11\nprompt = \"sea <lora:rainbow:${0.2 + 0.06 * t}> sky\"\n";
         for (at, weight) in [(0, 0.2), (5, 0.5), (10, 0.8)] {
             let spoken = Spoken::of(&frame(film, at)).unwrap();
             assert!(spoken.prompt == "sea  sky");
@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_lora_that_one_prompt_names_fades_in_with_it() {
-        let film = "frames = 5\nprompt = { 0: \"sea <lora:a:0.5>\", 4: \"snow <lora:a:0.5><lora:b:1:0>\" ~ blend }\n";
+        let film =
+            "frames = 5\nprompt = 0f: \"sea <lora:a:0.5>\", 4f: \"snow <lora:a:0.5><lora:b:1:0>\" ~linear\n";
         let spoken = Spoken::of(&frame(film, 1)).unwrap();
         assert_eq!(loras(&spoken), [("a", 0.5, 0.5), ("b", 0.0, 0.25)]);
         assert_eq!(spoken.prompt.parts, [("sea ".to_owned(), 0.75), ("snow ".to_owned(), 0.25)]);
@@ -201,7 +202,7 @@ mod tests {
     #[test]
     fn what_cannot_be_followed_is_told_with_the_frame() {
         for (film, part) in [
-            ("frames = 3\nprompt = \"sea <lora:a:${if(f == 2, 'x', '1')}>\"\n", "found `x`"),
+            ("frames = 3\nprompt = \"sea <lora:a:${t}${t}.${t}.>\"\n", "found `22.2.`"),
             ("frames = 3\nprompt = \"sea\"\nnegative = \"<lora:a:1>\"\n", "negative prompt"),
         ] {
             let error = Spoken::of(&frame(film, 2)).unwrap_err();

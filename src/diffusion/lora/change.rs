@@ -30,6 +30,13 @@ impl Change<'_> {
         let magnitude = self.module.key(Part::DoraScale).or_else(|| self.module.key(Part::Magnitude));
         let Some(key) = magnitude else {
             let factor = self.scale * strength;
+            if self.kind == Kind::Lora {
+                // The factor on the small matrix: scaling the product would go once more through the whole weight.
+                let (up, down) =
+                    (self.get(Part::Up, weight.device())?, self.get(Part::Down, weight.device())?);
+                let delta = (rows(&up)? * factor)?.matmul(&rows(&down)?)?;
+                return (weight + fit(&delta, weight.dims())?)?.contiguous();
+            }
             return (weight + (self.delta(weight)? * factor)?)?.contiguous();
         };
         let direction = (weight + (self.delta(weight)? * self.scale)?)?;

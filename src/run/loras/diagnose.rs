@@ -169,13 +169,13 @@ mod tests {
             ]
         );
         let fine =
-            "prompt = \"<lora:neon:${0.5*t}><lora:NEON:${f}:${t}> <lora:n${f}:1> <lora:neon:te=${t}>\"";
+            "prompt = \"<lora:neon:${0.5*t}><lora:NEON:${t}:${t}> <lora:n${t}:1> <lora:neon:te=${t}>\"";
         assert_eq!(found(fine, &["neon.safetensors"]), []);
     }
 
     #[test]
     fn malformed_tags_are_marked_wherever_the_prompt_stands() {
-        let film = "prompt = { 0: \"sea <lora:a:b>\", 4: \"${f} <lora:>\" }\n\
+        let film = "prompt = 0f: \"sea <lora:a:b>\", 4f: \"${t} <lora:>\"\n\
                     negative = \"<lora:a:1>\"\n\
                     scene x (3f) { prompt = \"<lora:a\" }";
         let marked: Vec<(&str, String)> =
