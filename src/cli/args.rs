@@ -276,6 +276,9 @@ pub(crate) struct ExplainArgs {
     /// The frame, counted from 0, or a time: `48`, `4.0s`, `8b`, `50%`
     #[arg(long, value_name = "FRAME")]
     pub(crate) frame: String,
+    /// Show the prompts as the model reads them: when each text is in force, its tokens, weights and embeddings
+    #[arg(long)]
+    pub(crate) tokens: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,

@@ -1,12 +1,14 @@
 //! The rooms wired together: one file a command, no algorithm.
 
 mod caption;
+mod embeddings;
 pub mod eval;
 pub mod explain;
 mod finish;
 mod fit;
 pub mod inspect;
 pub mod library;
+pub mod loras;
 pub mod models;
 pub mod plan;
 pub mod plot;
@@ -19,6 +21,7 @@ pub mod sound;
 mod sources;
 pub mod still;
 pub mod table;
+pub mod tokens;
 
 use std::path::Path;
 

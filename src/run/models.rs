@@ -1,5 +1,6 @@
 //! The diffusion model behind the loop's painter: found, loaded when first needed, kept.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
@@ -19,6 +20,7 @@ use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
 use crate::run::library::library;
+use crate::run::loras::Spoken;
 use crate::timeline::frame::{self, ControlInput, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -195,13 +197,29 @@ impl ModelPainter {
             self.loaded = None;
             let model = cast.model(&self.films)?;
             let controls = cast.controls(&self.films, &model)?;
-            let engine = Engine::load_with(&model, self.vae()?.as_ref(), &controls, &self.device)?;
+            let mut engine = Engine::load_with(&model, self.vae()?.as_ref(), &controls, &self.device)?;
+            engine.set_embeddings(crate::run::embeddings::known(&self.films)?)?;
             self.loaded = Some((cast.clone(), engine));
         }
         match &mut self.loaded {
             Some((_, engine)) => Ok(engine),
             None => Err(Error::Bug("a model was loaded and is gone".to_owned())),
         }
+    }
+
+    /// Opens the LoRAs of the frames that are painted with the networks in memory, so that what is wrong with them is
+    /// known before the first frame; what is odd about them is returned.
+    pub(crate) fn rehearse<'a>(
+        &mut self,
+        frames: impl Iterator<Item = &'a FrameParams>,
+    ) -> Result<Vec<String>> {
+        let Some((cast, engine)) = &mut self.loaded else { return Ok(Vec::new()) };
+        let mut files = BTreeSet::new();
+        for params in frames.filter(|params| Cast::of(params) == *cast) {
+            files.extend(Spoken::of(params)?.files(&self.films)?);
+        }
+        engine.check_loras(files.iter().map(PathBuf::as_path))?;
+        Ok(engine.take_lora_warnings())
     }
 
     /// What suits the model, read from its configs: nothing is loaded.
@@ -268,8 +286,10 @@ impl ModelPainter {
         mask: Option<PaintMask<'a>>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
+        let spoken = Spoken::of(request.params)?;
+        let files = spoken.files(&self.films)?;
         let engine = self.engine(&Cast::of(request.params))?;
-        let job = PaintJob { mask, ..job(engine, request)? };
+        let job = PaintJob { loras: spoken.uses(&files), mask, ..job(engine, request, &spoken)? };
         engine.paint(&job, watch)
     }
 }
@@ -285,7 +305,7 @@ fn at_frame(error: Error, frame: u32) -> Error {
 }
 
 /// The engine's order for a frame: what the film leaves open is filled with what suits the model.
-fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a>> {
+fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -> Result<PaintJob<'a>> {
     let PaintRequest { params, size, init, hints } = request;
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
@@ -297,8 +317,8 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
         size: *size,
         init: *init,
         denoise: if init.is_some() { 1.0 - strength } else { 1.0 },
-        prompt: mix(&params.prompt),
-        negative: mix(&params.negative),
+        prompt: mix(&spoken.prompt),
+        negative: mix(&spoken.negative),
         steps: steps.unwrap_or(defaults.steps),
         guidance: guidance.unwrap_or(defaults.guidance),
         sampler,
@@ -320,6 +340,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a
         clip_skip,
         controls,
         references,
+        loras: Vec::new(),
     })
 }
 

@@ -6,6 +6,7 @@ use candle_core::Device;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::loras::LoraShelf;
 use super::prompts::{PromptCache, TextStack};
 use super::usual::usual;
 use super::{Engine, ModelDefaults};
@@ -14,7 +15,7 @@ use crate::diffusion::controlnet::{ControlBase, ControlModel, ControlNet, Contro
 use crate::diffusion::sampler::{resolve, sampler_names, spacing_names};
 use crate::diffusion::sigmas::{NoiseSchedule, SchedulerConfig, Spacing};
 use crate::diffusion::text::{TextModel, TextPair};
-use crate::diffusion::unet::{UNet, UNetConfig};
+use crate::diffusion::unet::UNetConfig;
 use crate::diffusion::vae::Autoencoder;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
@@ -75,14 +76,15 @@ impl Engine {
         let index: ModelIndex = model.json("model_index.json")?;
         let kind = check_index(&index, model)?;
         let unet_config = check_unet(&model.join("unet"))?;
+        let shelf = LoraShelf::new(model, matches!(kind, Kind::Xl), device)?;
         let text = match kind {
-            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load(
+            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load_from(
                 &model.join("text_encoder"),
+                shelf.text_weights(0),
                 &model.join("tokenizer"),
-                device,
             )?)),
             Kind::Xl => TextStack::Pair {
-                models: Box::new(TextPair::load(model, device)?),
+                models: Box::new(TextPair::load_from(model, [shelf.text_weights(0), shelf.text_weights(1)])?),
                 zero_empty_negative: index.force_zeros_for_empty_prompt,
             },
         };
@@ -92,14 +94,15 @@ impl Engine {
         let vae = Autoencoder::load(vae.unwrap_or(&model.join("vae")), device)?;
         let own = model.join("controlnet");
         let folder = model.join("unet");
-        let (config, unet) = (folder.json::<UNetConfig>("config.json")?, UNet::load(&folder, device)?);
+        let (config, unet) = (folder.json::<UNetConfig>("config.json")?, shelf.build_unet()?);
         let base = ControlBase { unet: &unet, config: &config, folder: &folder };
         let named = |(name, place): &(String, ControlPlace)| -> Result<(String, ControlModel)> {
             Ok((name.clone(), place.load(&base, device)?))
         };
         let controls = controls.iter().map(named).collect::<Result<_>>()?;
         Ok(Self {
-            unet,
+            unet: Some(unet),
+            loras: shelf,
             prompts: PromptCache::new(text),
             schedule: load_schedule(model)?,
             own_controlnet: own.exists().then(|| ControlNet::load(&own, device)).transpose()?,
