@@ -13,7 +13,7 @@ use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::render::seams::{PaintRequest, Painter};
-use crate::run::loras::Spoken;
+use crate::run::loras::{Finder, Spoken};
 use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -143,6 +143,8 @@ fn nearest(path: &Path, name: &str) -> Option<String> {
 pub(crate) struct ModelPainter {
     device: Device,
     films: PathBuf,
+    /// The LoRAs that prompts name.
+    pub(crate) loras: Finder,
     /// The networks in memory. A film that changes its model swaps them: two at a time may not fit.
     loaded: Option<(Cast, Engine)>,
 }
@@ -150,7 +152,7 @@ pub(crate) struct ModelPainter {
 impl ModelPainter {
     /// Loads nothing yet. `films` is the folder that model names are relative to.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
-        Self { device, films: films.to_owned(), loaded: None }
+        Self { device, films: films.to_owned(), loras: Finder::new(films), loaded: None }
     }
 
     /// The engine with these networks.
@@ -177,7 +179,7 @@ impl ModelPainter {
         let Some((cast, engine)) = &mut self.loaded else { return Ok(Vec::new()) };
         let mut files = BTreeSet::new();
         for params in frames.filter(|params| Cast::of(params) == *cast) {
-            files.extend(Spoken::of(params)?.files(&self.films)?);
+            files.extend(Spoken::of(params)?.files(&self.loras)?);
         }
         engine.check_loras(files.iter().map(PathBuf::as_path))?;
         Ok(engine.take_lora_warnings())
@@ -231,7 +233,7 @@ impl Painter for ModelPainter {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         let spoken = Spoken::of(request.params)?;
-        let files = spoken.files(&self.films)?;
+        let files = spoken.files(&self.loras)?;
         let engine = self.engine(&Cast::of(request.params))?;
         let job = PaintJob { loras: spoken.uses(&files), ..job(engine, request, &spoken)? };
         engine.paint(&job, watch)

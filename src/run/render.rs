@@ -299,7 +299,7 @@ impl Hashes<'_> {
         for path in files(params) {
             text.push_str(&self.file(path)?);
         }
-        for path in Spoken::of(params)?.files(self.films)? {
+        for path in Spoken::of(params)?.files(&self.painter.loras)? {
             text.push_str(&self.lora(&path)?);
         }
         let independent = independent(params);
