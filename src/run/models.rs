@@ -20,7 +20,7 @@ use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
 use crate::run::library::library;
-use crate::run::loras::Spoken;
+use crate::run::loras::{Finder, Spoken};
 use crate::timeline::frame::{self, ControlInput, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -168,6 +168,8 @@ pub(crate) struct ModelPainter {
     films: PathBuf,
     /// The autoencoder instead of each model's own.
     vae: Option<String>,
+    /// The LoRAs that prompts name.
+    pub(crate) loras: Finder,
     /// The networks in memory. A film that changes its model swaps them: two at a time may not fit.
     loaded: Option<(Cast, Engine)>,
 }
@@ -175,7 +177,7 @@ pub(crate) struct ModelPainter {
 impl ModelPainter {
     /// Loads nothing yet. `films` is the folder that model names are relative to.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
-        Self { device, films: films.to_owned(), vae: None, loaded: None }
+        Self { device, films: films.to_owned(), vae: None, loras: Finder::new(films), loaded: None }
     }
 
     /// Paints with another autoencoder than the models' own, by its name.
@@ -216,7 +218,7 @@ impl ModelPainter {
         let Some((cast, engine)) = &mut self.loaded else { return Ok(Vec::new()) };
         let mut files = BTreeSet::new();
         for params in frames.filter(|params| Cast::of(params) == *cast) {
-            files.extend(Spoken::of(params)?.files(&self.films)?);
+            files.extend(Spoken::of(params)?.files(&self.loras)?);
         }
         engine.check_loras(files.iter().map(PathBuf::as_path))?;
         Ok(engine.take_lora_warnings())
@@ -287,7 +289,7 @@ impl ModelPainter {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         let spoken = Spoken::of(request.params)?;
-        let files = spoken.files(&self.films)?;
+        let files = spoken.files(&self.loras)?;
         let engine = self.engine(&Cast::of(request.params))?;
         let job = PaintJob { loras: spoken.uses(&files), mask, ..job(engine, request, &spoken)? };
         engine.paint(&job, watch)
