@@ -12,6 +12,7 @@ mod frame_list;
 mod import;
 mod jobs;
 mod lsp;
+mod models;
 mod params;
 mod plan;
 mod plot;
@@ -80,6 +81,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Import(command) => import::run(&command),
         Command::Fmt(command) => fmt::run(&command),
         Command::ExplainError(command) => explain_error::run(&command),
+        Command::Models(command) => models::run(&command),
         Command::Lsp(_) => lsp::run(),
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -30,6 +30,9 @@ struct Known {
     blake3: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
+    /// Of the tensors alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tensors: Option<String>,
 }
 
 type Cache = BTreeMap<PathBuf, Known>;
@@ -55,22 +58,38 @@ pub fn content(path: &Path) -> Result<String> {
 /// # Errors
 /// [`Error::Model`] when it cannot be read.
 pub fn sha256(path: &Path) -> Result<String> {
+    remembered(path, |known| &mut known.sha256, rest)
+}
+
+/// The SHA-256 of a safetensors file's tensors, without its head, in hex digits: what the web UI calls a LoRA's hash, and
+/// shows the first twelve digits of. A change of notes leaves it as it is.
+///
+/// # Errors
+/// [`Error::Model`] when the file cannot be read.
+pub fn of_tensors(path: &Path) -> Result<String> {
     remembered(
         path,
-        |known| &mut known.sha256,
+        |known| &mut known.tensors,
         |mut file| {
-            let mut hasher = sha2::Sha256::new();
-            let mut buffer = vec![0; 1 << 20];
-            loop {
-                let read = file.read(&mut buffer)?;
-                if read == 0 {
-                    break;
-                }
-                hasher.update(&buffer[..read]);
-            }
-            Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+            let mut length = [0; 8];
+            file.read_exact(&mut length)?;
+            file.seek(SeekFrom::Start(u64::from_le_bytes(length).saturating_add(8)))?;
+            rest(file)
         },
     )
+}
+
+/// The SHA-256 of a file from here on.
+fn rest(mut file: File) -> std::io::Result<String> {
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        hasher.update(&buffer[..read]);
+    }
 }
 
 /// The first digits of [`sha256`], as the web UI shows them behind a checkpoint's name.
@@ -170,10 +189,21 @@ mod tests {
     }
 
     #[test]
+    fn the_hash_of_tensors_leaves_the_head_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let bytes = [&2_u64.to_le_bytes()[..], b"{}abc"].concat();
+        std::fs::write(&path, bytes).unwrap();
+        assert!(of_tensors(&path).unwrap().starts_with("ba7816bf"));
+        std::fs::write(&path, "short").unwrap();
+        assert!(of_tensors(&path).is_err());
+    }
+
+    #[test]
     fn a_cache_is_read_back_and_a_damaged_one_is_empty() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deep/hashes.json");
-        let known = Known { size: 3, changed: 5, sha256: Some("ab".to_owned()), blake3: None };
+        let known = Known { size: 3, changed: 5, sha256: Some("ab".to_owned()), ..Known::default() };
         save(&file, &Cache::from([(PathBuf::from("/x"), known)])).unwrap();
         assert_eq!(load(&file)[Path::new("/x")].sha256.as_deref(), Some("ab"));
         std::fs::write(&file, "{").unwrap();

@@ -1,5 +1,7 @@
 //! A folder of model files, wherever it lies.
 
+mod hash;
+mod read;
 mod weigh;
 
 pub use weigh::Weight;
@@ -9,40 +11,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::Device;
-use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 
-use super::digest;
 use super::family::Family;
-use super::single::{SingleFile, TOKENIZER, inside};
-use super::tensors::{WeightFile, Weights, audit};
+use super::single::{SD_SCALE, SingleFile, TOKENIZER, XL_SCALE, inside};
 use crate::error::{Error, Result};
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
-
-/// Names under which weights are looked for in a folder, best first.
-const WEIGHTS: [&str; 4] = [
-    "diffusion_pytorch_model.safetensors",
-    "model.safetensors",
-    "diffusion_pytorch_model.fp16.safetensors",
-    "model.fp16.safetensors",
-];
-
-/// Names of lists of shards, best first. diffusers puts the variant at either place.
-const INDICES: [&str; 5] = [
-    "diffusion_pytorch_model.safetensors.index.json",
-    "model.safetensors.index.json",
-    "diffusion_pytorch_model.safetensors.index.fp16.json",
-    "model.safetensors.index.fp16.json",
-    "diffusion_pytorch_model.fp16.safetensors.index.json",
-];
-
-/// Folders in folders that a model has at the most. Without a limit a link to its own folder never ends.
-const DEEPEST: u32 = 3;
-
-/// Endings of the files that decide what a model paints.
-const DECISIVE: [&str; 3] = ["json", "txt", "safetensors"];
 
 /// A folder of model files: on disk, compiled into the program, or one file that stands for a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +32,8 @@ enum Place {
     Embedded(String),
     /// A file, and the folder of those that it stands for; empty is the whole.
     Single(Arc<SingleFile>, String),
+    /// A model with the autoencoder of another place.
+    WithVae(Box<ModelFolder>, Box<ModelFolder>),
 }
 
 impl ModelFolder {
@@ -88,10 +65,46 @@ impl ModelFolder {
         Ok(Self { place: Place::Single(Arc::new(single), String::new()) })
     }
 
+    /// This model with another autoencoder: a folder of one, or one file, in whatever naming. It is scaled as the
+    /// model's own, which its file does not say.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is none, or the model's configs cannot be read.
+    pub fn with_vae(&self, vae: Self) -> Result<Self> {
+        vae.require("config.json", "an autoencoder (VAE)")?;
+        let place = match vae.place {
+            Place::Single(file, part) => Place::Single(Arc::new(file.scaled(self.vae_scale()?)), part),
+            other => other,
+        };
+        Ok(Self { place: Place::WithVae(Box::new(self.clone()), Box::new(Self { place })) })
+    }
+
+    /// What the encoder's result is multiplied by for this model's UNet.
+    fn vae_scale(&self) -> Result<f64> {
+        #[derive(serde::Deserialize)]
+        struct Said {
+            #[serde(default)]
+            scaling_factor: Option<f64>,
+            #[serde(rename = "_class_name", default)]
+            class: String,
+        }
+        let own = self.join("vae");
+        if own.has("config.json") {
+            let said: Said = own.json("config.json")?;
+            // A tiny one gives scaled latents itself.
+            if let (Some(scale), "AutoencoderKL") = (said.scaling_factor, said.class.as_str()) {
+                return Ok(scale);
+            }
+        }
+        let index: Said = self.json("model_index.json")?;
+        Ok(if index.class.starts_with("StableDiffusionXL") { XL_SCALE } else { SD_SCALE })
+    }
+
     /// What the file is, when the model is one file.
     pub fn family(&self) -> Option<Family> {
         match &self.place {
             Place::Single(file, _) => Some(file.family()),
+            Place::WithVae(model, _) => model.family(),
             Place::Disk(_) | Place::Embedded(_) => None,
         }
     }
@@ -117,6 +130,7 @@ impl ModelFolder {
             Place::Embedded(path) => PathBuf::from(format!("embedded:{path}")),
             Place::Single(file, part) if part.is_empty() => file.path().to_owned(),
             Place::Single(file, part) => file.path().join(part),
+            Place::WithVae(model, _) => model.label(),
         }
     }
 
@@ -127,6 +141,8 @@ impl ModelFolder {
             Place::Disk(path) => Place::Disk(path.join(name)),
             Place::Embedded(path) => Place::Embedded(format!("{path}/{name}")),
             Place::Single(file, part) => Place::Single(file.clone(), inside(part, name)),
+            Place::WithVae(_, vae) if name == "vae" => vae.place.clone(),
+            Place::WithVae(model, _) => model.join(name).place,
         };
         Self { place }
     }
@@ -139,6 +155,7 @@ impl ModelFolder {
                 .iter()
                 .any(|(p, _)| p.strip_prefix(path.as_str()).is_some_and(|r| r.starts_with('/'))),
             Place::Single(file, part) => file.has_part(part),
+            Place::WithVae(model, _) => model.exists(),
         }
     }
 
@@ -194,6 +211,7 @@ impl ModelFolder {
                 single.has(&inside(part, file))
                     || (single.brings_tokenizer(part) && embedded_bytes(TOKENIZER, file).is_some())
             }
+            Place::WithVae(model, _) => model.has(file),
         }
     }
 
@@ -224,6 +242,7 @@ impl ModelFolder {
                     None => Err(missing().with_hint(single.hint(part))),
                 }
             }
+            Place::WithVae(model, _) => model.read(file),
         }
     }
 
@@ -235,112 +254,6 @@ impl ModelFolder {
         serde_json::from_slice(&self.read(file)?)
             .map_err(|e| Error::model(&self.label().join(file), format!("cannot understand this file: {e}")))
     }
-
-    /// The folder's weights on `device` as a tree of names: `f32`, or as they are for those who ask
-    /// [`stored`](super::stored).
-    ///
-    /// # Errors
-    /// [`Error::Model`] when there are none, or the file is truncated or no safetensors file.
-    pub fn weights(&self, device: &Device) -> Result<VarBuilder<'static>> {
-        Ok(self.tensors()?.builder(device))
-    }
-
-    /// The network that `build` makes of the folder's weights; `what` it is stands in errors («UNet»).
-    ///
-    /// # Errors
-    /// As [`ModelFolder::weights`]; when weights are missing or have another shape, all of them in one error, grouped
-    /// and counted.
-    pub fn network<T>(
-        &self,
-        what: &str,
-        device: &Device,
-        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<T>,
-    ) -> Result<T> {
-        let weights = self.tensors()?;
-        build(weights.clone().builder(device)).map_err(|error| {
-            let found = audit(&self.label(), what, &weights, &build);
-            found.unwrap_or_else(|| model_error(&self.label(), &error))
-        })
-    }
-
-    /// The folder's weights by name, none of them read yet.
-    ///
-    /// # Errors
-    /// As [`ModelFolder::weights`].
-    pub fn tensors(&self) -> Result<Weights> {
-        if let Place::Single(single, part) = &self.place {
-            let own = single.weights(part).cloned();
-            return own
-                .ok_or_else(|| Error::model(&self.label(), single.lacks(part)).with_hint(single.hint(part)));
-        }
-        Ok(Weights::of(&self.opened()?))
-    }
-
-    /// The folder's files of weights, their heads checked.
-    fn opened(&self) -> Result<Vec<Arc<WeightFile>>> {
-        let files = self.weight_files()?;
-        let open = |name: &String| match &self.place {
-            Place::Disk(path) => WeightFile::open(&path.join(name)),
-            Place::Embedded(path) => {
-                WeightFile::embedded(&self.label().join(name), embedded_bytes(path, name).unwrap_or_default())
-            }
-            Place::Single(..) => Err(Error::Bug("a single file has no files of weights".to_owned())),
-        };
-        files.iter().map(|name| open(name).map(Arc::new)).collect()
-    }
-
-    /// A hash of the model's files (configs, tokenizers, safetensors): two folders with the same hash make
-    /// the same picture. Hidden files and other formats decide nothing and do not count.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when a file cannot be read.
-    pub fn fingerprint(&self) -> Result<blake3::Hash> {
-        let mut hasher = blake3::Hasher::new();
-        match &self.place {
-            Place::Disk(path) => hash_folder(path, DEEPEST, &mut hasher)?,
-            Place::Embedded(path) => {
-                let inside =
-                    |p: &&(&str, &[u8])| p.0.strip_prefix(path.as_str()).is_some_and(|r| r.starts_with('/'));
-                for (name, bytes) in EMBEDDED.iter().filter(inside) {
-                    hasher.update(name.as_bytes()).update(bytes);
-                }
-            }
-            Place::Single(single, _) => {
-                hasher.update(digest::content(single.path())?.as_bytes());
-                if let Some(configs) = single.configs() {
-                    hash_folder(configs, DEEPEST, &mut hasher)?;
-                }
-            }
-        }
-        Ok(hasher.finalize())
-    }
-
-    /// Names of the files that hold the weights: one, or the shards that an index names.
-    fn weight_files(&self) -> Result<Vec<String>> {
-        if let Some(name) = WEIGHTS.iter().find(|name| self.has(name)) {
-            return Ok(vec![(*name).to_owned()]);
-        }
-        if let Some(index) = INDICES.iter().find(|name| self.has(name)) {
-            let listed: ShardIndex = self.json(index)?;
-            let shards: BTreeSet<String> = listed.weight_map.into_values().collect();
-            // A list is no way out of the folder.
-            return match shards.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
-                None => Ok(shards.into_iter().collect()),
-                Some(odd) => {
-                    let message = format!("expected names of files in this folder, found `{odd}`");
-                    Err(Error::model(&self.label().join(index), message))
-                }
-            };
-        }
-        Err(Error::model(&self.label(), format!("expected weights here ({})", WEIGHTS.join(" or ")))
-            .with_hint("copy the whole model folder; .bin and .ckpt files must be converted to safetensors"))
-    }
-}
-
-/// diffusers' and transformers' list of shards.
-#[derive(serde::Deserialize)]
-struct ShardIndex {
-    weight_map: std::collections::BTreeMap<String, String>,
 }
 
 /// Bytes of an embedded file.
@@ -351,34 +264,6 @@ fn embedded_bytes(folder: &str, file: &str) -> Option<&'static [u8]> {
             path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).is_some_and(|rest| rest == file)
         })
         .map(|(_, bytes)| *bytes)
-}
-
-/// Feeds names and contents of all files at most `levels` folders below `folder`, in name order, to `hasher`.
-fn hash_folder(folder: &Path, levels: u32, hasher: &mut blake3::Hasher) -> Result<()> {
-    let cannot = |e: std::io::Error| Error::model(folder, format!("cannot read the folder: {e}"));
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map_err(cannot)?
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<std::io::Result<_>>()
-        .map_err(cannot)?;
-    entries.sort();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            if levels > 0 {
-                hasher.update(name.as_bytes());
-                hash_folder(&path, levels - 1, hasher)?;
-            }
-        } else if path.extension().is_some_and(|e| DECISIVE.iter().any(|known| e == *known)) {
-            hasher.update(name.as_bytes());
-            let file = std::fs::File::open(&path).map_err(cannot)?;
-            hasher.update_reader(file).map_err(cannot)?;
-        }
-    }
-    Ok(())
 }
 
 /// A candle error as a model error that names the weight, with expected and found shape.
@@ -407,6 +292,8 @@ pub fn model_error(path: &Path, error: &candle_core::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod eval;
 pub mod explain;
 mod finish;
+pub mod inventory;
 pub mod library;
 pub mod models;
 pub mod plan;

@@ -56,6 +56,7 @@ impl DeviceChoice {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cast {
     model: Option<String>,
+    vae: Option<String>,
     controls: Vec<(String, Option<String>)>,
 }
 
@@ -64,6 +65,7 @@ impl Cast {
     pub(crate) fn of(params: &FrameParams) -> Self {
         Self {
             model: params.sampling.model.clone(),
+            vae: params.sampling.vae.clone(),
             controls: params.controls.iter().map(|c| (c.name.clone(), c.model.clone())).collect(),
         }
     }
@@ -72,7 +74,7 @@ impl Cast {
     pub(crate) fn is_embedded(&self) -> bool {
         let embedded =
             |name: &Option<String>| name.as_deref().is_none_or(|n| ModelFolder::embedded(n).is_some());
-        embedded(&self.model) && self.controls.iter().all(|(_, model)| embedded(model))
+        embedded(&self.model) && self.vae.is_none() && self.controls.iter().all(|(_, model)| embedded(model))
     }
 
     /// The model's folder.
@@ -86,7 +88,10 @@ impl Cast {
             Some(name) => find(Role::Checkpoint, name, films)?,
         };
         folder.require("model_index.json", "a diffusion model")?;
-        Ok(folder)
+        match &self.vae {
+            None => Ok(folder),
+            Some(name) => folder.with_vae(find(Role::Vae, name, films)?),
+        }
     }
 
     /// The folders of the controls; `None` is the model's own network.

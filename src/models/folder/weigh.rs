@@ -28,7 +28,7 @@ impl ModelFolder {
     /// # Errors
     /// [`Error::Model`] when there are none, or a header cannot be read.
     pub fn weigh(&self) -> Result<Weight> {
-        if let Place::Single(..) = self.place {
+        if matches!(self.place, Place::Single(..) | Place::WithVae(..)) {
             let weights = self.tensors()?;
             let (disk, numbers) = weights.extent();
             return Ok(Weight { disk, memory: numbers.saturating_mul(WIDE) });

@@ -29,11 +29,16 @@ use predicts::Prediction;
 use text_names::Named;
 use unet_names::UNetNames;
 
+/// What the encoder's result is multiplied by in Stable Diffusion 1 and 2 (`scale_factor` in the models' configs).
+pub(super) const SD_SCALE: f64 = 0.18215;
+/// The same in SDXL.
+pub(super) const XL_SCALE: f64 = 0.13025;
+
 /// The tokenizer of every CLIP, compiled in.
 pub(super) const TOKENIZER: &str = "clip-tokenizer";
 
 /// A file that stands for a folder of files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SingleFile {
     file: Arc<WeightFile>,
     family: Family,
@@ -47,7 +52,9 @@ pub(super) struct SingleFile {
 
 impl PartialEq for SingleFile {
     fn eq(&self, other: &Self) -> bool {
-        (self.file.path(), &self.configs) == (other.file.path(), &other.configs)
+        let key =
+            |single: &Self| (single.file.path().to_owned(), single.configs.clone(), single.documents.clone());
+        key(self) == key(other)
     }
 }
 
@@ -74,6 +81,18 @@ impl SingleFile {
             _ => {}
         }
         Ok(single)
+    }
+
+    /// An autoencoder whose latents are scaled so; a tiny one scales them itself.
+    pub(super) fn scaled(&self, scaling_factor: f64) -> Self {
+        let mut scaled = self.clone();
+        let config =
+            self.documents.get("config.json").and_then(|text| serde_json::from_slice::<Value>(text).ok());
+        if let Some(mut config) = config.filter(|config| config["_class_name"] == "AutoencoderKL") {
+            config["scaling_factor"] = json!(scaling_factor);
+            scaled.put("config.json", &config);
+        }
+        scaled
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -210,7 +229,7 @@ impl SingleFile {
             false => vae_names::diffusers(name, levels).map(|name| (name, Cut::Whole)).into_iter().collect(),
         };
         let weights = self.renamed(&own, name);
-        let scale = if self.family.base == Some(Base::Xl) { 0.13025 } else { 0.18215 };
+        let scale = if self.family.base == Some(Base::Xl) { XL_SCALE } else { SD_SCALE };
         self.put(&inside(part, "config.json"), &infer::vae(&weights, scale)?);
         self.parts.insert(part.to_owned(), weights);
         Ok(())

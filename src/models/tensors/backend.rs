@@ -175,6 +175,15 @@ impl Weights {
         self.sources.values().map(Source::extent).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     }
 
+    /// The type that most bytes are stored in.
+    pub fn precision(&self) -> Option<String> {
+        let mut bytes: BTreeMap<&str, u64> = BTreeMap::new();
+        for source in self.sources.values() {
+            *bytes.entry(source.stored_as()).or_default() += source.extent().0;
+        }
+        bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(dtype, _)| dtype.to_owned())
+    }
+
     /// The tree of names that networks are built from.
     pub fn builder(self, device: &Device) -> VarBuilder<'static> {
         VarBuilder::from_backend(Box::new(self), DType::F32, device.clone())
