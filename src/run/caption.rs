@@ -28,6 +28,8 @@ pub(crate) struct Maker {
     pub(crate) name: String,
     /// The start of its hash.
     pub(crate) hash: String,
+    /// Name and hash of the autoencoder that takes the place of the model's own.
+    pub(crate) vae: Option<(String, String)>,
     /// What fills the gaps in a frame's numbers.
     pub(crate) defaults: ModelDefaults,
 }
@@ -95,8 +97,7 @@ impl<'a> Captions<'a> {
             pairs: Vec::new(),
         };
         settings(&mut found, params, size, &maker)?;
-        if let Some(vae) = self.painter.vae()? {
-            let (name, hash) = identity(&vae)?;
+        if let Some((name, hash)) = maker.vae {
             found.set("VAE hash", hash);
             found.set("VAE", name);
         }
@@ -134,7 +135,8 @@ impl<'a> Captions<'a> {
         }
         let (name, hash) = self.painter.identity(cast)?;
         let defaults = self.painter.defaults(cast)?;
-        let maker = Maker { name, hash, defaults };
+        let vae = self.painter.vae(cast)?.map(|vae| identity(&vae)).transpose()?;
+        let maker = Maker { name, hash, vae, defaults };
         self.makers.insert(cast.clone(), maker.clone());
         Ok(maker)
     }

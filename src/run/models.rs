@@ -7,6 +7,7 @@ use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::controlnet::ControlPlace;
+use crate::diffusion::engine::check_vae;
 use crate::diffusion::engine::{
     Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask, PaintReference,
 };
@@ -14,8 +15,8 @@ use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
-use crate::models::ModelFolder;
 use crate::models::library::Role;
+use crate::models::{ModelFolder, digest};
 use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
@@ -63,6 +64,7 @@ impl DeviceChoice {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cast {
     model: Option<String>,
+    vae: Option<String>,
     controls: Vec<(String, Option<String>)>,
 }
 
@@ -73,6 +75,7 @@ impl Cast {
         let networks = params.controls.iter().filter(|c| !matches!(c.input, ControlInput::Reference { .. }));
         Self {
             model: params.sampling.model.clone(),
+            vae: params.sampling.vae.clone(),
             controls: networks.map(|c| (c.name.clone(), c.model.clone())).collect(),
         }
     }
@@ -81,7 +84,7 @@ impl Cast {
     pub(crate) fn is_embedded(&self) -> bool {
         let embedded =
             |name: &Option<String>| name.as_deref().is_none_or(|n| ModelFolder::embedded(n).is_some());
-        embedded(&self.model) && self.controls.iter().all(|(_, model)| embedded(model))
+        embedded(&self.model) && self.vae.is_none() && self.controls.iter().all(|(_, model)| embedded(model))
     }
 
     /// The model's folder.
@@ -89,6 +92,18 @@ impl Cast {
     /// # Errors
     /// [`Error::Model`] when there is none of that name.
     pub(crate) fn model(&self, films: &Path) -> Result<ModelFolder> {
+        let folder = self.own_model(films)?;
+        match self.vae(films)? {
+            None => Ok(folder),
+            Some(vae) => {
+                check_vae(&vae, &folder)?;
+                folder.with_vae(vae)
+            }
+        }
+    }
+
+    /// The model as it is, with its own autoencoder.
+    fn own_model(&self, films: &Path) -> Result<ModelFolder> {
         let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
                 .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
@@ -96,6 +111,14 @@ impl Cast {
         };
         folder.require("model_index.json", "a diffusion model")?;
         Ok(folder)
+    }
+
+    /// The folder of the autoencoder that takes the place of the model's own.
+    pub(crate) fn vae(&self, films: &Path) -> Result<Option<ModelFolder>> {
+        let Some(name) = &self.vae else { return Ok(None) };
+        let found = find(Role::Vae, name, films)?;
+        // Of a whole model its autoencoder is meant.
+        Ok(Some(if found.has("model_index.json") { found.join("vae") } else { found }))
     }
 
     /// Where the controls' networks lie; `None` is the model's own network.
@@ -142,11 +165,14 @@ pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> 
     ModelFolder::open(&path)
 }
 
-/// A model's name and hash, as pictures say them.
+/// A model's name and hash, as pictures say them: of one file the hash that the web UI finds it by.
 pub(crate) fn identity(model: &ModelFolder) -> Result<(String, String)> {
-    let label = model.label().to_string_lossy().into_owned();
-    let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
-    Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+    let label = model.label();
+    let shown = label.to_string_lossy().into_owned();
+    let name = stem(shown.strip_prefix("embedded:").unwrap_or(&shown)).to_owned();
+    let hash =
+        if label.is_file() { digest::short(&label)? } else { model.fingerprint()?.to_hex()[..10].to_owned() };
+    Ok((name, hash))
 }
 
 /// A control network by its name: an embedded one, or a folder or file of the library.
@@ -166,8 +192,6 @@ fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
 pub(crate) struct ModelPainter {
     device: Device,
     films: PathBuf,
-    /// The autoencoder instead of each model's own.
-    vae: Option<String>,
     /// The LoRAs that prompts name.
     pub(crate) loras: Finder,
     /// The networks in memory. A film that changes its model swaps them: two at a time may not fit.
@@ -177,20 +201,12 @@ pub(crate) struct ModelPainter {
 impl ModelPainter {
     /// Loads nothing yet. `films` is the folder that model names are relative to.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
-        Self { device, films: films.to_owned(), vae: None, loras: Finder::new(films), loaded: None }
+        Self { device, films: films.to_owned(), loras: Finder::new(films), loaded: None }
     }
 
-    /// Paints with another autoencoder than the models' own, by its name.
-    pub(crate) fn with_vae(self, vae: Option<String>) -> Self {
-        Self { vae, ..self }
-    }
-
-    /// The folder of the autoencoder that takes the place of the models' own.
-    pub(crate) fn vae(&self) -> Result<Option<ModelFolder>> {
-        let Some(name) = &self.vae else { return Ok(None) };
-        let found = find(Role::Vae, name, &self.films)?;
-        // Of a whole model its autoencoder is meant.
-        Ok(Some(if found.has("model_index.json") { found.join("vae") } else { found }))
+    /// The folder of the autoencoder that takes the place of the model's own.
+    pub(crate) fn vae(&self, cast: &Cast) -> Result<Option<ModelFolder>> {
+        cast.vae(&self.films)
     }
 
     /// The engine with these networks.
@@ -199,7 +215,7 @@ impl ModelPainter {
             self.loaded = None;
             let model = cast.model(&self.films)?;
             let controls = cast.controls(&self.films, &model)?;
-            let mut engine = Engine::load_with(&model, self.vae()?.as_ref(), &controls, &self.device)?;
+            let mut engine = Engine::load(&model, &controls, &self.device)?;
             engine.set_embeddings(crate::run::embeddings::known(&self.films)?)?;
             self.loaded = Some((cast.clone(), engine));
         }
@@ -244,7 +260,7 @@ impl ModelPainter {
 
     /// The name and the hash by which pictures say what they were made with.
     pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
-        identity(&cast.model(&self.films)?)
+        identity(&cast.own_model(&self.films)?)
     }
 
     /// The steps that suit the model.

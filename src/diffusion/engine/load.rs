@@ -60,19 +60,6 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] that names the file, class, option or weight that is missing or not supported.
     pub fn load(model: &ModelFolder, controls: &[(String, ControlPlace)], device: &Device) -> Result<Self> {
-        Self::load_with(model, None, controls, device)
-    }
-
-    /// As [`Engine::load`], with another autoencoder than the model's own: a folder with `config.json`.
-    ///
-    /// # Errors
-    /// As there; [`Error::Model`] too when the autoencoder belongs to another family of models.
-    pub fn load_with(
-        model: &ModelFolder,
-        vae: Option<&ModelFolder>,
-        controls: &[(String, ControlPlace)],
-        device: &Device,
-    ) -> Result<Self> {
         let index: ModelIndex = model.json("model_index.json")?;
         let kind = check_index(&index, model)?;
         let unet_config = check_unet(&model.join("unet"))?;
@@ -88,10 +75,7 @@ impl Engine {
                 zero_empty_negative: index.force_zeros_for_empty_prompt,
             },
         };
-        if let Some(vae) = vae {
-            check_vae(vae, model)?;
-        }
-        let vae = Autoencoder::load(vae.unwrap_or(&model.join("vae")), device)?;
+        let vae = Autoencoder::load(&model.join("vae"), device)?;
         let own = model.join("controlnet");
         let folder = model.join("unet");
         let (config, unet) = (folder.json::<UNetConfig>("config.json")?, shelf.build_unet()?);
@@ -150,7 +134,10 @@ struct VaeKind {
 
 /// Refuses an autoencoder that cannot read the model's latents. Families scale them differently; the tiny ones all
 /// by 1, so that nothing shows whose they are.
-fn check_vae(vae: &ModelFolder, model: &ModelFolder) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Model`] when it belongs to another family, or a config cannot be read.
+pub fn check_vae(vae: &ModelFolder, model: &ModelFolder) -> Result<()> {
     vae.require("config.json", "an autoencoder")?;
     let other: VaeKind = vae.json("config.json")?;
     let refuse = |what: &str, expected: String, found: String| {

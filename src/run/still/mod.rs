@@ -192,7 +192,7 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
     let mut params = frame::params(&options)?;
     let count = options.count.unwrap_or(1).max(1);
     let names = Names::new(options.out.as_deref(), count, options.force)?;
-    let mut painter = ModelPainter::new(device.clone(), Path::new(HERE)).with_vae(options.vae.clone());
+    let mut painter = ModelPainter::new(device.clone(), Path::new(HERE));
     let cast = Cast::of(&params);
     // A sampler that is not known is better learned before gigabytes are read.
     sampling(&painter.defaults(&cast)?, &params.sampling)?;
