@@ -129,7 +129,8 @@ pub fn write_folder(model: Model, precision: Precision, folder: &Path, tokenizer
         std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
         std::fs::write(path, serde_json::to_vec_pretty(&config)?)?;
     }
-    let tokenizers: &[&str] = if model == Model::Sdxl { &["tokenizer", "tokenizer_2"] } else { &["tokenizer"] };
+    let tokenizers: &[&str] =
+        if model == Model::Sdxl { &["tokenizer", "tokenizer_2"] } else { &["tokenizer"] };
     for name in tokenizers {
         std::fs::create_dir_all(folder.join(name))?;
         for entry in std::fs::read_dir(tokenizer)? {
@@ -210,7 +211,9 @@ fn write_file(
 /// (deviation 1/√inputs), norms are about one, biases small.
 fn numbers(tensor: &Named, form: Form) -> impl Iterator<Item = f32> + '_ {
     let label = format!("{}/{}", tensor.part, tensor.name);
-    let seed = label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let seed = label
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     let inputs: usize = tensor.shape[1..].iter().product();
     let (middle, spread) = match tensor.shape.len() {
         1 if tensor.name.ends_with("bias") => (0.0, 0.02),

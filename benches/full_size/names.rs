@@ -53,7 +53,14 @@ impl List {
 
     /// A residual block; `names` are the single file's of its layers in the order norm1, conv1, time_emb_proj, norm2,
     /// conv2, conv_shortcut.
-    fn resnet(&mut self, name: &str, single: &str, io: (usize, usize), time: Option<usize>, names: [&str; 6]) {
+    fn resnet(
+        &mut self,
+        name: &str,
+        single: &str,
+        io: (usize, usize),
+        time: Option<usize>,
+        names: [&str; 6],
+    ) {
         let (i, o) = io;
         let mut layer = |a: &str, b: &str, shape: &[usize]| {
             self.layer(&format!("{name}.{a}"), &format!("{single}.{b}"), shape);
@@ -99,7 +106,11 @@ fn transformer(list: &mut List, name: &str, single: &str, c: usize, depth: usize
         }
         for (attention, context) in [("attn1", c), ("attn2", unet.context)] {
             for (layer, inputs) in [("to_q", c), ("to_k", context), ("to_v", context)] {
-                list.plain(&format!("{n}.{attention}.{layer}"), &format!("{s}.{attention}.{layer}"), &[c, inputs]);
+                list.plain(
+                    &format!("{n}.{attention}.{layer}"),
+                    &format!("{s}.{attention}.{layer}"),
+                    &[c, inputs],
+                );
             }
             list.layer(&format!("{n}.{attention}.to_out.0"), &format!("{s}.{attention}.to_out.0"), &[c, c]);
         }

@@ -48,7 +48,12 @@ pub fn beside_torch(folder: &Path) {
                 difference = compare(&network.summary(), &summary);
             }
         }
-        println!("{task}: {:.3} s, {:.3} s, {:.2}, {difference:.1e}", least[0], least[1], least[0] / least[1]);
+        println!(
+            "{task}: {:.3} s, {:.3} s, {:.2}, {difference:.1e}",
+            least[0],
+            least[1],
+            least[0] / least[1]
+        );
     }
 }
 

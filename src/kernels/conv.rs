@@ -80,7 +80,8 @@ impl Conv2d {
         let shape = self.shape(x)?;
         let direct::Shape { batch, outputs, out_size, .. } = shape;
         let dims = [batch, outputs, out_size.0, out_size.1];
-        if let Some(found) = shift.map(Tensor::dims).filter(|d| *d != [1, outputs] && *d != [batch, outputs]) {
+        if let Some(found) = shift.map(Tensor::dims).filter(|d| *d != [1, outputs] && *d != [batch, outputs])
+        {
             candle_core::bail!("convolution: expected a shift [{batch}, {outputs}], found {found:?}");
         }
         if let Some(found) = residual.map(Tensor::dims).filter(|found| *found != dims) {
@@ -215,7 +216,9 @@ mod tests {
             (conv(9, 8, 3, 1, Padding::Even(1)), input(2, 9, 62, 97)),
             (conv(70, 130, 1, 1, Padding::Even(0)), input(2, 70, 30, 40)),
         ] {
-            assert!(relative_error(&conv.forward(&x).unwrap(), &conv.composed(&x, None, None).unwrap()) < 2e-5);
+            assert!(
+                relative_error(&conv.forward(&x).unwrap(), &conv.composed(&x, None, None).unwrap()) < 2e-5
+            );
         }
     }
 
@@ -228,11 +231,19 @@ mod tests {
             let full = conv(inputs, outputs, kernel, stride, Padding::Even(kernel / 2));
             let x = input(2, inputs, side, side);
             let plain = full.forward(&x).unwrap();
-            let residual = Tensor::from_vec(test_values(plain.elem_count(), 5), plain.shape(), &Device::Cpu).unwrap();
+            let residual =
+                Tensor::from_vec(test_values(plain.elem_count(), 5), plain.shape(), &Device::Cpu).unwrap();
             let shift = Tensor::from_vec(test_values(2 * outputs, 6), (2, outputs), &Device::Cpu).unwrap();
             for dtype in [DType::F16, DType::BF16] {
-                let stored = Conv2d { weight: full.weight.to_dtype(dtype).unwrap(), ..conv(1, outputs, 1, stride, full.padding) };
-                let widened = Conv2d { weight: stored.weight.to_dtype(DType::F32).unwrap(), kept: Arc::default(), ..stored.clone() };
+                let stored = Conv2d {
+                    weight: full.weight.to_dtype(dtype).unwrap(),
+                    ..conv(1, outputs, 1, stride, full.padding)
+                };
+                let widened = Conv2d {
+                    weight: stored.weight.to_dtype(DType::F32).unwrap(),
+                    kept: Arc::default(),
+                    ..stored.clone()
+                };
                 let run = |conv: &Conv2d| {
                     let out = conv.forward_with(&x, Some(&shift), Some(&residual)).unwrap();
                     out.flatten_all().unwrap().to_vec1::<f32>().unwrap()

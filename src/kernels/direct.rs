@@ -69,13 +69,7 @@ impl Shape {
 
 /// The convolution of `x` `[batch, inputs, height, width]` with `weight` `[outputs, inputs, kernel, kernel]`, into `out`
 /// `[batch, outputs, out_height, out_width]`, with what is `added`.
-pub(super) fn convolve(
-    x: &[f32],
-    weight: Stored,
-    added: &Added,
-    shape: &Shape,
-    out: &mut [f32],
-) {
+pub(super) fn convolve(x: &[f32], weight: Stored, added: &Added, shape: &Shape, out: &mut [f32]) {
     let (depth, all) = (shape.depth(), shape.batch * shape.panels());
     if depth == 0 || all == 0 {
         return;
@@ -162,7 +156,8 @@ fn unroll(x: &[f32], shape: &Shape, panel: usize, windows: &mut [f32]) {
             }
         }
     }
-    let neighbours = |s: &[u32; COLUMNS]| s[0] != OUTSIDE && (0..COLUMNS).all(|i| s[i] == s[0].wrapping_add(i as u32));
+    let neighbours =
+        |s: &[u32; COLUMNS]| s[0] != OUTSIDE && (0..COLUMNS).all(|i| s[i] == s[0].wrapping_add(i as u32));
     let runs: Vec<bool> = sources.iter().map(neighbours).collect();
     let planes = x[item * shape.inputs * height * width..].chunks_exact(height * width);
     for (plane, windows) in planes.zip(windows.chunks_exact_mut(positions * COLUMNS)) {

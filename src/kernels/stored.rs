@@ -144,16 +144,24 @@ mod tests {
         Stored::F16(&halves).widen(&mut a);
         Stored::Bf16(&brains).widen(&mut b);
         for (i, (half, wide)) in halves.iter().zip(&a).enumerate() {
-            assert!(half.to_f32_const().to_bits() == wide.to_bits() || half.is_nan() && wide.is_nan(), "{i:x}");
+            assert!(
+                half.to_f32_const().to_bits() == wide.to_bits() || half.is_nan() && wide.is_nan(),
+                "{i:x}"
+            );
         }
         for (i, (brain, wide)) in brains.iter().zip(&b).enumerate() {
-            assert!(brain.to_f32_const().to_bits() == wide.to_bits() || brain.is_nan() && wide.is_nan(), "{i:x}");
+            assert!(
+                brain.to_f32_const().to_bits() == wide.to_bits() || brain.is_nan() && wide.is_nan(),
+                "{i:x}"
+            );
         }
     }
 
     #[test]
     fn packing_turns_lines_of_any_length_and_pads_with_zeros() {
-        for (lines, length, from, len) in [(8, 100, 3, 97), (5, 64, 0, 64), (31, 9, 1, 7), (1, 1, 0, 1), (32, 70, 2, 66)] {
+        for (lines, length, from, len) in
+            [(8, 100, 3, 97), (5, 64, 0, 64), (31, 9, 1, 7), (1, 1, 0, 1), (32, 70, 2, 66)]
+        {
             let values = test_values(lines * length, 7);
             let packed = |stored| {
                 let mut out = vec![f32::NAN; len * 32];

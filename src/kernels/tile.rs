@@ -135,7 +135,11 @@ mod x86 {
             }
             for (i, sums) in sums.iter().enumerate().take(place.rows) {
                 for (v, sum) in sums.iter().enumerate() {
-                    _mm512_mask_storeu_ps(place.start.wrapping_add(i * place.stride + 16 * v), masks[v], *sum);
+                    _mm512_mask_storeu_ps(
+                        place.start.wrapping_add(i * place.stride + 16 * v),
+                        masks[v],
+                        *sum,
+                    );
                 }
             }
         }
@@ -189,10 +193,8 @@ mod x86 {
                 }
             }
             for k in 0..k {
-                let row = [
-                    _mm256_loadu_ps(right.add(k * COLUMNS)),
-                    _mm256_loadu_ps(right.add(k * COLUMNS + 8)),
-                ];
+                let row =
+                    [_mm256_loadu_ps(right.add(k * COLUMNS)), _mm256_loadu_ps(right.add(k * COLUMNS + 8))];
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let factor = _mm256_set1_ps(*left.add(k * step + i));
                     sums[0] = _mm256_fmadd_ps(factor, row[0], sums[0]);
@@ -235,7 +237,9 @@ mod tests {
 
     #[test]
     fn all_versions_give_the_same_bits_and_write_their_tile_alone() {
-        for (rows, columns, k, step) in [(8, 32, 70, 8), (5, 31, 9, 32), (4, 16, 3, 8), (1, 7, 1, 8), (8, 9, 0, 8)] {
+        for (rows, columns, k, step) in
+            [(8, 32, 70, 8), (5, 31, 9, 32), (4, 16, 3, 8), (1, 7, 1, 8), (8, 9, 0, 8)]
+        {
             for add in [false, true] {
                 let expected = run(0, rows, columns, k, step, add);
                 assert_eq!(expected, run(1, rows, columns, k, step, add));

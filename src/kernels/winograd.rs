@@ -214,11 +214,16 @@ fn multiply_points(
         for panel in 0..count {
             let right = &transformed[((point * count + panel) * inputs + from) * COLUMNS..][..deep * COLUMNS];
             for half in 0..TALL / ROWS {
-                let left = Left { values: &kernels[(point * 2 + half) * deep * ROWS..][..deep * ROWS], step: ROWS };
+                let left =
+                    Left { values: &kernels[(point * 2 + half) * deep * ROWS..][..deep * ROWS], step: ROWS };
                 let target = &mut products[((point * TALL + half * ROWS) * STRIP + panel) * COLUMNS..];
                 let target = &mut target[..((ROWS - 1) * STRIP + 1) * COLUMNS];
-                let place =
-                    Place { start: target.as_mut_ptr(), stride: STRIP * COLUMNS, rows: ROWS, columns: COLUMNS };
+                let place = Place {
+                    start: target.as_mut_ptr(),
+                    stride: STRIP * COLUMNS,
+                    rows: ROWS,
+                    columns: COLUMNS,
+                };
                 // SAFETY: eight rows of 32 numbers with this stride lie inside `target`, which is ours; from the second
                 // stretch on, the first has written them.
                 unsafe { multiply(left, right, deep, place, from > 0) }

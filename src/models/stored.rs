@@ -120,7 +120,10 @@ impl Files {
             let wrong = || Error::Msg(format!("weight `{name}`: its entry in the header is wrong"));
             let listed: Listed = serde_json::from_value(value).map_err(|_| wrong())?;
             let dtype = type_of(&listed.dtype).ok_or_else(|| {
-                Error::Msg(format!("weight `{name}`: its type is `{}`, which kinora does not read", listed.dtype))
+                Error::Msg(format!(
+                    "weight `{name}`: its type is `{}`, which kinora does not read",
+                    listed.dtype
+                ))
             })?;
             let [from, to] = listed.data_offsets;
             let bytes = listed.shape.iter().try_fold(dtype.size_in_bytes(), |n, side| n.checked_mul(*side));
@@ -143,7 +146,8 @@ impl Files {
     fn read(&self, entry: &Entry) -> Result<Vec<u8>> {
         match &self.sources[entry.file] {
             Source::Disk(path, file) => {
-                let mut file = file.lock().map_err(|_| Error::Msg("a reader of weights failed".to_owned()))?;
+                let mut file =
+                    file.lock().map_err(|_| Error::Msg("a reader of weights failed".to_owned()))?;
                 let mut bytes = vec![0; entry.len];
                 file.seek(SeekFrom::Start(entry.begin))
                     .and_then(|_| file.read_exact(&mut bytes))
@@ -189,7 +193,9 @@ impl SimpleBackend for Files {
         match name.split_once('\u{0}') {
             None => self.entries.contains_key(name),
             Some((name, _)) if !self.entries.contains_key(name) => false,
-            Some((plain, _)) => self.entries.get(plain).is_some_and(|e| name == format!("{plain}{}", mark(e.dtype))),
+            Some((plain, _)) => {
+                self.entries.get(plain).is_some_and(|e| name == format!("{plain}{}", mark(e.dtype)))
+            }
         }
     }
 }

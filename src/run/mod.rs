@@ -3,6 +3,7 @@
 pub mod eval;
 pub mod explain;
 mod finish;
+mod memory;
 pub mod models;
 pub mod plan;
 pub mod plot;

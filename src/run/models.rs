@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
-use crate::diffusion::engine::{Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob};
+use crate::diffusion::engine::{
+    Blend, ControlSource, Engine, Memory, Mix, ModelDefaults, PaintControl, PaintJob,
+};
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
@@ -183,6 +185,16 @@ impl ModelPainter {
         let controls = cast.controls(&self.films, &model)?.into_iter().filter(|(_, folder)| *folder != own);
         folders.extend(controls.map(|(name, folder)| (format!("control {name}"), folder)));
         Ok(folders)
+    }
+
+    /// What painting a picture of `size` takes; `guided` is whether the negative prompt goes through the network too.
+    pub(crate) fn memory(&self, cast: &Cast, size: Size, guided: bool) -> Result<Memory> {
+        let model = cast.model(&self.films)?;
+        let own = model.join("controlnet");
+        let controls = cast.controls(&self.films, &model)?.into_iter().map(|(_, folder)| folder);
+        // The model's own network is among its parts.
+        let controls: Vec<ModelFolder> = controls.filter(|folder| *folder != own).collect();
+        Engine::memory(&model, &controls, size, guided)
     }
 
     /// The steps that suit the model.

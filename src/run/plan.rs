@@ -17,6 +17,7 @@ use crate::models::ModelFolder;
 use crate::render::frame_loop::independent;
 use crate::render::store::Store;
 use crate::run::finish::refuse_other_formats;
+use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter};
 use crate::run::project::Project;
 use crate::run::render::{RenderOptions, frames_folder, survey, target};
@@ -124,6 +125,11 @@ pub struct Plan {
     pub models: Vec<ModelLoad>,
     /// Most bytes of weights that are in memory at once.
     pub memory_bytes: u64,
+    /// Most bytes that a picture in work takes beside them, about.
+    pub work_bytes: u64,
+    /// What to know where the machine has less memory free than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_warning: Option<String>,
     /// What is written.
     pub disk: Disk,
     /// How long it takes; `None` when no step was measured.
@@ -156,6 +162,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
     let todo: Vec<&FrameParams> = params.iter().filter(|params| !done.contains(&params.frame)).collect();
     let steps = todo.iter().map(|params| measure::steps(params, &painter)).sum::<Result<u64>>()?;
     let (models, memory_bytes) = models(&todo, &painter)?;
+    let work_bytes = memory::work(todo.iter().copied(), size, &painter)?;
     let time = match todo.first() {
         Some(first) if options.measure || (Cast::of(first).is_embedded() && size.area() <= CHEAP) => {
             Some(measure::time(&mut painter, first, size, &todo, steps)?)
@@ -180,6 +187,8 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         segments: segments(project, &params, &done),
         models,
         memory_bytes,
+        work_bytes,
+        memory_warning: memory::warning(memory_bytes.saturating_add(work_bytes)),
         disk: disk(project, size, &folder, &done, video_fps),
         frames_folder: folder,
         time,

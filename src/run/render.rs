@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
-use crate::progress::{Progress, StopFlag};
+use crate::progress::{Progress, StopFlag, say};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
 use crate::run::finish::Finish;
+use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
@@ -85,6 +86,10 @@ fn paint(
     stop: &StopFlag,
 ) -> Result<StageTimes> {
     let done = plan.iter().filter(|p| p.done).count();
+    let missing = plan.iter().filter(|p| !p.done).map(|p| &p.params);
+    if let Some(warning) = memory::warning(memory::most(missing, size, painter)?) {
+        say(&format!("warning: {warning}"));
+    }
     // A model that cannot be loaded is better known before the bar appears.
     if let Some(first) = plan.iter().find(|p| !p.done) {
         painter.engine(&Cast::of(&first.params))?;

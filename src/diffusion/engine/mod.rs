@@ -6,6 +6,7 @@
 mod blend;
 mod job;
 mod load;
+mod memory;
 mod paint;
 mod picture;
 mod prompts;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use candle_core::Device;
 
 pub use job::{Blend, ControlSource, Mix, PaintControl, PaintJob};
+pub use memory::Memory;
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::prompts::PromptCache;

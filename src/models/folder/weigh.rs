@@ -7,9 +7,6 @@ use std::path::Path;
 use super::{ModelFolder, Place, embedded_bytes};
 use crate::error::{Error, Result};
 
-/// Bytes of a weight in memory: they are widened to `f32`, see [`ModelFolder::weights`].
-const WIDE: u64 = 4;
-
 /// Size of weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
@@ -40,10 +37,10 @@ impl ModelFolder {
                     .map_err(|e| Error::model(&label, format!("cannot read the weights: {e}")))?,
                 Place::Embedded(path) => in_memory(embedded_bytes(path, &file).unwrap_or_default()),
             };
-            let numbers = numbers(&header).ok_or_else(|| {
+            let memory = loaded(&header).ok_or_else(|| {
                 Error::model(&label, "expected a safetensors file, its header cannot be read")
             })?;
-            sum += Weight { disk: size, memory: numbers.saturating_mul(WIDE) };
+            sum += Weight { disk: size, memory };
         }
         Ok(sum)
     }
@@ -66,14 +63,15 @@ fn in_memory(bytes: &[u8]) -> (u64, Vec<u8>) {
     (bytes.len() as u64, bytes.get(8..end).unwrap_or_default().to_vec())
 }
 
-/// How many numbers the tensors of a header have.
-fn numbers(header: &[u8]) -> Option<u64> {
+/// Bytes of a header's tensors once they are loaded: halves stay halves, all else is widened to `f32`.
+fn loaded(header: &[u8]) -> Option<u64> {
     let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).ok()?;
-    let shapes = header.values().filter_map(|tensor| tensor.get("shape")?.as_array());
-    let sides = |shape: &Vec<serde_json::Value>| {
-        shape.iter().filter_map(serde_json::Value::as_u64).fold(1_u64, u64::saturating_mul)
+    let bytes = |tensor: &serde_json::Value| {
+        let sides = tensor.get("shape")?.as_array()?.iter().filter_map(serde_json::Value::as_u64);
+        let is_half = matches!(tensor.get("dtype")?.as_str(), Some("F16" | "BF16"));
+        Some(sides.fold(if is_half { 2_u64 } else { 4 }, u64::saturating_mul))
     };
-    Some(shapes.map(sides).fold(0, u64::saturating_add))
+    Some(header.values().filter_map(bytes).fold(0, u64::saturating_add))
 }
 
 #[cfg(test)]
@@ -81,14 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn embedded_weights_weigh_what_their_files_do_and_twice_that_when_halves_are_widened() {
+    fn embedded_weights_weigh_what_their_files_do() {
         let model = ModelFolder::embedded("kinora-tiny").unwrap();
         let weight = model.join("unet").weigh().unwrap();
         let file = model.join("unet").read("diffusion_pytorch_model.safetensors").unwrap();
         assert_eq!(weight.disk, file.len() as u64);
-        // The numbers are halves or floats; the header is small beside them.
-        let widened = weight.memory as f64 / weight.disk as f64;
-        assert!((0.9..2.1).contains(&widened), "{weight:?}");
+        // The numbers are halves or floats, which stay what they are; the header is small beside them.
+        let kept = weight.memory as f64 / weight.disk as f64;
+        assert!((0.9..1.0).contains(&kept), "{weight:?}");
+        let header = br#"{"a":{"dtype":"F16","shape":[3,5]},"b":{"dtype":"F64","shape":[2]},"__metadata__":{"x":"1"}}"#;
+        assert_eq!(loaded(header), Some(2 * 15 + 4 * 2));
         assert!(model.join("no-such-part").weigh().is_err());
     }
 }
