@@ -29,7 +29,7 @@ fn sampler_step(criterion: &mut Criterion) {
         ("guided", 3.5, Vec::new()),
         ("guided_with_depth", 3.5, vec![control]),
     ] {
-        let new = PaintJob::new(size, "the sea, sunset".into(), "".into(), &engine.defaults());
+        let defaults = engine.defaults();
         let job = PaintJob {
             steps: 1,
             guidance,
@@ -37,7 +37,7 @@ fn sampler_step(criterion: &mut Criterion) {
             spacing: Spacing::Karras,
             seed: 1,
             controls,
-            ..new
+            ..PaintJob::new(size, "the sea, sunset".into(), "".into(), &defaults)
         };
         group.bench_function(name, |bencher| {
             bencher.iter(|| engine.paint(&job, &mut |_, _| true).expect("it paints"));

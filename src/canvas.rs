@@ -123,6 +123,33 @@ impl Canvas {
         Ok(picture.into())
     }
 
+    /// As [`Canvas::open_upright`], and the picture's alpha as grey (255 is opaque) where any of it is not opaque.
+    ///
+    /// # Errors
+    /// As [`Canvas::open`].
+    pub fn open_with_alpha(path: &Path) -> Result<(Self, Option<Self>)> {
+        let (mut picture, orientation) = decode(path)?;
+        picture.apply_orientation(orientation);
+        let alpha = picture.color().has_alpha().then(|| {
+            let size = Size::new(picture.width() as usize, picture.height() as usize);
+            Self { size, rgb: picture.to_rgba8().pixels().flat_map(|p| [p.0[3]; 3]).collect() }
+        });
+        Ok((picture.into(), alpha.filter(|alpha| alpha.rgb.iter().any(|v| *v != 255))))
+    }
+
+    /// The part of `size` pixels whose top-left corner is at column `x`, row `y`. What lies beyond the picture's
+    /// edges has the colour of the nearest pixel of the edge, so that this enlarges too.
+    pub fn cut(&self, x: usize, y: usize, size: Size) -> Self {
+        let mut rgb = Vec::with_capacity(size.area() * 3);
+        for row in y..y + size.height {
+            let row = row.min(self.size.height.saturating_sub(1));
+            for column in x..x + size.width {
+                rgb.extend_from_slice(&self.pixel(column.min(self.size.width.saturating_sub(1)), row));
+            }
+        }
+        Self { size, rgb }
+    }
+
     /// The picture as the bytes of a PNG file (8-bit RGB, deterministic).
     ///
     /// # Errors

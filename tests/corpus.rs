@@ -31,7 +31,7 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, FrameParams};
+use kinora::timeline::frame::{Camera, ControlInput, Fit, FrameParams};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -272,6 +272,18 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("control.weight", _) => control?.weight,
         ("control.start", _) => control?.start,
         ("control.end", _) => control?.end,
+        ("control.canny.low", _) => match control?.input {
+            ControlInput::Canny { low, .. } => low,
+            _ => return None,
+        },
+        ("control.canny.high", _) => match control?.input {
+            ControlInput::Canny { high, .. } => high,
+            _ => return None,
+        },
+        ("control.fidelity", _) => match control?.input {
+            ControlInput::Reference { fidelity, .. } => fidelity,
+            _ => return None,
+        },
         _ => return None,
     })
 }
@@ -287,6 +299,13 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "spacing" => params.sampling.spacing.clone()?,
         "rng" => format!("{:?}", params.sampling.rng).to_lowercase(),
         "control.mode" => format!("{:?}", params.controls.first()?.mode).to_lowercase(),
+        "control.resize" => match params.controls.first()?.fit {
+            Fit::Crop => "crop",
+            Fit::Stretch => "stretch",
+            Fit::Inside => "fit",
+        }
+        .to_owned(),
+        "control.invert" => params.controls.first()?.invert.to_string(),
         _ => return None,
     })
 }

@@ -7,20 +7,13 @@ use super::report::Report;
 use super::sampler::{own_spacing, sampler, spacing};
 use super::score::{Group, Line, Score, Value};
 use super::{Imported, header};
+use crate::infotext::{Parameters, read_pairs};
 use crate::schedule::deforum::ReadError;
 use crate::schedule::params::find;
 
-/// The parts of the text.
-#[derive(Debug, Default, PartialEq)]
-struct Parameters {
-    prompt: String,
-    negative: String,
-    pairs: Vec<(String, String)>,
-}
-
 /// Whether a text is one: a line that begins `Steps:` with more pairs behind it.
 pub(super) fn looks_like(text: &str) -> bool {
-    text.lines().any(|line| line.trim_start().starts_with("Steps: ") && pairs(line).len() >= 3)
+    text.lines().any(|line| line.trim_start().starts_with("Steps: ") && read_pairs(line).len() >= 3)
 }
 
 /// Imports the text.
@@ -28,7 +21,7 @@ pub(super) fn looks_like(text: &str) -> bool {
 /// # Errors
 /// Text without the line of pairs.
 pub(super) fn import(name: &str, text: &str) -> Result<Imported, ReadError> {
-    let Some(found) = Parameters::read(text) else {
+    let Some(found) = Parameters::read(text).filter(|found| !found.pairs.is_empty()) else {
         return Err(ReadError::new(
             Default::default(),
             "expected parameters of the A1111 web UI, found no line such as `Steps: 20, Sampler: Euler a, Seed: 1`",
@@ -38,57 +31,6 @@ pub(super) fn import(name: &str, text: &str) -> Result<Imported, ReadError> {
     let mut writer = Writer { report, score: Score::default(), model: Group::default(), found };
     writer.film();
     Ok(Imported { film: writer.score.text(), report: writer.report })
-}
-
-impl Parameters {
-    fn read(text: &str) -> Option<Self> {
-        let text = text.trim_end().trim_end_matches('\0').trim_end();
-        let lines: Vec<&str> = text.lines().collect();
-        // The pairs are the last line; a text copied by hand may have more behind it.
-        let at = lines.iter().rposition(|line| line.trim_start().starts_with("Steps: "))?;
-        let pairs = pairs(lines[at]);
-        let body = lines[..at].join("\n");
-        let (prompt, negative) = match body.strip_prefix("Negative prompt:") {
-            Some(negative) => ("", negative),
-            None => body.split_once("\nNegative prompt:").unwrap_or((&body, "")),
-        };
-        Some(Self { prompt: prompt.trim().to_owned(), negative: negative.trim().to_owned(), pairs })
-    }
-}
-
-/// `Name: value, Name: "value, with commas"`.
-fn pairs(line: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = line.trim();
-    while let Some((name, after)) = rest.split_once(':') {
-        let after = after.trim_start();
-        let (value, next) = match after.strip_prefix('"') {
-            Some(inside) => {
-                let end = closing(inside);
-                let after = inside.get(end + 1..).unwrap_or_default();
-                (inside[..end].replace("\\\"", "\""), after.trim_start().trim_start_matches(','))
-            }
-            None => {
-                let (value, next) = after.split_once(',').unwrap_or((after, ""));
-                (value.trim().to_owned(), next)
-            }
-        };
-        found.push((name.trim().to_owned(), value));
-        rest = next.trim_start();
-    }
-    found
-}
-
-/// Where the quote that is not escaped stands.
-fn closing(inside: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in inside.char_indices() {
-        if c == '"' && !escaped {
-            return at;
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    inside.len()
 }
 
 struct Writer {
@@ -239,16 +181,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_taken_apart() {
-        let text = "a cat, <lora:ink:0.8>\nin the rain\nNegative prompt: blurry,\nugly\n\
-                    Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Lora hashes: \"ink: ab, x: cd\", Size: 512x768";
-        let found = Parameters::read(text).unwrap();
-        assert_eq!(found.prompt, "a cat, <lora:ink:0.8>\nin the rain");
-        assert_eq!(found.negative, "blurry,\nugly");
-        assert_eq!(found.pairs[3], ("Lora hashes".to_owned(), "ink: ab, x: cd".to_owned()));
-        assert_eq!(found.pairs[4], ("Size".to_owned(), "512x768".to_owned()));
+    fn the_text_is_recognised() {
+        let text =
+            "a cat, <lora:ink:0.8>\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Size: 512x768";
         assert!(looks_like(text));
         assert!(!looks_like("Steps: one by one"));
-        assert_eq!(Parameters::read("a cat"), None);
+        assert!(import("a.txt", "a cat").is_err());
     }
 }

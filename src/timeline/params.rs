@@ -2,10 +2,11 @@
 //! `schedule::params` (a test compares them).
 
 use super::camera;
+use super::controls;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, ControlInput, ControlMode, ControlParams,
-    DepthSource, FrameParams, FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix,
-    Rng, Sampling, SamplingParams, SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
+    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
+    SharpenParams,
 };
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -129,7 +130,11 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         sampling: sampling(reader, stage, cut && matches!(source, FrameSource::Init(_))),
         prompt,
         negative,
-        controls: stage.controls.iter().map(|(name, values)| control(reader, name, values)).collect(),
+        controls: stage
+            .controls
+            .iter()
+            .map(|(name, values)| controls::at(reader, &source, name, values))
+            .collect(),
         source,
     }
 }
@@ -285,6 +290,7 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     let seeds = seed::at(reader, stage);
     SamplingParams {
         model: reader.maybe_text(values, "model"),
+        vae: reader.maybe_text(values, "vae"),
         sampler,
         spacing: reader.maybe_choice(values, "spacing").or(spelled),
         steps: reader.maybe_count(values, "steps"),
@@ -303,22 +309,5 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
         s_noise: reader.number(values, "s_noise", 1.0),
         eta_noise_seed_delta: reader.maybe_count(values, "eta_noise_seed_delta").unwrap_or(0),
         clip_skip: reader.maybe_count(values, "clip_skip").unwrap_or(1),
-    }
-}
-
-fn control(reader: &mut Reader<'_>, name: &str, values: &Values) -> ControlParams {
-    let image = reader.maybe_text(values, "image").filter(|image| !image.is_empty());
-    ControlParams {
-        name: name.to_owned(),
-        model: reader.maybe_text(values, "model"),
-        input: image.map_or(ControlInput::Depth, |image| ControlInput::Picture(reader.path(&image))),
-        weight: reader.number(values, "weight", 1.0),
-        start: reader.number(values, "start", 0.0),
-        end: reader.number(values, "end", 1.0),
-        mode: match reader.maybe_choice(values, "mode").as_deref() {
-            Some("prompt") => ControlMode::Prompt,
-            Some("control") => ControlMode::Control,
-            _ => ControlMode::Balanced,
-        },
     }
 }

@@ -6,11 +6,12 @@ use candle_core::{DType, Tensor};
 
 use super::guard::{Flaw, Precision, guarded};
 use super::inpaint::{Prepared, thinned};
-use super::picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
-use super::{ControlSource, Engine, PaintControl, PaintJob};
+use super::picture::{canvas_from_tensor, tensor_from_canvas};
+use super::prompts::Asked;
+use super::{Engine, PaintJob};
 use crate::canvas::Canvas;
-use crate::diffusion::controlnet::ControlNet;
-use crate::diffusion::guidance::{Conditioning, ControlUnit, GuidedDenoiser, Inpaint};
+use crate::diffusion::conditions::Conditions;
+use crate::diffusion::guidance::{GuidedDenoiser, Inpaint};
 use crate::diffusion::img2img::continuous_tail;
 use crate::diffusion::sampler::{BrownianNoise, NoiseSource, Run, SamplerSettings, SeededNoise, Step, mix};
 use crate::error::{Error, Result};
@@ -32,6 +33,7 @@ impl Engine {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         self.check(job)?;
+        self.apply_loras(&job.loras)?;
         let denoise = if job.init.is_some() { job.denoise } else { 1.0 };
         let spacing = job.spacing.for_family(self.is_xl);
         let sigmas = continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule);
@@ -45,12 +47,18 @@ impl Engine {
             },
             _ => None,
         };
-        let prompts = (&job.prompt, &job.negative);
-        let conditioning =
-            self.prompts.conditioning(prompts, job.clip_skip, job.guidance, job.size, &self.device)?;
+        let asked = Asked {
+            prompt: &job.prompt,
+            negative: &job.negative,
+            clip_skip: job.clip_skip,
+            guidance: job.guidance,
+            size: job.size,
+            calls: job.sampler.planned_calls(job.steps),
+        };
+        let conditions = self.prompts.conditions(&asked, &self.device)?;
         // Every device computes in f32 today, see `Precision`.
         let made = guarded(Precision::Single, |_| {
-            let latent = self.sample(job, masked.as_ref(), conditioning.clone(), &sigmas, watch)?;
+            let latent = self.sample(job, masked.as_ref(), conditions.clone(), &sigmas, watch)?;
             self.develop(&latent, masked.as_ref().map(|masked| &masked.init).or(job.init), denoise)
         });
         match made {
@@ -65,7 +73,7 @@ impl Engine {
     }
 
     /// The picture as the model's latent `[1, C, h, w]`, in the UNet's scale.
-    fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
+    pub(super) fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
         tensor_from_canvas(canvas, &self.device)
             .and_then(|x| self.vae.encode(&x))
             .map_err(|e| self.broken(&e))
@@ -76,7 +84,7 @@ impl Engine {
         &self,
         job: &PaintJob,
         masked: Option<&Prepared>,
-        conditioning: Conditioning,
+        conditions: Conditions,
         sigmas: &[f64],
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
@@ -86,9 +94,11 @@ impl Engine {
             .with_seed_delta(job.ensd);
         let start = noise.draw()?;
         let steps = sigmas.len() - 1;
-        let controls = job.controls.iter().map(|c| self.control(c, job, masked)).collect::<Result<_>>()?;
-        let mut model = GuidedDenoiser::new(&self.unet, &self.schedule, conditioning, steps, &self.place)
-            .with_controls(controls);
+        let (controls, lllites) = self.units(job, masked)?;
+        let mut model = GuidedDenoiser::new(self.unet()?, &self.schedule, conditions, steps, &self.place)
+            .with_controls(controls)
+            .with_lllites(lllites)
+            .with_references(self.references(job)?);
         let mut x = mix([(sigmas[0], &start)])?;
         if let Some(init) = masked.map(|masked| &masked.init).or(job.init) {
             let mut latent = self.encode(init)?;
@@ -189,45 +199,6 @@ impl Engine {
         Error::model(&self.place, message).with_hint(flaw.hint())
     }
 
-    /// A control of the job with its network.
-    fn control<'a>(
-        &'a self,
-        control: &PaintControl,
-        job: &PaintJob,
-        masked: Option<&Prepared>,
-    ) -> Result<ControlUnit<'a>> {
-        let hint = match masked {
-            Some(masked) => masked.hint(control.hint, job.size),
-            None => control.hint.resized(job.size),
-        };
-        let hint = hint_from_canvas(&hint, &self.device);
-        Ok(ControlUnit {
-            net: self.find_control(control.net)?,
-            hint: hint.map_err(|e| self.broken(&e))?,
-            weight: control.weight,
-            start: control.start,
-            end: control.end,
-            mode: control.mode,
-        })
-    }
-
-    fn find_control(&self, wanted: ControlSource) -> Result<&ControlNet> {
-        let found = match wanted {
-            ControlSource::Own => self.own_controlnet.as_ref(),
-            ControlSource::Named(name) => self.controls.iter().find(|c| c.0 == name).map(|c| &c.1),
-        };
-        found.ok_or_else(|| match wanted {
-            ControlSource::Own => {
-                usage("the model brings no control network of its own".to_owned(), "name a control model")
-            }
-            ControlSource::Named(name) => {
-                let names: Vec<&str> = self.control_names().collect();
-                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                usage(format!("control `{name}`: loaded are {names}"), "load it with the model")
-            }
-        })
-    }
-
     /// Refuses what cannot be painted before anything is computed.
     fn check(&self, job: &PaintJob) -> Result<()> {
         let (size, unit) = (job.size, self.size_unit());
@@ -258,6 +229,10 @@ impl Engine {
                 return Err(usage(message, "divide them by their sum"));
             }
         }
+        if let Some(lora) = job.loras.iter().find(|lora| !(lora.unet.is_finite() && lora.text.is_finite())) {
+            let message = format!("strength of the LoRA {}: expected a number", lora.file.display());
+            return Err(usage(message, "0.8 is usual"));
+        }
         if !job.guidance.is_finite() {
             let message = format!("guidance: expected a number, found {}", job.guidance);
             return Err(usage(message, "7 is usual"));
@@ -276,7 +251,7 @@ impl Engine {
         not_negative("s_noise", job.s_noise)
     }
 
-    fn broken(&self, error: &candle_core::Error) -> Error {
+    pub(super) fn broken(&self, error: &candle_core::Error) -> Error {
         model_error(&self.place, error)
     }
 }
@@ -299,7 +274,7 @@ fn check_mask(job: &PaintJob) -> Result<()> {
     Ok(())
 }
 
-fn usage(message: String, hint: &str) -> Error {
+pub(super) fn usage(message: String, hint: &str) -> Error {
     Error::Usage { message, hint: Some(hint.to_owned()) }
 }
 

@@ -115,6 +115,11 @@ impl Sampler {
         SAMPLERS.iter().find(|row| row.0 == self).map_or("", |row| row.1)
     }
 
+    /// The name that sd-webui shows.
+    pub fn shown(self) -> &'static str {
+        SAMPLERS.iter().find(|row| row.0 == self).map_or("", |row| row.2)
+    }
+
     /// The spacing that sd-webui's «Automatic» takes for this sampler (its sampler table, 1.10).
     pub fn usual_spacing(self) -> Spacing {
         match self {
@@ -139,6 +144,11 @@ impl Spacing {
     /// kinora's name.
     pub fn name(self) -> &'static str {
         SPACINGS.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+    }
+
+    /// The name that sd-webui shows.
+    pub fn shown(self) -> &'static str {
+        SPACINGS.iter().find(|row| row.0 == self).map_or("", |row| row.2)
     }
 }
 

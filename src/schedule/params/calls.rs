@@ -169,7 +169,19 @@ pub(super) static CONTROL_MODES: &[Choice] = &[
     choice("control", &["ControlNet is more important"]),
 ];
 
-pub(super) static FROM: &[Choice] = &[choice("depth", &[]), choice("as_is", &["none"])];
+pub(super) static FROM: &[Choice] = &[
+    choice("depth", &[]),
+    choice("as_is", &["none"]),
+    choice("canny", &[]),
+    choice("reference", &["reference_only"]),
+];
+
+/// sd-webui-controlnet's resize modes.
+pub(super) static FITS: &[Choice] = &[
+    choice("crop", &["Crop and Resize", "Inner Fit (Scale to Fit)", "Scale to Fit (Inner Fit)"]),
+    choice("stretch", &["Just Resize"]),
+    choice("fit", &["Resize and Fill", "Outer Fit (Shrink to Fit)", "Envelope (Outer Fit)"]),
+];
 
 /// Samplers with the names that the web UI shows. A test holds the list against the samplers that there are.
 pub(super) static SAMPLERS: &[Choice] = &[

@@ -14,7 +14,7 @@ use kinora::schedule::deforum::settings::Settings;
 use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, Fit, FrameParams, FrameSource,
     NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
@@ -295,6 +295,7 @@ impl Replay {
             },
             sampling: SamplingParams {
                 model: None,
+                vae: None,
                 sampler: None,
                 spacing: None,
                 steps: Some(if scheduled { self.number("steps_schedule", frame)? as u32 } else { 25 }),
@@ -424,8 +425,12 @@ impl Painter for Pattern {
 struct Given(Option<Canvas>);
 
 impl Sources for Given {
-    fn picture(&mut self, _path: &Path, size: Size) -> Result<Canvas> {
+    fn picture(&mut self, _path: &Path, size: Size, _fit: Fit) -> Result<Canvas> {
         Ok(self.0.as_ref().map_or_else(|| Canvas::filled(size, [0; 3]), |init| init.resized(size)))
+    }
+
+    fn edges(&mut self, path: &Path, size: Size, fit: Fit, (low, high): (f64, f64)) -> Result<Canvas> {
+        Ok(kinora::edges::canny(&self.picture(path, size, fit)?, low, high))
     }
 
     fn depth(&mut self, _source: &DepthSource, picture: &Canvas) -> Result<DepthMap> {

@@ -6,6 +6,7 @@ mod closed_form;
 mod diffusers;
 mod kdiffusion;
 mod pipelines;
+mod reference;
 mod sigmas;
 mod timesteps;
 
@@ -74,6 +75,7 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     add("samplers_timesteps", timesteps::discover);
     add("samplers_diffusers", diffusers::discover);
     add("pipelines", pipelines::discover);
+    add("pipelines", reference::discover);
     cases
 }
 

@@ -26,6 +26,7 @@ const LIMIT: f64 = 1e-3;
 
 pub fn discover(folder: &Path, data: &Arc<Data>) -> Vec<Case> {
     let mut stems: Vec<String> = data.stems(".x");
+    stems.retain(|stem| !stem.starts_with("reference."));
     stems.sort();
     let mut cases: Vec<Case> = stems.iter().map(|stem| one(folder, stem, data)).collect();
     for stem in data.stems(".decoded") {
@@ -136,9 +137,6 @@ enum Kind {
 }
 
 fn one(folder: &Path, stem: &str, data: &Arc<Data>) -> Case {
-    if stem.starts_with("reference.") {
-        return Case::unsupported(KIND, stem, "reference-only control");
-    }
     let Some((model, sampler, kind)) = read_name(stem) else {
         return Case::unsupported(KIND, stem, "a run of an unknown name");
     };
@@ -336,7 +334,8 @@ impl Recipe {
     }
 }
 
-fn schedule(file: &Path) -> NoiseSchedule {
+/// The noise that a model was trained with.
+pub fn schedule(file: &Path) -> NoiseSchedule {
     let config: SchedulerConfig = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     NoiseSchedule::with_precision(&config, BetaPrecision::F64).unwrap()
 }
