@@ -10,8 +10,10 @@ use crate::cli::{announce_work, listening, print};
 use crate::diffusion::engine::MaskFill;
 use crate::error::{Error, Result};
 use crate::progress::{self, StopFlag, say};
-use crate::run::still::{ControlOption, Listener, Look, Masking, SeedChoice, StillOptions, still};
-use crate::timeline::frame::{ControlMode, Rng};
+use crate::run::still::{
+    CANNY, ControlFrom, ControlOption, FIDELITY, Listener, Masking, SeedChoice, StillOptions, still,
+};
+use crate::timeline::frame::{ControlMode, Fit, Rng};
 
 /// What can be typed. The doc comments are the help text.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,6 +30,9 @@ pub(crate) struct StillArgs {
     /// The model's name, folder or file [default: the one that is compiled in]
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
+    /// The autoencoder's name, folder or file; of a whole model its autoencoder [default: the model's own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) vae: Option<String>,
     /// Width and height in pixels [default: that of --init, else what suits the model]
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<Size>,
@@ -100,10 +105,11 @@ pub(crate) struct StillArgs {
     /// Repaint one box of --init, as --only-masked does: left, top, width, height in pixels
     #[arg(long, value_name = "X,Y,W,H", value_parser = region)]
     pub(crate) region: Option<[u32; 4]>,
-    /// A control and the picture it is shown, `depth=depth.png`, with `,model=NAME`, `,weight=1`, `,start=0`,
-    /// `,end=1`, `,mode=balanced|prompt|control`, `,from=canny`, `,low=100`, `,high=200`, `,invert=true`,
-    /// `,resize=crop|stretch|fit` behind it, or `,from=reference`, `,fidelity=0.5` without a network; `depth=auto`
-    /// shows it the depth, or the edges, of --init. May be given several times
+    /// A ControlNet and the picture it is shown, `depth=depth.png`, with `,model=NAME`, `,weight=1`, `,start=0`,
+    /// `,end=1`, `,mode=balanced|prompt|control` behind it; `depth=auto` shows it the depth of --init.
+    /// `,from=canny` shows it the edges (`,low=100,high=200`), and with `,from=reference` the model itself looks at
+    /// the picture (`,fidelity=0.5`); `,resize=crop|stretch|fit` and `,invert=true` as in films. May be given
+    /// several times
     #[arg(long, value_name = "NAME=PICTURE", value_parser = control)]
     pub(crate) control: Vec<ControlOption>,
     /// Repeat a picture that says how it was made; other options change what they name
@@ -200,6 +206,7 @@ fn options(args: &StillArgs) -> Result<StillOptions> {
         prompt: text(&args.prompt)?,
         negative: text(&args.negative)?,
         model: args.model.clone(),
+        vae: args.vae.clone(),
         size: args.size,
         steps: args.steps,
         guidance: args.guidance,
@@ -313,13 +320,19 @@ fn control(text: &str) -> Result<ControlOption, String> {
     let mut found = ControlOption {
         name: name.to_owned(),
         picture,
-        look: Look::default(),
+        from: ControlFrom::AsIs,
+        fit: Fit::default(),
+        invert: false,
         model: None,
         weight: 1.0,
         start: 0.0,
         end: 1.0,
         mode: ControlMode::Balanced,
     };
+    let parts: Vec<(&str, &str)> = parts.collect();
+    if let Some((_, from)) = parts.iter().find(|(setting, _)| *setting == "from") {
+        found.from = looks(from)?;
+    }
     for (setting, value) in parts {
         let told = |problem: String| format!("{setting}: {problem}");
         match setting {
@@ -327,17 +340,51 @@ fn control(text: &str) -> Result<ControlOption, String> {
             "weight" => found.weight = number::<0, 10>(value).map_err(told)?,
             "start" => found.start = number::<0, 1>(value).map_err(told)?,
             "end" => found.end = number::<0, 1>(value).map_err(told)?,
-            "mode" => found.mode = mode(value).map_err(told)?,
-            other => found.look.set(other, value).unwrap_or(Ok(())).map_err(told)?,
+            "from" => {}
+            "low" | "high" | "fidelity" => threshold(&mut found.from, setting, value).map_err(told)?,
+            "resize" => found.fit = fit(value).map_err(told)?,
+            "invert" => {
+                found.invert = value.parse().map_err(|_| told("expected true or false".to_owned()))?
+            }
+            _ => found.mode = mode(value).map_err(told)?,
         }
     }
     if found.start > found.end {
         return Err(format!("it ends ({}) before it starts ({})", found.end, found.start));
     }
-    if found.look.low > found.look.high {
-        return Err(format!("low ({}) is above high ({})", found.look.low, found.look.high));
-    }
     Ok(found)
+}
+
+/// How a control looks at its picture, with the usual thresholds.
+fn looks(text: &str) -> Result<ControlFrom, String> {
+    match text {
+        "as_is" | "depth" => Ok(ControlFrom::AsIs),
+        "canny" => Ok(ControlFrom::Canny { low: CANNY.0, high: CANNY.1 }),
+        "reference" => Ok(ControlFrom::Reference(FIDELITY)),
+        _ => Err(format!("from: expected as_is, depth, canny or reference, found `{text}`")),
+    }
+}
+
+/// Sets a threshold that belongs to the way the control looks.
+fn threshold(from: &mut ControlFrom, setting: &str, value: &str) -> Result<(), String> {
+    match (from, setting) {
+        (ControlFrom::Canny { low, .. }, "low") => *low = number::<0, 2040>(value)?,
+        (ControlFrom::Canny { high, .. }, "high") => *high = number::<0, 2040>(value)?,
+        (ControlFrom::Reference(fidelity), "fidelity") => *fidelity = number::<0, 1>(value)?,
+        (_, "fidelity") => return Err("it belongs to from=reference".to_owned()),
+        _ => return Err("it belongs to from=canny".to_owned()),
+    }
+    Ok(())
+}
+
+/// A way to bring a picture to a shape, by the film language's name.
+fn fit(text: &str) -> Result<Fit, String> {
+    match text {
+        "crop" => Ok(Fit::Crop),
+        "stretch" => Ok(Fit::Stretch),
+        "fit" => Ok(Fit::Inside),
+        _ => Err(format!("expected crop, stretch or fit, found `{text}`")),
+    }
 }
 
 /// A control mode by kinora's name or the web UI's.
@@ -353,7 +400,6 @@ fn mode(text: &str) -> Result<ControlMode, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::still::LookFrom;
 
     #[test]
     fn a_control_is_taken_apart() {
@@ -363,8 +409,13 @@ mod tests {
         assert_eq!(found.model.as_deref(), Some("my control"));
         assert_eq!((found.weight, found.start, found.end, found.mode), (0.5, 0.1, 0.9, ControlMode::Prompt));
         assert_eq!(control("depth=auto").unwrap().picture, None);
-        let look = control("e=auto,from=canny,low=20,high=40,resize=fit,invert=true").unwrap().look;
-        assert_eq!((look.from, look.low, look.high, look.invert), (LookFrom::Canny, 20.0, 40.0, true));
+        let edges = control("edges=auto,low=30,from=canny,invert=true,resize=fit").unwrap();
+        assert_eq!(edges.from, ControlFrom::Canny { low: 30.0, high: 200.0 });
+        assert!(edges.invert && edges.fit == Fit::Inside);
+        assert_eq!(
+            control("style=a.png,from=reference,fidelity=1").unwrap().from,
+            ControlFrom::Reference(1.0)
+        );
         for wrong in [
             "",
             "depth",
@@ -375,9 +426,9 @@ mod tests {
             "d=x,start=0.5,end=0.4",
             "d=x,mode=y",
             "d=x,from=y",
-            "d=x,low=300",
-            "d=x,fidelity=2",
-            "d=x,invert=perhaps",
+            "d=x,low=3",
+            "d=x,from=canny,fidelity=1",
+            "d=x,resize=y",
         ] {
             assert!(control(wrong).is_err(), "{wrong}");
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 
+use super::conditions::{Batch, Conditions, Stage};
 use super::controlnet::{ControlNet, ControlResiduals, LlliteHint};
 use super::nn::AttentionHooks;
 use super::reference::{Bank, ReferenceUnit, ranks};
@@ -85,7 +86,7 @@ impl ControlUnit<'_> {
     }
 }
 
-/// What the text says to the networks.
+/// What the text says to the networks, the same throughout a run; [`Conditions`] change on the way.
 #[derive(Clone, Debug)]
 pub struct Conditioning {
     /// `[2, T, C]`: the prompt, then the negative prompt; or `[1, T, C]` without guidance. With `parts` one row
@@ -103,7 +104,7 @@ pub struct Conditioning {
 /// arXiv:2206.01714; sd-webui's `AND`, which knows one negative prompt only).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
-    /// Weights of the first rows of the context.
+    /// Weights of the first rows of the context, each times the guidance.
     pub positive: Vec<f64>,
     /// Weights of the rows behind them, summing to 1; none without guidance.
     pub negative: Vec<f64>,
@@ -130,7 +131,7 @@ pub enum Inpaint {
 pub struct GuidedDenoiser<'a> {
     unet: &'a UNet,
     schedule: &'a NoiseSchedule,
-    conditioning: Conditioning,
+    conditions: Conditions,
     controls: Vec<ControlUnit<'a>>,
     lllites: Vec<LlliteUnit<'a>>,
     references: Vec<ReferenceUnit<'a>>,
@@ -139,22 +140,24 @@ pub struct GuidedDenoiser<'a> {
     channels: Option<Tensor>,
     steps: usize,
     finished: usize,
+    calls: usize,
     place: PathBuf,
 }
 
 impl<'a> GuidedDenoiser<'a> {
-    /// A denoiser for a run of `steps` steps. `place` is where the model lies, for messages.
+    /// A denoiser for a run of `steps` steps: of [`Conditioning`], or of [`Conditions`] that change from call to
+    /// call. `place` is where the model lies, for messages.
     pub fn new(
         unet: &'a UNet,
         schedule: &'a NoiseSchedule,
-        conditioning: Conditioning,
+        conditions: impl Into<Conditions>,
         steps: usize,
         place: &Path,
     ) -> Self {
         Self {
             unet,
             schedule,
-            conditioning,
+            conditions: conditions.into(),
             controls: Vec::new(),
             lllites: Vec::new(),
             references: Vec::new(),
@@ -163,6 +166,7 @@ impl<'a> GuidedDenoiser<'a> {
             channels: None,
             steps,
             finished: 0,
+            calls: 0,
             place: place.to_owned(),
         }
     }
@@ -195,66 +199,42 @@ impl<'a> GuidedDenoiser<'a> {
         }
     }
 
-    /// How many rows carry the prompt and how many the negative prompt.
-    fn rows(&self) -> (usize, usize) {
-        match &self.conditioning.parts {
-            Some(parts) => (parts.positive.len(), parts.negative.len()),
-            None => (1, usize::from(self.conditioning.context.dims().first() == Some(&2))),
-        }
-    }
-
-    /// Guides the predictions of all rows.
-    fn guide(&self, out: &Tensor) -> candle_core::Result<Tensor> {
-        let (positive, negative) = self.rows();
-        let parts = self.conditioning.parts.as_ref();
-        let sum = |from: usize, count: usize, weights: Option<&Vec<f64>>| match weights {
-            None => out.narrow(0, from, 1),
-            Some(weights) => {
-                let mut sum = (out.narrow(0, from, 1)? * weights[0])?;
-                for (row, weight) in weights.iter().enumerate().take(count).skip(1) {
-                    sum = (sum + (out.narrow(0, from + row, 1)? * *weight)?)?;
-                }
-                Ok(sum)
-            }
-        };
-        // The weights sum to 1: the sum of the guidance differences is the difference of the sums.
-        let cond = sum(0, positive, parts.map(|parts| &parts.positive))?;
-        if negative == 0 {
-            return Ok(cond);
-        }
-        let uncond = sum(positive, negative, parts.map(|parts| &parts.negative))?;
-        &uncond + ((cond - &uncond)? * self.conditioning.guidance)?
-    }
-
     /// The network's output for a latent of the VP scale, guided.
-    fn predict(&mut self, x: &Tensor, t: f64) -> candle_core::Result<Tensor> {
-        let (positive, negative) = self.rows();
-        let count = positive + negative;
+    fn predict(&mut self, x: &Tensor, t: f64, stage: &Stage) -> candle_core::Result<Tensor> {
+        let outs = stage
+            .batches()
+            .iter()
+            .map(|batch| self.predict_batch(x, t, batch))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let out = if outs.len() == 1 { outs[0].clone() } else { Tensor::cat(&outs, 0)? };
+        stage.guide(&out)
+    }
+
+    /// The network's output for each row of a batch.
+    fn predict_batch(&mut self, x: &Tensor, t: f64, batch: &Batch) -> candle_core::Result<Tensor> {
+        let count = batch.positive + batch.negative;
         let rows = if count == 1 { x.clone() } else { Tensor::cat(&vec![x; count], 0)? };
-        let bank = self.remembered(count, t)?;
+        let bank = self.remembered(batch, t)?;
         let moment = (self.finished, self.steps);
         let now = |unit: &&LlliteUnit<'_>| counts(unit.weight, (unit.start, unit.end), moment);
         let lllites = self.lllites.iter().filter(now).map(|unit| (&unit.hint, unit.weight)).collect();
-        let steering = Steering { lllites, bank: &bank, negative };
+        let steering = Steering { lllites, bank: &bank, negative: batch.negative };
         let hooks = (!steering.is_idle()).then_some(&steering as &dyn AttentionHooks);
-        let added = self.conditioning.added.as_ref();
-        let residuals = self.residuals(&rows, t)?;
+        let residuals = self.residuals(&rows, t, batch)?;
         let rows = match &self.channels {
             Some(more) => {
-                let batch = rows.dim(0)?;
                 let (_, channels, height, width) = more.dims4()?;
-                Tensor::cat(&[&rows, &more.expand((batch, channels, height, width))?], 1)?
+                Tensor::cat(&[&rows, &more.expand((count, channels, height, width))?], 1)?
             }
             None => rows,
         };
-        let context = &self.conditioning.context;
-        let out = self.unet.forward_hooked(&rows, &[t], context, added, residuals.as_ref(), hooks)?;
-        if count == 1 { Ok(out) } else { self.guide(&out) }
+        let context = &batch.context;
+        self.unet.forward_hooked(&rows, &[t], context, batch.added.as_ref(), residuals.as_ref(), hooks)
     }
 
-    /// What the network's blocks remember of the reference pictures that count now, for `count` rows.
-    fn remembered(&mut self, count: usize, t: f64) -> candle_core::Result<Bank> {
-        let bank = Bank::default();
+    /// What the network's blocks remember of the reference pictures that count now, for the rows of a batch.
+    fn remembered(&mut self, batch: &Batch, t: f64) -> candle_core::Result<Bank> {
+        let (bank, count) = (Bank::default(), batch.positive + batch.negative);
         let moment = (self.finished, self.steps);
         // sd-webui noises the picture to the nearest level that the model was trained with.
         let alpha = self.schedule.alpha_at(t.round_ties_even());
@@ -273,21 +253,27 @@ impl<'a> GuidedDenoiser<'a> {
                 None => noised,
             };
             let hooks = bank.writer(&self.ranks, unit);
-            let Conditioning { context, added, .. } = &self.conditioning;
-            self.unet.forward_hooked(&rows, &[t], context, added.as_ref(), None, Some(&hooks))?;
+            self.unet.forward_hooked(
+                &rows,
+                &[t],
+                &batch.context,
+                batch.added.as_ref(),
+                None,
+                Some(&hooks),
+            )?;
         }
         Ok(bank)
     }
 
     /// What the controls that count now add.
-    fn residuals(&self, x: &Tensor, t: f64) -> candle_core::Result<Option<ControlResiduals>> {
+    fn residuals(&self, x: &Tensor, t: f64, batch: &Batch) -> candle_core::Result<Option<ControlResiduals>> {
         let mut sum: Option<ControlResiduals> = None;
-        let added = self.conditioning.added.as_ref();
+        let added = batch.added.as_ref();
         let moment = (self.finished, self.steps);
         let now = |unit: &&ControlUnit<'_>| counts(unit.weight, (unit.start, unit.end), moment);
         for unit in self.controls.iter().filter(now) {
-            let raw = unit.net.forward(x, &[t], &self.conditioning.context, added, &unit.hint)?;
-            let weighed = unit.weigh(&raw, self.rows())?;
+            let raw = unit.net.forward(x, &[t], &batch.context, added, &unit.hint)?;
+            let weighed = unit.weigh(&raw, (batch.positive, batch.negative))?;
             sum = Some(match sum {
                 Some(sum) => sum.sum(&weighed)?,
                 None => weighed,
@@ -310,7 +296,9 @@ impl<'a> GuidedDenoiser<'a> {
 impl Denoiser for GuidedDenoiser<'_> {
     fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor> {
         let scaled = mix([(1.0 / (1.0 + sigma * sigma).sqrt(), x)])?;
-        let out = self.predict(&scaled, self.schedule.sigma_to_t(sigma));
+        let stage = std::sync::Arc::clone(self.conditions.at(self.calls));
+        self.calls += 1;
+        let out = self.predict(&scaled, self.schedule.sigma_to_t(sigma), &stage);
         let out = out.map_err(|e| model_error(&self.place, &e))?;
         let (of_x, of_out) = self.schedule.prediction().weights(sigma);
         self.keep(mix([(of_x, x), (of_out, &out)])?)

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::infotext::{Parameters, written_pairs};
 use crate::render::frame_loop::Planned;
 use crate::render::store;
-use crate::run::models::{Cast, ModelPainter, sampling};
+use crate::run::models::{Cast, ModelPainter, identity, sampling};
 use crate::timeline::frame::{
     ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend, Rng,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Maker {
     pub(crate) name: String,
     /// The start of its hash.
     pub(crate) hash: String,
+    /// Name and hash of the autoencoder that takes the place of the model's own.
+    pub(crate) vae: Option<(String, String)>,
     /// What fills the gaps in a frame's numbers.
     pub(crate) defaults: ModelDefaults,
 }
@@ -95,6 +97,11 @@ impl<'a> Captions<'a> {
             pairs: Vec::new(),
         };
         settings(&mut found, params, size, &maker)?;
+        if let Some((name, hash)) = maker.vae {
+            found.set("VAE hash", hash);
+            found.set("VAE", name);
+        }
+        variation(&mut found, params);
         if let Some(denoise) = denoise {
             found.set("Denoising strength", denoise);
         }
@@ -128,7 +135,8 @@ impl<'a> Captions<'a> {
         }
         let (name, hash) = self.painter.identity(cast)?;
         let defaults = self.painter.defaults(cast)?;
-        let maker = Maker { name, hash, defaults };
+        let vae = self.painter.vae(cast)?.map(|vae| identity(&vae)).transpose()?;
+        let maker = Maker { name, hash, vae, defaults };
         self.makers.insert(cast.clone(), maker.clone());
         Ok(maker)
     }
@@ -155,34 +163,26 @@ impl<'a> Captions<'a> {
             ControlMode::Prompt => "My prompt is more important",
             ControlMode::Control => "ControlNet is more important",
         };
-        let (module, picture) = match &control.input {
+        let (module, path) = match &control.input {
             ControlInput::Depth => ("depth", None),
-            // The web UI's word for the negative of a picture.
-            ControlInput::Picture(path) if control.invert => {
-                ("invert (from white bg & black line)", Some(self.shown(path)?))
-            }
-            ControlInput::Picture(path) => ("none", Some(self.shown(path)?)),
-            ControlInput::Canny { image, .. } => {
-                ("canny", image.as_deref().map(|path| self.shown(path)).transpose()?)
-            }
-            ControlInput::Reference { image, .. } => {
-                ("reference_only", image.as_deref().map(|path| self.shown(path)).transpose()?)
-            }
+            ControlInput::Picture(path) => ("none", Some(path)),
+            ControlInput::Canny { image, .. } => ("canny", image.as_ref()),
+            ControlInput::Reference { image, .. } => ("reference_only", image.as_ref()),
         };
+        let picture = path.map(|path| self.shown(path)).transpose()?;
         let model = control.model.as_deref().map_or("own", stem);
         let mut unit = Parameters::default();
         unit.set("Module", module);
         unit.set("Model", model);
         unit.set("Weight", control.weight);
-        if control.invert && !module.starts_with("invert") {
+        unit.set("Guidance Start", control.start);
+        unit.set("Guidance End", control.end);
+        unit.set("Control Mode", mode);
+        unit.set("Resize Mode", resize_mode(control.fit));
+        if control.invert {
             unit.set("Invert", "True");
         }
-        match control.fit {
-            Fit::Crop => {}
-            Fit::Stretch => unit.set("Resize Mode", "Just Resize"),
-            Fit::Inside => unit.set("Resize Mode", "Resize and Fill"),
-        }
-        match control.input {
+        match &control.input {
             ControlInput::Canny { low, high, .. } => {
                 unit.set("Threshold A", low);
                 unit.set("Threshold B", high);
@@ -190,15 +190,21 @@ impl<'a> Captions<'a> {
             ControlInput::Reference { fidelity, .. } => unit.set("Threshold A", fidelity),
             ControlInput::Depth | ControlInput::Picture(_) => {}
         }
-        unit.set("Guidance Start", control.start);
-        unit.set("Guidance End", control.end);
-        unit.set("Control Mode", mode);
         unit.set("Name", &control.name);
         if let Some(picture) = picture {
             unit.set("Input", picture.name);
             unit.set("Input hash", picture.hash);
         }
         Ok(unit.pairs)
+    }
+}
+
+/// The web UI's name of a way to bring a picture to a shape.
+pub(crate) fn resize_mode(fit: Fit) -> &'static str {
+    match fit {
+        Fit::Crop => "Crop and Resize",
+        Fit::Stretch => "Just Resize",
+        Fit::Inside => "Resize and Fill",
     }
 }
 
@@ -214,6 +220,12 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
     found.set("Size", size);
     found.set("Model hash", &maker.hash);
     found.set("Model", &maker.name);
+    Ok(())
+}
+
+/// A second seed.
+fn variation(found: &mut Parameters, params: &FrameParams) {
+    let set = &params.sampling;
     if set.subseed_strength > 0.0 {
         found.set("Variation seed", set.subseed);
         found.set("Variation seed strength", set.subseed_strength);
@@ -221,7 +233,6 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
             found.set("Seed walk", "True");
         }
     }
-    Ok(())
 }
 
 /// Whose noise it is. The web UI leaves the generator out when it is the graphics card's; here it is never.

@@ -1,5 +1,7 @@
 //! What is asked of the engine.
 
+use std::path::Path;
+
 use super::ModelDefaults;
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::guidance::ControlMode;
@@ -18,7 +20,8 @@ pub struct PaintJob<'a> {
     /// How much of `init` is repainted: 0 returns it as it is, 1 keeps next to nothing. Continuous, see
     /// [`continuous_tail`](crate::diffusion::img2img::continuous_tail). Without `init` it counts as 1.
     pub denoise: f64,
-    /// The prompt, with A1111's emphasis.
+    /// The prompt, in A1111's syntax: emphasis, `AND`, `[from:to:when]`, `[a|b]`, names of textual inversions; see
+    /// [`text`](crate::diffusion::text). Calls of the denoiser are counted from the first that is run.
     pub prompt: Mix<'a>,
     /// The negative prompt.
     pub negative: Mix<'a>,
@@ -48,6 +51,8 @@ pub struct PaintJob<'a> {
     pub clip_skip: u32,
     /// ControlNets; their effects add up.
     pub controls: Vec<PaintControl<'a>>,
+    /// LoRAs in force, applied in this order; none is the model as it is, to the last bit.
+    pub loras: Vec<LoraUse<'a>>,
     /// Pictures that the model looks at while it paints («reference-only»).
     pub references: Vec<PaintReference<'a>>,
     /// What of `init` is repainted; without it everything. Needs an `init`.
@@ -75,6 +80,7 @@ impl<'a> PaintJob<'a> {
             variation: None,
             clip_skip: 1,
             controls: Vec::new(),
+            loras: Vec::new(),
             references: Vec::new(),
             mask: None,
         }
@@ -122,6 +128,17 @@ pub enum MaskFill {
     LatentNothing,
 }
 
+/// A LoRA in a job.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoraUse<'a> {
+    /// Its file.
+    pub file: &'a Path,
+    /// Strength of the change of the UNet: 0 not at all, 1 as trained, below 0 the other way.
+    pub unet: f64,
+    /// Strength of the change of the text encoders.
+    pub text: f64,
+}
+
 /// A picture that lends its look, see [`reference`](crate::diffusion::reference).
 #[derive(Clone, Debug)]
 pub struct PaintReference<'a> {
@@ -144,7 +161,7 @@ pub struct PaintReference<'a> {
 pub struct Mix<'a> {
     /// Texts and their weights, which sum to 1. A text of weight 0 is as good as absent.
     pub parts: Vec<(&'a str, f64)>,
-    /// How they come together. When one of prompt and negative prompt is composed, both are.
+    /// How they come together. Texts that have unequally many prompts joined by `AND` are composed.
     pub blend: Blend,
 }
 

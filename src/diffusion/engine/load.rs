@@ -6,6 +6,7 @@ use candle_core::Device;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::loras::LoraShelf;
 use super::prompts::{PromptCache, TextStack};
 use super::usual::usual;
 use super::{Engine, ModelDefaults};
@@ -14,7 +15,7 @@ use crate::diffusion::controlnet::{ControlBase, ControlModel, ControlNet, Contro
 use crate::diffusion::sampler::{resolve, sampler_names, spacing_names};
 use crate::diffusion::sigmas::{NoiseSchedule, SchedulerConfig, Spacing};
 use crate::diffusion::text::{TextModel, TextPair};
-use crate::diffusion::unet::{UNet, UNetConfig};
+use crate::diffusion::unet::UNetConfig;
 use crate::diffusion::vae::Autoencoder;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
@@ -62,28 +63,30 @@ impl Engine {
         let index: ModelIndex = model.json("model_index.json")?;
         let kind = check_index(&index, model)?;
         let unet_config = check_unet(&model.join("unet"))?;
+        let shelf = LoraShelf::new(model, matches!(kind, Kind::Xl), device)?;
         let text = match kind {
-            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load(
+            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load_from(
                 &model.join("text_encoder"),
+                shelf.text_weights(0),
                 &model.join("tokenizer"),
-                device,
             )?)),
             Kind::Xl => TextStack::Pair {
-                models: Box::new(TextPair::load(model, device)?),
+                models: Box::new(TextPair::load_from(model, [shelf.text_weights(0), shelf.text_weights(1)])?),
                 zero_empty_negative: index.force_zeros_for_empty_prompt,
             },
         };
         let vae = Autoencoder::load(&model.join("vae"), device)?;
         let own = model.join("controlnet");
         let folder = model.join("unet");
-        let (config, unet) = (folder.json::<UNetConfig>("config.json")?, UNet::load(&folder, device)?);
+        let (config, unet) = (folder.json::<UNetConfig>("config.json")?, shelf.build_unet()?);
         let base = ControlBase { unet: &unet, config: &config, folder: &folder };
         let named = |(name, place): &(String, ControlPlace)| -> Result<(String, ControlModel)> {
             Ok((name.clone(), place.load(&base, device)?))
         };
         let controls = controls.iter().map(named).collect::<Result<_>>()?;
         Ok(Self {
-            unet,
+            unet: Some(unet),
+            loras: shelf,
             prompts: PromptCache::new(text),
             schedule: load_schedule(model)?,
             own_controlnet: own.exists().then(|| ControlNet::load(&own, device)).transpose()?,
@@ -117,6 +120,46 @@ impl Engine {
 struct VaeSummary {
     block_out_channels: Option<Vec<Value>>,
     encoder_block_out_channels: Option<Vec<Value>>,
+}
+
+/// What tells one family's autoencoder from another's.
+#[derive(Deserialize)]
+struct VaeKind {
+    #[serde(default = "four")]
+    latent_channels: usize,
+    #[serde(rename = "_class_name")]
+    class: Option<String>,
+    scaling_factor: Option<f64>,
+}
+
+/// Refuses an autoencoder that cannot read the model's latents. Families scale them differently; the tiny ones all
+/// by 1, so that nothing shows whose they are.
+///
+/// # Errors
+/// [`Error::Model`] when it belongs to another family, or a config cannot be read.
+pub fn check_vae(vae: &ModelFolder, model: &ModelFolder) -> Result<()> {
+    vae.require("config.json", "an autoencoder")?;
+    let other: VaeKind = vae.json("config.json")?;
+    let refuse = |what: &str, expected: String, found: String| {
+        Err(Error::model(&vae.label(), format!("{what}: expected {expected} for this model, found {found}"))
+            .with_hint("this autoencoder belongs to another family of models: take one made for this"))
+    };
+    let own = model.join("vae");
+    if !own.has("config.json") {
+        return Ok(());
+    }
+    let own: VaeKind = own.json("config.json")?;
+    if other.latent_channels != own.latent_channels {
+        let (expected, found) = (own.latent_channels.to_string(), other.latent_channels.to_string());
+        return refuse("channels of the latent", expected, found);
+    }
+    let full = |kind: &VaeKind| kind.class.as_deref() == Some("AutoencoderKL");
+    match (own.scaling_factor, other.scaling_factor) {
+        (Some(expected), Some(found)) if full(&own) && full(&other) && expected != found => {
+            refuse("scale of the latent", expected.to_string(), found.to_string())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses pipelines and parts that are not known, by name.

@@ -9,9 +9,12 @@ mod guard;
 mod inpaint;
 mod job;
 mod load;
+mod loras;
+mod memory;
 mod paint;
 mod picture;
 mod prompts;
+mod script;
 mod usual;
 
 use std::path::PathBuf;
@@ -19,10 +22,13 @@ use std::path::PathBuf;
 use candle_core::Device;
 
 pub use job::{
-    Blend, ControlSource, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
+    Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
 };
+pub use load::check_vae;
+pub use memory::Memory;
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
+use self::loras::LoraShelf;
 use self::prompts::PromptCache;
 use super::controlnet::{ControlModel, ControlNet};
 use super::sampler::Sampler;
@@ -30,6 +36,9 @@ use super::sigmas::{NoiseSchedule, Spacing};
 use super::unet::UNet;
 use super::vae::Autoencoder;
 use crate::canvas::Size;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 
 /// What a model does best, for films that do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +58,9 @@ pub struct ModelDefaults {
 /// A loaded model with its ControlNets.
 #[derive(Debug)]
 pub struct Engine {
-    unet: UNet,
+    /// `None` only while it is built anew.
+    unet: Option<UNet>,
+    loras: LoraShelf,
     vae: Autoencoder,
     prompts: PromptCache,
     schedule: NoiseSchedule,
@@ -80,6 +91,15 @@ impl Engine {
         self.controls.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Makes textual inversions known by their names, for prompts that name them. Their files are read when one
+    /// does. The same list again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when a name cannot be read, which none is known for.
+    pub fn set_embeddings(&mut self, embeddings: Vec<(String, PathBuf)>) -> Result<()> {
+        self.prompts.set_embeddings(embeddings)
+    }
+
     /// The noise that the model was trained with.
     pub fn schedule(&self) -> &NoiseSchedule {
         &self.schedule
@@ -97,6 +117,8 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod mask_tests;
 #[cfg(test)]

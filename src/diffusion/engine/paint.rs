@@ -7,9 +7,11 @@ use candle_core::{DType, Tensor};
 use super::guard::{Flaw, Precision, guarded};
 use super::inpaint::{Prepared, thinned};
 use super::picture::{canvas_from_tensor, tensor_from_canvas};
+use super::prompts::Asked;
 use super::{Engine, PaintJob};
 use crate::canvas::Canvas;
-use crate::diffusion::guidance::{Conditioning, GuidedDenoiser, Inpaint};
+use crate::diffusion::conditions::Conditions;
+use crate::diffusion::guidance::{GuidedDenoiser, Inpaint};
 use crate::diffusion::img2img::continuous_tail;
 use crate::diffusion::sampler::{BrownianNoise, NoiseSource, Run, SamplerSettings, SeededNoise, Step, mix};
 use crate::error::{Error, Result};
@@ -31,6 +33,7 @@ impl Engine {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         self.check(job)?;
+        self.apply_loras(&job.loras)?;
         let denoise = if job.init.is_some() { job.denoise } else { 1.0 };
         let spacing = job.spacing.for_family(self.is_xl);
         let sigmas = continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule);
@@ -44,12 +47,18 @@ impl Engine {
             },
             _ => None,
         };
-        let prompts = (&job.prompt, &job.negative);
-        let conditioning =
-            self.prompts.conditioning(prompts, job.clip_skip, job.guidance, job.size, &self.device)?;
+        let asked = Asked {
+            prompt: &job.prompt,
+            negative: &job.negative,
+            clip_skip: job.clip_skip,
+            guidance: job.guidance,
+            size: job.size,
+            calls: job.sampler.planned_calls(job.steps),
+        };
+        let conditions = self.prompts.conditions(&asked, &self.device)?;
         // Every device computes in f32 today, see `Precision`.
         let made = guarded(Precision::Single, |_| {
-            let latent = self.sample(job, masked.as_ref(), conditioning.clone(), &sigmas, watch)?;
+            let latent = self.sample(job, masked.as_ref(), conditions.clone(), &sigmas, watch)?;
             self.develop(&latent, masked.as_ref().map(|masked| &masked.init).or(job.init), denoise)
         });
         match made {
@@ -75,7 +84,7 @@ impl Engine {
         &self,
         job: &PaintJob,
         masked: Option<&Prepared>,
-        conditioning: Conditioning,
+        conditions: Conditions,
         sigmas: &[f64],
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
@@ -86,7 +95,7 @@ impl Engine {
         let start = noise.draw()?;
         let steps = sigmas.len() - 1;
         let (controls, lllites) = self.units(job, masked)?;
-        let mut model = GuidedDenoiser::new(&self.unet, &self.schedule, conditioning, steps, &self.place)
+        let mut model = GuidedDenoiser::new(self.unet()?, &self.schedule, conditions, steps, &self.place)
             .with_controls(controls)
             .with_lllites(lllites)
             .with_references(self.references(job)?);
@@ -219,6 +228,10 @@ impl Engine {
                 let message = format!("weights of the {what}: expected a sum of 1, found {sum}");
                 return Err(usage(message, "divide them by their sum"));
             }
+        }
+        if let Some(lora) = job.loras.iter().find(|lora| !(lora.unet.is_finite() && lora.text.is_finite())) {
+            let message = format!("strength of the LoRA {}: expected a number", lora.file.display());
+            return Err(usage(message, "0.8 is usual"));
         }
         if !job.guidance.is_finite() {
             let message = format!("guidance: expected a number, found {}", job.guidance);

@@ -5,6 +5,7 @@
 //! those on the VE scale of k-diffusion take a falling list of sigmas; [`ddim`], [`plms`], [`ddpm`],
 //! [`lcm`] and [`tcd`] take [`Hop`]s between timesteps on the VP scale.
 
+mod calls;
 mod consistency;
 mod ddim;
 mod dpm2;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::{ControlOption, LookFrom, SeedChoice, StillOptions, random_seed};
+use super::{ControlFrom, ControlOption, SeedChoice, StillOptions, random_seed};
 use crate::error::{Error, Result};
 use crate::schedule;
-use crate::timeline::frame::{ControlParams, FrameParams, FrameSource, PromptMix};
+use crate::timeline::frame::{ControlInput, ControlParams, FrameParams, FrameSource, PromptMix};
 use crate::timeline::{Options, Timeline};
 
 /// How much of a picture is made new when nothing is said, as in the web UI.
@@ -28,6 +28,7 @@ pub(super) fn params(options: &StillOptions) -> Result<FrameParams> {
     }
     let set = &mut params.sampling;
     set.model.clone_from(&options.model);
+    set.vae.clone_from(&options.vae);
     set.sampler.clone_from(&options.sampler);
     set.spacing.clone_from(&options.spacing);
     set.steps = options.steps;
@@ -71,13 +72,18 @@ fn control(option: &ControlOption) -> ControlParams {
     ControlParams {
         name: option.name.clone(),
         model: option.model.clone(),
-        input: option.look.input(option.picture.as_deref()),
-        fit: option.look.fit,
-        invert: option.look.invert,
+        input: match (option.from, option.picture.clone()) {
+            (ControlFrom::AsIs, Some(path)) => ControlInput::Picture(path),
+            (ControlFrom::AsIs, None) => ControlInput::Depth,
+            (ControlFrom::Canny { low, high }, image) => ControlInput::Canny { image, low, high },
+            (ControlFrom::Reference(fidelity), image) => ControlInput::Reference { image, fidelity },
+        },
         weight: option.weight,
         start: option.start,
         end: option.end,
         mode: option.mode,
+        fit: option.fit,
+        invert: option.invert,
     }
 }
 
@@ -106,11 +112,11 @@ fn check(options: &StillOptions) -> Result<()> {
             let message = format!("two controls are called `{}`", control.name);
             return refuse(message, "give each a name of its own, such as `depth2=far.png`");
         }
-        let is_reference = control.look.from == LookFrom::Reference;
-        if control.picture.is_none() && (options.init.is_none() || is_reference) {
-            let missing = if is_reference { "look at" } else { "be shown the depth or edges of" };
-            let message =
-                format!("control `{}` has nothing to see: there is no picture to {missing}", control.name);
+        if control.picture.is_none() && options.init.is_none() {
+            let message = format!(
+                "control `{}` has nothing to see: there is no picture whose depth it could be shown",
+                control.name
+            );
             return refuse(
                 message,
                 "give it a picture (`--control \"depth=depth.png\"`), or one to paint over (`--init`)",

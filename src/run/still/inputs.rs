@@ -112,7 +112,9 @@ impl Inputs {
         let init = opened.map(|(init, _)| fitted(&init));
         let mut hints = Vec::with_capacity(params.controls.len());
         for control in &params.controls {
-            hints.push(Some(hint(control, init.as_ref(), (exact, painted), files)?));
+            let hint = shown(control, init.as_ref(), exact, files)?;
+            // What was enlarged for the model's sake is enlarged in the same way here.
+            hints.push(Some(if hint.size() == under { hint } else { hint.cut(0, 0, under) }));
         }
         Ok(Self { exact, painted, init, mask, hints })
     }
@@ -123,29 +125,27 @@ impl Inputs {
     }
 }
 
-/// What a control is shown: its picture, or what is seen in the one that is painted over.
-fn hint(
+/// What a control is shown. Pictures are brought to the size `exact`; `init` has been already.
+fn shown(
     control: &ControlParams,
     init: Option<&Canvas>,
-    (exact, painted): (Size, Size),
+    exact: Size,
     files: &mut dyn Sources,
 ) -> Result<Canvas> {
-    let nothing = || Error::Bug(format!("control `{}` has nothing to see", control.name));
-    let hint = match &control.input {
-        ControlInput::Picture(path) | ControlInput::Reference { image: Some(path), .. } => {
-            files.picture(path, exact, control.fit)?.cut(0, 0, painted)
+    let hint = match (&control.input, init) {
+        (ControlInput::Picture(path), _) | (ControlInput::Reference { image: Some(path), .. }, _) => {
+            files.picture(path, exact, control.fit)?
         }
-        ControlInput::Canny { image: Some(path), low, high } => {
-            files.edges(path, exact, control.fit, (*low, *high))?.cut(0, 0, painted)
+        (ControlInput::Canny { image: Some(path), low, high }, _) => {
+            files.edges(path, exact, control.fit, (*low, *high))?
         }
-        ControlInput::Canny { image: None, low, high } => {
-            edges::canny(init.ok_or_else(nothing)?, *low, *high)
-        }
-        ControlInput::Depth => {
-            let depth = files.depth(&DepthSource::Network(None), init.ok_or_else(nothing)?)?;
+        (ControlInput::Canny { image: None, low, high }, Some(init)) => edges::canny(init, *low, *high),
+        (ControlInput::Reference { image: None, .. }, Some(init)) => init.clone(),
+        (ControlInput::Depth, Some(init)) => {
+            let depth = files.depth(&DepthSource::Network(None), init)?;
             files.hint(&depth)
         }
-        ControlInput::Reference { image: None, .. } => return Err(nothing()),
+        (_, None) => return Err(Error::Bug(format!("control `{}` has nothing to see", control.name))),
     };
     Ok(if control.invert { inverted(&hint) } else { hint })
 }

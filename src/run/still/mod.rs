@@ -2,14 +2,12 @@
 
 mod frame;
 mod inputs;
-mod look;
 mod names;
 mod repeat;
 mod said;
 
 use std::path::{Path, PathBuf};
 
-pub use self::look::{Look, LookFrom};
 use crate::canvas::Canvas;
 use crate::canvas::Size;
 use crate::diffusion::engine::MaskFill;
@@ -19,7 +17,7 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::seams::PaintRequest;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, sampling};
 use crate::run::sources::Files;
-use crate::timeline::frame::{ControlMode, FrameParams, Rng};
+use crate::timeline::frame::{ControlMode, Fit, FrameParams, Rng};
 use inputs::{Inputs, Mask};
 use names::Names;
 pub(crate) use repeat::is_control;
@@ -36,6 +34,8 @@ pub struct StillOptions {
     pub negative: Option<String>,
     /// The model's name; the embedded one when left out.
     pub model: Option<String>,
+    /// The autoencoder's name; the model's own when left out.
+    pub vae: Option<String>,
     /// Width and height.
     pub size: Option<Size>,
     /// Steps from pure noise.
@@ -125,10 +125,14 @@ pub const FILLS: [(MaskFill, &str); 4] = [
 pub struct ControlOption {
     /// What it is called.
     pub name: String,
-    /// What it is shown; `None` is the depth, or the edges, of the picture that is painted over.
+    /// What it is shown; `None` is what `from` finds in the picture that is painted over.
     pub picture: Option<PathBuf>,
-    /// What it makes of it.
-    pub look: Look,
+    /// How the picture is looked at.
+    pub from: ControlFrom,
+    /// How the picture is brought to the shape of the still.
+    pub fit: Fit,
+    /// Whether the negative is shown.
+    pub invert: bool,
     /// Its model; `None` is the one that the diffusion model brings.
     pub model: Option<String>,
     /// Multiplier of its effect.
@@ -139,6 +143,28 @@ pub struct ControlOption {
     pub end: f64,
     /// Whose word counts more.
     pub mode: ControlMode,
+}
+
+/// Thresholds of edges when nothing is said, as in the web UI: where they go on, and where they begin.
+pub const CANNY: (f64, f64) = (100.0, 200.0);
+
+/// Fidelity of a reference when nothing is said, as in the web UI.
+pub const FIDELITY: f64 = 0.5;
+
+/// How a control looks at its picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ControlFrom {
+    /// At the picture as it is; without one, at the depth of the picture that is painted over.
+    AsIs,
+    /// At its edges (Canny), which begin above the gradient `high` and go on above `low` (0 to 2040).
+    Canny {
+        /// The lower threshold.
+        low: f64,
+        /// The upper threshold.
+        high: f64,
+    },
+    /// The model itself looks at it («reference-only»), with this fidelity, 0 to 1.
+    Reference(f64),
 }
 
 /// What a run tells while it goes on.

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ControlOption, FILLS, Look, LookFrom, SeedChoice, StillOptions};
+use super::{CANNY, ControlFrom, ControlOption, FIDELITY, FILLS, SeedChoice, StillOptions};
 use crate::canvas::Size;
 use crate::diffusion::sampler;
 use crate::error::{Error, Result};
 use crate::infotext::{Parameters, read_pairs};
 use crate::models::library::Role;
-use crate::run::caption::short_hash;
+use crate::run::caption::{resize_mode, short_hash};
 use crate::run::inspect::{Meaning, inspect, meaning};
 use crate::run::recorded::Recorded;
 use crate::timeline::frame::{ControlMode, Fit, Rng};
@@ -32,6 +32,7 @@ pub(super) fn completed(
     reader.numbers(&mut options);
     reader.sampler(&mut options);
     reader.model(&mut options)?;
+    reader.vae(&mut options)?;
     reader.underneath(&mut options)?;
     if options.controls.is_empty() {
         options.controls = reader.controls()?;
@@ -158,12 +159,28 @@ impl Reader<'_> {
             (self.warn)("the picture does not say its model; the embedded one is taken");
             return Ok(());
         }
-        let recorded = Recorded { role: Role::Checkpoint, name, hash, picture: self.picture };
+        let (role, option) = (Role::Checkpoint, "--model");
+        let recorded = Recorded { role, option, name, hash, picture: self.picture };
         let (model, warning) = recorded.find()?;
         if let Some(warning) = warning {
             (self.warn)(&warning);
         }
         options.model = Some(model);
+        Ok(())
+    }
+
+    /// An autoencoder of its own.
+    fn vae(&mut self, options: &mut StillOptions) -> Result<()> {
+        let name = self.found.get("VAE").filter(|name| !["Automatic", "None"].contains(name));
+        if options.vae.is_some() || name.is_none() {
+            return Ok(());
+        }
+        let (role, option, hash) = (Role::Vae, "--vae", self.found.get("VAE hash"));
+        let (vae, warning) = Recorded { role, option, name, hash, picture: self.picture }.find()?;
+        if let Some(warning) = warning {
+            (self.warn)(&warning);
+        }
+        options.vae = Some(vae);
         Ok(())
     }
 
@@ -256,21 +273,36 @@ impl Reader<'_> {
                 let path = self.find(written, found.get("Input hash"));
                 Some(path.ok_or_else(|| self.unseen(unit, &format!("`{written}` is not found unchanged")))?)
             }
-            (None, Some("depth" | "canny")) if self.by_kinora => None,
+            (None, Some("depth" | "canny" | "reference_only")) if self.by_kinora => None,
             (None, _) => return Err(self.unseen(unit, "the picture it was shown is not in the file")),
         };
         let model = match found.get("Model").map(without_hash) {
             Some("own") if self.by_kinora => None,
             Some(name) => {
                 let (name, hash) = (Some(name), None);
-                Some(Recorded { role: Role::Control, name, hash, picture: self.picture }.find()?.0)
+                let (role, option) = (Role::Control, "--control");
+                Some(Recorded { role, option, name, hash, picture: self.picture }.find()?.0)
             }
             None => None,
         };
         Ok(ControlOption {
             name: found.get("Name").unwrap_or(unit).to_owned(),
             picture,
-            look: look(&found, &number),
+            from: match found.get("Module") {
+                Some("canny") => ControlFrom::Canny {
+                    low: number("Threshold A", CANNY.0),
+                    high: number("Threshold B", CANNY.1),
+                },
+                Some("reference_only") => {
+                    ControlFrom::Reference(number("Threshold A", FIDELITY).clamp(0.0, 1.0))
+                }
+                _ => ControlFrom::AsIs,
+            },
+            fit: Fit::ALL
+                .into_iter()
+                .find(|fit| found.get("Resize Mode") == Some(resize_mode(*fit)))
+                .unwrap_or_default(),
+            invert: found.get("Invert") == Some("True"),
             model,
             weight: number("Weight", 1.0),
             start: number("Guidance Start", 0.0).clamp(0.0, 1.0),
@@ -288,28 +320,6 @@ impl Reader<'_> {
             message: format!("{}: {unit}: {why}", self.picture.display()),
             hint: Some("give the controls anew: `--control \"depth=depth.png,model=…\"`".to_owned()),
         }
-    }
-}
-
-/// What a unit's module and thresholds say.
-fn look(found: &Parameters, number: &dyn Fn(&str, f64) -> f64) -> Look {
-    let module = found.get("Module").unwrap_or_default();
-    let usual = Look::default();
-    Look {
-        from: match module {
-            "canny" => LookFrom::Canny,
-            "reference_only" => LookFrom::Reference,
-            _ => LookFrom::Plain,
-        },
-        low: number("Threshold A", usual.low).clamp(0.0, 2040.0),
-        high: number("Threshold B", usual.high).clamp(0.0, 2040.0),
-        fidelity: number("Threshold A", usual.fidelity).clamp(0.0, 1.0),
-        fit: match found.get("Resize Mode") {
-            Some("Just Resize") => Fit::Stretch,
-            Some("Resize and Fill") => Fit::Inside,
-            _ => Fit::Crop,
-        },
-        invert: module.starts_with("invert") || found.get("Invert") == Some("True"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod control_files;
 mod depth;
+mod lora;
 mod networks;
 mod rng;
 mod sampling;
@@ -18,6 +19,7 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     cases.extend(sampling::discover(folder));
     cases.extend(text::discover(folder));
     cases.extend(depth::discover(folder));
+    cases.extend(lora::discover(folder));
     cases.extend(control_files::discover(folder));
     cases
 }
