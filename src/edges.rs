@@ -1,6 +1,6 @@
 //! Outlines of a picture, as line control networks are shown them.
 //!
-//! Canny 1986, "A Computational Approach to Edge Detection", with the choices of OpenCV's `Canny` (4.x, aperture 3,
+//! Canny 1986, "A Computational Approach to Edge Detection", with the choices of OpenCV's `Canny` (5.0, aperture 3,
 //! L1 gradient), whose bytes it reproduces: of the three channels each pixel takes the one that changes most,
 //! the direction is cut into four by integer tangents, and ties go as they go there.
 

@@ -1,7 +1,8 @@
 //! Control networks of the lighter kinds and edges, against data made with PyTorch and OpenCV
 //! (`tests/control/make.py`), and what is refused.
 
-#![allow(clippy::unwrap_used, clippy::float_arithmetic, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_types, reason = "candle's maps of tensors")]
 
 mod common;
 #[path = "control/engine.rs"]

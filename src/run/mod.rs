@@ -1,6 +1,7 @@
 //! The rooms wired together: one file a command, no algorithm.
 
 mod caption;
+mod controls;
 mod embeddings;
 pub mod eval;
 pub mod explain;

@@ -8,11 +8,7 @@ use candle_core::Device;
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::controlnet::ControlPlace;
 use crate::diffusion::engine::check_vae;
-use crate::diffusion::engine::{
-    Blend, ControlSource, Engine, Memory, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask,
-    PaintReference,
-};
-use crate::diffusion::guidance::ControlMode;
+use crate::diffusion::engine::{Blend, Engine, Memory, Mix, ModelDefaults, PaintJob, PaintMask};
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
@@ -21,6 +17,7 @@ use crate::models::{ModelFolder, digest};
 use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
+use crate::run::controls::{controls, find_control};
 use crate::run::library::library;
 use crate::run::loras::{Finder, Spoken};
 use crate::timeline::frame::{self, ControlInput, FrameParams, PromptBlend, PromptMix, SamplingParams};
@@ -174,19 +171,6 @@ pub(crate) fn identity(model: &ModelFolder) -> Result<(String, String)> {
     let hash =
         if label.is_file() { digest::short(&label)? } else { model.fingerprint()?.to_hex()[..10].to_owned() };
     Ok((name, hash))
-}
-
-/// A control network by its name: an embedded one, or a folder or file of the library.
-fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
-    if let Some(folder) = ModelFolder::embedded(name) {
-        return Ok(ControlPlace::Folder(folder));
-    }
-    if name.trim().is_empty() {
-        let message = "expected the name of a control network, found an empty text";
-        return Err(Error::model(Path::new("\"\""), message)
-            .with_hint("leave `model` out for the one that belongs to the film's model"));
-    }
-    ControlPlace::open(&library(films)?.find(Role::Control, name)?)
 }
 
 /// Paints with a diffusion model.
@@ -371,31 +355,6 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
         references,
         loras: Vec::new(),
     })
-}
-
-/// A frame's controls with what they are shown.
-fn controls<'a>(
-    params: &'a FrameParams,
-    hints: &'a [Option<Canvas>],
-) -> (Vec<PaintControl<'a>>, Vec<PaintReference<'a>>) {
-    let (mut controls, mut references) = (Vec::new(), Vec::new());
-    for (control, hint) in params.controls.iter().zip(hints) {
-        // Nothing to show: a first frame, see `PaintRequest::hints`.
-        let Some(hint) = hint else { continue };
-        let (weight, start, end) = (control.weight, control.start, control.end);
-        let mode = match control.mode {
-            frame::ControlMode::Balanced => ControlMode::Balanced,
-            frame::ControlMode::Prompt => ControlMode::Prompt,
-            frame::ControlMode::Control => ControlMode::Control,
-        };
-        if let ControlInput::Reference { fidelity, .. } = control.input {
-            references.push(PaintReference { picture: hint, weight, fidelity, start, end, mode });
-        } else {
-            let net = ControlSource::Named(&control.name);
-            controls.push(PaintControl { net, hint, weight, start, end, mode });
-        }
-    }
-    (controls, references)
 }
 
 /// A frame's prompts as the engine takes them.

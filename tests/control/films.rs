@@ -153,7 +153,8 @@ fn keyed_weights_reach_the_picture_frame_by_frame() {
     let render = |name: &str, control: &str| {
         desk.write(&format!("{name}.kin"), over_still(control));
         desk.run(&["render", &format!("{name}.kin"), "-o", &format!("{name}.mp4")]).expect(0);
-        [0, 1].map(|frame| desk.read(&format!("{name}.frames/00000{frame}.png")))
+        // By their pixels: a picture's file also says how it was made.
+        [0, 1].map(|frame| Canvas::open(&desk.path(&format!("{name}.frames/00000{frame}.png"))).unwrap())
     };
     let plain = render("plain", "");
     for (name, control) in [
@@ -184,12 +185,12 @@ fn a_control_that_cannot_be_is_refused_before_the_first_frame() {
         desk.run(&["render", "film.kin", "-o", "film.mp4"]).expect(code).says(words);
         assert!(desk.frames("film.frames").is_empty());
     };
-    refused("control c { from = canny  image = \"gone.png\" }\n", 3, &["gone.png"]);
+    refused("control c { from = canny  image = \"gone.png\" }\n", 1, &["E60", "gone.png"]);
     refused("control c { from = reference }\n", 1, &["E45"]);
     std::fs::write(desk.path("lines.pth"), b"PK").unwrap();
     std::fs::write(desk.path("letter.safetensors"), b"dear reader").unwrap();
     let model = |name: &str| format!("control c {{ from = depth  model = \"{name}\" }}\n");
     refused(&model("lines.pth"), 3, &["convert it to safetensors"]);
     refused(&model("letter"), 3, &["letter.safetensors", "safetensors file"]);
-    refused(&model("leter.safetensors"), 3, &["did you mean `letter"]);
+    refused(&model("leter.safetensors"), 1, &["E67", "did you mean `letter"]);
 }

@@ -5,7 +5,7 @@
 FOLDER holds the diffusion oracles (`tests/oracles/diffusion` as a rule). For the small SDXL model there it makes a
 ControlLLLite and a Control-LoRA with random weights, and what the network gives with them, written down from the
 formulas of kohya's sd-scripts and of Stability's Control-LoRA. For pictures made by a formula it stores the edges
-that OpenCV's Canny finds. Versions of the last run: torch 2.15, opencv-python-headless 5.0, safetensors 0.6.
+that OpenCV's Canny finds. Versions of the last run: torch 2.15, opencv-python-headless 5.0, safetensors 0.8.
 """
 
 import json

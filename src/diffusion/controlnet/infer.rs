@@ -47,6 +47,11 @@ pub(super) fn config(shapes: &Shapes, base: &UNetConfig) -> Result<ControlNetCon
         });
         depths.push(depth.max(1));
     }
+    if config.block_out_channels.len() != base.block_out_channels.len() {
+        // For another family: it will be refused as such, whatever its heads.
+        config.attention_head_dim = PerLevel::One(1);
+        config.num_attention_heads = None;
+    }
     let middle = depth(shapes, "mid_block.attentions.0");
     // The middle is as deep as the last level says, also where that level has no attention itself.
     if let (Some(last), Some(BlockType::DownBlock2D)) = (depths.last_mut(), config.down_block_types.last()) {

@@ -1,6 +1,8 @@
 //! ControlNets in single files: `models/controlnet_<word>_depth_ldm.safetensors` and the forms that can be made of it
 //! and of the folder beside it give the residuals of `golden/controlnet.safetensors`.
 
+#![allow(clippy::disallowed_types, reason = "candle's maps of tensors")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 

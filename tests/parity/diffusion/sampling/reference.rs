@@ -1,6 +1,6 @@
 //! Whole runs with reference-only control: `reference.f<fidelity>[.w<weight>]`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
@@ -42,7 +42,7 @@ fn read_name(stem: &str) -> Option<(f64, f64)> {
     Some((fidelity.parse().ok()?, weight))
 }
 
-fn run(model: &PathBuf, data: &Data, name: &str, (fidelity, weight): (f64, f64)) -> f64 {
+fn run(model: &Path, data: &Data, name: &str, (fidelity, weight): (f64, f64)) -> f64 {
     let schedule = schedule(&model.join("scheduler/scheduler_config.json"));
     let unet = UNet::load(&ModelFolder::open(&model.join("unet")).unwrap(), &Device::Cpu).unwrap();
     let conditioning = Conditioning {
