@@ -64,7 +64,13 @@ impl SingleFile {
     /// Reads a file's head. `configs` is a folder in diffusers layout whose configs and tokenizers count before what is
     /// inferred; without it `NAME.config` beside the file is taken when there is such a folder.
     pub(super) fn open(path: &Path, configs: Option<&Path>) -> Result<Self> {
-        let file = Arc::new(WeightFile::open(path)?);
+        Self::of(WeightFile::open(path)?, configs)
+    }
+
+    /// As [`SingleFile::open`], of a file that is open.
+    pub(super) fn of(file: WeightFile, configs: Option<&Path>) -> Result<Self> {
+        let (path, file) = (file.path().to_owned(), Arc::new(file));
+        let path = path.as_path();
         let family = family_of(file.header());
         let beside = path.with_extension("config");
         let configs = configs.map(Path::to_owned).or_else(|| beside.is_dir().then_some(beside));
@@ -93,6 +99,11 @@ impl SingleFile {
             scaled.put("config.json", &config);
         }
         scaled
+    }
+
+    /// The networks that it holds.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Weights> {
+        self.parts.values()
     }
 
     pub(super) fn path(&self) -> &Path {
