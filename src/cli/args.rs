@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cli::frame_list::FrameList;
+use crate::cli::inspect::InspectArgs;
+use crate::cli::still::StillArgs;
 use crate::run::models::DeviceChoice;
 use crate::run::table::Names;
 use crate::schedule::units::Rate;
@@ -31,6 +33,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Render a film. Interrupted or edited, the same command goes on where frames are missing
     Render(RenderArgs),
+    /// Paint one picture or several, from text or over a picture, or repeat one that says how it was made
+    Still(Box<StillArgs>),
+    /// Print what a picture says about its making
+    Inspect(InspectArgs),
     /// Check a film without rendering it: every mistake in one run
     Check(CheckArgs),
     /// Show a film's motion without a model: the same warp over a grid or the film's own picture
@@ -272,6 +278,9 @@ pub(crate) struct ExplainArgs {
     /// The frame, counted from 0, or a time: `48`, `4.0s`, `8b`, `50%`
     #[arg(long, value_name = "FRAME")]
     pub(crate) frame: String,
+    /// Show the prompts as the model reads them: when each text is in force, its tokens, weights and embeddings
+    #[arg(long)]
+    pub(crate) tokens: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,

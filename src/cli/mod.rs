@@ -10,6 +10,7 @@ mod explain_error;
 mod fmt;
 mod frame_list;
 mod import;
+mod inspect;
 mod jobs;
 mod lsp;
 mod models;
@@ -19,6 +20,7 @@ mod plot;
 mod presets;
 mod preview;
 mod render;
+mod still;
 mod timeline;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -66,6 +68,8 @@ fn dispatch(args: Args) -> Result<()> {
     look_into(&args.models_dirs)?;
     match args.command {
         Command::Render(command) => render::run(&command, stop),
+        Command::Still(command) => still::run(&command, stop),
+        Command::Inspect(command) => inspect::run(&command),
         Command::Check(command) => check::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),

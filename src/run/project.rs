@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::models::library::{Library, Role};
 use crate::run::library::library;
+use crate::run::loras::diagnose;
 use crate::run::models::EMBEDDED;
 use crate::run::sound::hearing;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
@@ -105,6 +106,7 @@ impl Project {
         found
             .list
             .extend(missing_files(&film, purpose)?.into_iter().filter(|file| !missed.contains(&file.span)));
+        found.list.extend(diagnose(&film, purpose));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {
             Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),

@@ -24,7 +24,7 @@ type Attempt<T> = Result<T, String>;
 type Tensors = BTreeMap<String, Tensor>;
 
 /// Files of `golden` that other parts of the test know, by the beginning of their names.
-const ELSEWHERE: [&str; 7] = ["samplers", "sigmas", "pipelines", "rng", "text", "tokenizer", "depth"];
+const ELSEWHERE: [&str; 8] = ["samplers", "sigmas", "pipelines", "rng", "text", "tokenizer", "depth", "lora"];
 
 /// All cases of the folder that this file knows.
 pub fn discover(folder: &Path) -> Vec<Case> {
@@ -43,12 +43,9 @@ fn discover_file(folder: &Path, file: &Path) -> Vec<Case> {
         return Vec::new();
     }
     match (stem, extension) {
-        // Remarks beside the tensors: a note, the scale and rank of the LoRAs.
-        ("vae" | "lora", "json") => Vec::new(),
+        // A remark beside the tensors.
+        ("vae", "json") => Vec::new(),
         ("unet" | "controlnet" | "vae", "safetensors") => network_cases(folder, file, stem),
-        ("lora", "safetensors") => {
-            vec![Case::unsupported("diffusion/lora", name, "LoRA files are not loaded yet")]
-        }
         _ => vec![Case::unsupported("diffusion/unknown", name, "a file that this test does not know")],
     }
 }
