@@ -30,7 +30,7 @@ const INDICES: [&str; 5] = [
 
 impl ModelFolder {
     /// The folder's weights on `device` as a tree of names: `f32`, or as they are for those who ask
-    /// [`stored`](super::stored).
+    /// [`stored`](crate::models::stored).
     ///
     /// # Errors
     /// [`Error::Model`] when there are none, or the file is truncated or no safetensors file.
