@@ -75,7 +75,10 @@ impl SingleFile {
         let beside = path.with_extension("config");
         let configs = configs.map(Path::to_owned).or_else(|| beside.is_dir().then_some(beside));
         let mut single = Self { file, family, configs, documents: BTreeMap::new(), parts: BTreeMap::new() };
-        let wrong = |message: String| Error::model(path, message);
+        let wrong = |message: String| {
+            Error::model(path, message)
+                .with_hint("the file is not whole, or of another kind: copy or download it again")
+        };
         match family.kind {
             FileKind::Checkpoint if family.base == Some(Base::XlRefiner) => {}
             FileKind::Checkpoint => single.take_apart().map_err(wrong)?,
