@@ -84,3 +84,126 @@ fn what_is_no_folder_is_refused() {
     assert_eq!(broken.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&broken.stderr).contains("config.json"));
 }
+
+/// SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % below.max(1) as u64) as usize
+    }
+}
+
+/// The seeds of `fuzz/corpus/safetensors` and fixed mutations of them through everything that reads weights.
+#[test]
+fn damaged_weights_never_panic() {
+    let mut paths: Vec<_> = std::fs::read_dir(root().join("fuzz/corpus/safetensors"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    assert!(paths.len() > 5, "the seeds are gone");
+    for (number, path) in paths.iter().enumerate() {
+        let seed = std::fs::read(path).unwrap();
+        kinora::models::probe(seed.clone());
+        let mut dice = Dice(number as u64);
+        for _ in 0..1000 {
+            let mut bytes = seed.clone();
+            for _ in 0..=dice.below(4) {
+                let at = dice.below(bytes.len());
+                match dice.below(6) {
+                    // Digits and brackets keep the head readable more often than other bytes do.
+                    0 | 1 => bytes[at] = b"0123456789[]{},:.\"_ab"[dice.below(21)],
+                    2 => bytes[at] = dice.below(256) as u8,
+                    3 => bytes[dice.below(8)] ^= 1 << dice.below(8),
+                    4 => bytes.truncate(at.max(9)),
+                    _ => drop(
+                        bytes.splice(at..at, seed[at.min(seed.len())..].iter().copied().take(dice.below(40))),
+                    ),
+                }
+            }
+            kinora::models::probe(bytes);
+        }
+    }
+}
+
+/// A file of tensors of these names and shapes, all nought.
+fn weights(tensors: &[(&str, &[usize])]) -> Vec<u8> {
+    let (mut head, mut at) = (serde_json::Map::new(), 0);
+    for (name, shape) in tensors {
+        let end = at + 2 * shape.iter().product::<usize>();
+        let entry = serde_json::json!({"dtype": "F16", "shape": shape, "data_offsets": [at, end]});
+        head.insert((*name).to_owned(), entry);
+        at = end;
+    }
+    let head = serde_json::to_vec(&head).unwrap();
+    let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(&head);
+    bytes.resize(bytes.len() + at, 0);
+    bytes
+}
+
+#[test]
+fn models_are_listed_with_what_they_are_and_what_they_are_for() {
+    let desk = Desk::new();
+    let oracles = root().join("tests/oracles/diffusion/models");
+    let webui = [
+        ("models/Stable-diffusion/sets/one.safetensors", "sd15_ldm.safetensors"),
+        ("models/Stable-diffusion/big.safetensors", "sdxl_ldm.safetensors"),
+        ("models/Lora/ink.safetensors", "lora/sdxl_kohya.safetensors"),
+        ("models/VAE/clear.safetensors", "sd15/vae/diffusion_pytorch_model.safetensors"),
+        ("models/ControlNet/depth.safetensors", "controlnet_sd15_depth_ldm.safetensors"),
+    ];
+    for (name, from) in webui {
+        desk.write(&format!("webui/{name}"), std::fs::read(oracles.join(from)).unwrap());
+    }
+    desk.write("webui/embeddings/hands.safetensors", weights(&[("emb_params", &[2, 768])]));
+    desk.write(
+        "webui/models/Lora/lost.safetensors",
+        weights(&[("clip_g", &[1, 1280]), ("clip_l", &[1, 768])]),
+    );
+    desk.write("webui/models/Stable-diffusion/old.ckpt", b"PK\x03\x04\0\0\0\0archive/data.pkl");
+    desk.write("webui/models/Stable-diffusion/empty.safetensors", "");
+    copy(&root().join("presets/models/kinora-tiny"), &desk.path("webui/models/Stable-diffusion/tiny"));
+    let list = desk.run(&["models", "--models-dir", "webui", "--hash"]);
+    assert_eq!(list.code, Some(0), "{list:?}");
+    insta::assert_snapshot!("models", list.stdout);
+    let json = desk.run(&["models", "--models-dir", "webui", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let models = json["models"].as_array().unwrap();
+    assert!(
+        models.iter().any(|model| model["family"] == "SDXL" && model["bytes"].as_u64() > Some(1_000_000))
+    );
+}
+
+#[test]
+fn a_film_takes_a_checkpoint_in_one_file_and_another_autoencoder() {
+    let desk = Desk::new();
+    let oracles = root().join("tests/oracles/diffusion/models");
+    copy(&oracles.join("sd15"), &desk.path("one.config"));
+    desk.write("one.safetensors", std::fs::read(oracles.join("sd15_ldm.safetensors")).unwrap());
+    copy(&oracles.join("taesd"), &desk.path("vae/taesd"));
+    let film = |vae: &str| {
+        format!("kinora 1\nframes = 1\nsize = 64x64\nsteps = 2\nprompt = \"a lamp\"\nmodel = \"one\"\n{vae}")
+    };
+    desk.write("film.kin", film(""));
+    desk.write("tiny.kin", film("vae = \"TAESD\"\n"));
+    desk.write("lost.kin", film("vae = \"taesf\"\n"));
+    let plan = desk.run(&["plan", "film.kin"]);
+    assert!(plan.stdout.contains("one.safetensors"), "{plan:?}");
+    for name in ["film.kin", "tiny.kin"] {
+        let ran = desk.run(&["render", name, "--quiet"]);
+        assert_eq!(ran.code, Some(0), "{name}: {ran:?}");
+    }
+    let frames = |name: &str| {
+        desk.frames(name).into_iter().map(|frame| desk.read(&format!("{name}/{frame}"))).collect::<Vec<_>>()
+    };
+    let (own, tiny) = (frames("film.frames"), frames("tiny.frames"));
+    assert!(own.len() == 1 && tiny.len() == 1 && own != tiny, "{} and {} frames", own.len(), tiny.len());
+    let lost = desk.run(&["check", "lost.kin"]);
+    assert!(lost.stderr.contains("did you mean `taesd`?"), "{lost:?}");
+}

@@ -194,9 +194,13 @@ impl ModelFolder {
     /// [`Error::Model`] when there are none, or a file is truncated or no safetensors file.
     pub fn check_weights(&self) -> Result<()> {
         let weights = self.tensors()?;
-        let unread =
-            weights.names().find(|name| weights.source(name).is_none_or(|source| source.dtype().is_none()));
-        let Some(name) = unread else { return Ok(()) };
+        // Masks of truth values are rebuilt, not read.
+        let is_unread = |name: &&str| {
+            weights
+                .source(name)
+                .is_some_and(|source| source.dtype().is_none() && source.stored_as() != "BOOL")
+        };
+        let Some(name) = weights.names().find(is_unread) else { return Ok(()) };
         let found = weights.source(name).map(|source| source.stored_as().to_owned()).unwrap_or_default();
         let message = format!("weight `{name}`: expected numbers of type F16, BF16 or F32, found {found}");
         Err(Error::model(&self.label(), message).with_hint("take the fp16, bf16 or fp32 file of this model"))

@@ -12,5 +12,19 @@ pub mod library;
 mod single;
 mod tensors;
 
+/// Reads `bytes` as a file of weights as far as that goes: its head, what it is, its parts and all of their
+/// tensors. For fuzzing: it returns, whatever the bytes.
+pub fn probe(bytes: Vec<u8>) {
+    let Ok(file) = WeightFile::in_memory(std::path::Path::new("probe"), bytes) else { return };
+    let _ = family::family_of(file.header()).to_string();
+    let Ok(single) = single::SingleFile::of(file, None) else { return };
+    for weights in single.parts() {
+        let vb = weights.clone().builder(&candle_core::Device::Cpu);
+        for name in weights.names() {
+            let _ = (vb.get_unchecked(name), stored(&vb, name));
+        }
+    }
+}
+
 pub use folder::{ModelFolder, Weight, model_error};
 pub use tensors::{Cut, Header, Source, TensorInfo, WeightFile, Weights, mark, stored, stored_shaped};

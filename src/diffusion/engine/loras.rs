@@ -12,7 +12,7 @@ use crate::diffusion::lora::{Lora, LoraFile, Networks, PatchedWeights, patch_tex
 use crate::diffusion::text::clip::{ClipConfig, ClipTextEncoder};
 use crate::diffusion::unet::{UNet, UNetConfig};
 use crate::error::{Error, Result};
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// A LoRA's file with its strength.
 type Strength = (PathBuf, f64);
@@ -23,8 +23,8 @@ pub(super) struct LoraShelf {
     unet: PatchedWeights,
     unet_config: UNetConfig,
     text: Vec<(PatchedWeights, ClipConfig)>,
-    unet_place: PathBuf,
-    text_places: Vec<PathBuf>,
+    unet_folder: ModelFolder,
+    text_folders: Vec<ModelFolder>,
     /// Files that were opened, matched with the model.
     known: BTreeMap<PathBuf, Arc<Lora>>,
     in_unet: Vec<Strength>,
@@ -45,8 +45,8 @@ impl LoraShelf {
             unet: PatchedWeights::new(folder.weights(device)?),
             unet_config: folder.json("config.json")?,
             text: encoders.iter().map(load).collect::<Result<_>>()?,
-            unet_place: folder.label(),
-            text_places: encoders.iter().map(|part| model.join(part).label()).collect(),
+            unet_folder: folder,
+            text_folders: encoders.iter().map(|part| model.join(part)).collect(),
             known: BTreeMap::new(),
             in_unet: Vec::new(),
             in_text: Vec::new(),
@@ -61,13 +61,14 @@ impl LoraShelf {
 
     /// The UNet with what is in its weights now.
     pub(super) fn build_unet(&self) -> Result<UNet> {
-        UNet::new(&self.unet_config, self.unet.builder()).map_err(|e| model_error(&self.unet_place, &e))
+        let build = |weights| UNet::new(&self.unet_config, weights);
+        build(self.unet.builder()).map_err(|e| self.unet_folder.explain("UNet", &e, build))
     }
 
     fn build_text(&self, index: usize) -> Result<ClipTextEncoder> {
         let (weights, config) = &self.text[index];
-        ClipTextEncoder::new(config.clone(), weights.builder())
-            .map_err(|e| model_error(&self.text_places[index], &e))
+        let build = |weights| ClipTextEncoder::new(config.clone(), weights);
+        build(weights.builder()).map_err(|e| self.text_folders[index].explain("text encoder", &e, build))
     }
 
     /// Opens a file and matches it with the model, once.

@@ -30,7 +30,7 @@ const INDICES: [&str; 5] = [
 
 impl ModelFolder {
     /// The folder's weights on `device` as a tree of names: `f32`, or as they are for those who ask
-    /// [`stored`](super::stored).
+    /// [`stored`](crate::models::stored).
     ///
     /// # Errors
     /// [`Error::Model`] when there are none, or the file is truncated or no safetensors file.
@@ -50,10 +50,19 @@ impl ModelFolder {
         build: impl Fn(VarBuilder<'static>) -> candle_core::Result<T>,
     ) -> Result<T> {
         let weights = self.tensors()?;
-        build(weights.clone().builder(device)).map_err(|error| {
-            let found = audit(&self.label(), what, &weights, &build);
-            found.unwrap_or_else(|| model_error(&self.label(), &error))
-        })
+        build(weights.clone().builder(device)).map_err(|error| self.explain(what, &error, build))
+    }
+
+    /// What is wrong when `build` could not make a network of the folder's weights and stopped with `error`: every
+    /// weight that is missing or has another shape.
+    pub fn explain<T>(
+        &self,
+        what: &str,
+        error: &candle_core::Error,
+        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<T>,
+    ) -> Error {
+        let found = self.tensors().ok().and_then(|weights| audit(&self.label(), what, &weights, build));
+        found.unwrap_or_else(|| model_error(&self.label(), error))
     }
 
     /// The folder's weights by name, none of them read yet.

@@ -74,7 +74,7 @@ impl Library {
     fn by_path(&self, written: &str) -> Option<PathBuf> {
         let path = self.films.join(written);
         // The film's own folder is no model.
-        if path.is_file() || (path.is_dir() && written.trim_matches(['.', '/', '\\']) != "") {
+        if path.is_file() || (path.is_dir() && !written.trim_matches(['.', '/', '\\']).is_empty()) {
             return Some(path);
         }
         let with = |ending: &str| PathBuf::from(format!("{}.{ending}", path.display()));

@@ -64,12 +64,21 @@ impl SingleFile {
     /// Reads a file's head. `configs` is a folder in diffusers layout whose configs and tokenizers count before what is
     /// inferred; without it `NAME.config` beside the file is taken when there is such a folder.
     pub(super) fn open(path: &Path, configs: Option<&Path>) -> Result<Self> {
-        let file = Arc::new(WeightFile::open(path)?);
+        Self::of(WeightFile::open(path)?, configs)
+    }
+
+    /// As [`SingleFile::open`], of a file that is open.
+    pub(super) fn of(file: WeightFile, configs: Option<&Path>) -> Result<Self> {
+        let (path, file) = (file.path().to_owned(), Arc::new(file));
+        let path = path.as_path();
         let family = family_of(file.header());
         let beside = path.with_extension("config");
         let configs = configs.map(Path::to_owned).or_else(|| beside.is_dir().then_some(beside));
         let mut single = Self { file, family, configs, documents: BTreeMap::new(), parts: BTreeMap::new() };
-        let wrong = |message: String| Error::model(path, message);
+        let wrong = |message: String| {
+            Error::model(path, message)
+                .with_hint("the file is not whole, or of another kind: copy or download it again")
+        };
         match family.kind {
             FileKind::Checkpoint if family.base == Some(Base::XlRefiner) => {}
             FileKind::Checkpoint => single.take_apart().map_err(wrong)?,
@@ -93,6 +102,11 @@ impl SingleFile {
             scaled.put("config.json", &config);
         }
         scaled
+    }
+
+    /// The networks that it holds.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Weights> {
+        self.parts.values()
     }
 
     pub(super) fn path(&self) -> &Path {
