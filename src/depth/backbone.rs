@@ -1,12 +1,13 @@
 //! DINOv2 (Oquab et al. 2023) as transformers 5.23 runs it below a depth head.
 
-use candle_core::{Result, Tensor};
-use candle_nn::{LayerNorm, Linear, Module, VarBuilder, layer_norm, linear, linear_b};
+use candle_core::{DType, Result, Tensor};
+use candle_nn::{LayerNorm, Module as _, VarBuilder, layer_norm};
 
 use super::config::BackboneConfig;
+use super::linear::{linear, weight};
 use super::resample;
 use crate::canvas::Size;
-use crate::kernels::attention;
+use crate::kernels::{Linear, attention, gelu, joined};
 
 /// A DINOv2 that gives the feature maps of several layers.
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ impl Backbone {
 /// The patch convolution as a linear layer.
 fn patch_projection(config: &BackboneConfig, weights: VarBuilder) -> Result<Linear> {
     let (width, channels, side) = (config.hidden_size, config.num_channels, config.patch_size);
-    let kernel = weights.get((width, channels, side, side), "weight")?;
+    let kernel = weight(&weights, (width, channels, side, side))?;
     Ok(Linear::new(kernel.flatten_from(1)?, Some(weights.get(width, "bias")?)))
 }
 
@@ -141,14 +142,14 @@ impl Layer {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = (x + self.attention.forward(&self.norm1.forward(x)?)?)?;
-        &x + self.feed_forward.forward(&self.norm2.forward(&x)?)?
+        let x = self.attention.forward_add(&self.norm1.forward(x)?, x)?;
+        self.feed_forward.forward_add(&self.norm2.forward(&x)?, &x)
     }
 }
 
 /// The layer with its output multiplied by one factor a channel: layer scale costs nothing then.
 fn scaled(layer: &Linear, factors: &Tensor) -> Result<Linear> {
-    let weight = layer.weight().broadcast_mul(&factors.unsqueeze(1)?)?;
+    let weight = layer.weight().to_dtype(DType::F32)?.broadcast_mul(&factors.unsqueeze(1)?)?;
     let bias = layer.bias().map(|bias| bias * factors).transpose()?;
     Ok(Linear::new(weight, bias))
 }
@@ -165,29 +166,21 @@ impl Attention {
     fn new(config: &BackboneConfig, scale: &Tensor, weights: &VarBuilder) -> Result<Self> {
         let width = config.hidden_size;
         let qkv = if weights.contains_tensor("qkv.weight") {
-            linear_b(width, 3 * width, config.qkv_bias, weights.pp("qkv"))?
+            linear(width, 3 * width, config.qkv_bias, weights.pp("qkv"))?
         } else {
-            let part = |name: &str| linear_b(width, width, config.qkv_bias, weights.pp("attention").pp(name));
+            let part = |name: &str| linear(width, width, config.qkv_bias, weights.pp("attention").pp(name));
             joined(&[part("query")?, part("key")?, part("value")?])?
         };
-        let out = scaled(&linear(width, width, weights.pp("output.dense"))?, scale)?;
+        let out = scaled(&linear(width, width, true, weights.pp("output.dense"))?, scale)?;
         Ok(Self { qkv, out, heads: config.num_attention_heads })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
         let width = x.dim(2)?;
         let qkv = self.qkv.forward(x)?;
         let part = |i: usize| qkv.narrow(2, i * width, width)?.contiguous();
-        self.out.forward(&attention(&part(0)?, &part(1)?, &part(2)?, self.heads)?)
+        self.out.forward_add(&attention(&part(0)?, &part(1)?, &part(2)?, self.heads)?, residual)
     }
-}
-
-/// Linear layers of one input as one layer.
-fn joined(layers: &[Linear]) -> Result<Linear> {
-    let weights: Vec<_> = layers.iter().map(Linear::weight).collect();
-    let biases: Option<Vec<_>> = layers.iter().map(Linear::bias).collect();
-    let bias = biases.map(|biases| Tensor::cat(&biases, 0)).transpose()?;
-    Ok(Linear::new(Tensor::cat(&weights, 0)?, bias))
 }
 
 #[derive(Clone, Debug)]
@@ -209,22 +202,24 @@ impl FeedForward {
         let inner = (width as f64 * config.mlp_ratio) as usize;
         if !config.use_swiglu_ffn {
             return Ok(Self::Gelu {
-                widen: linear(width, inner, weights.pp("fc1"))?,
-                narrow: scaled(&linear(inner, width, weights.pp("fc2"))?, scale)?,
+                widen: linear(width, inner, true, weights.pp("fc1"))?,
+                narrow: scaled(&linear(inner, width, true, weights.pp("fc2"))?, scale)?,
             });
         }
         // transformers keeps the number of weights and rounds up to a multiple of 8.
         let inner = (inner * 2 / 3).next_multiple_of(8);
         Ok(Self::Gated {
-            widen: linear(width, 2 * inner, weights.pp("weights_in"))?,
-            narrow: scaled(&linear(inner, width, weights.pp("weights_out"))?, scale)?,
+            widen: linear(width, 2 * inner, true, weights.pp("weights_in"))?,
+            narrow: scaled(&linear(inner, width, true, weights.pp("weights_out"))?, scale)?,
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Gelu { widen, narrow } => narrow.forward(&widen.forward(x)?.gelu_erf()?),
-            Self::Gated { widen, narrow } => narrow.forward(&candle_nn::ops::swiglu(&widen.forward(x)?)?),
+            Self::Gelu { widen, narrow } => narrow.forward_add(&gelu(&widen.forward(x)?)?, residual),
+            Self::Gated { widen, narrow } => {
+                narrow.forward_add(&candle_nn::ops::swiglu(&widen.forward(x)?)?, residual)
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
+use super::linear::weight;
 use crate::kernels::{Conv2d, Padding};
 
 /// A 2D convolution that keeps the size, or divides it by its stride (rounding up).
@@ -17,19 +18,24 @@ impl Conv {
         bias: bool,
         weights: VarBuilder,
     ) -> Result<Self> {
-        let kernel = weights.get((outputs, inputs, 3, 3), "weight")?;
+        let kernel = weight(&weights, (outputs, inputs, 3, 3))?;
         let bias = bias.then(|| weights.get(outputs, "bias")).transpose()?;
         Ok(Self(Conv2d::new(kernel, bias, stride, Padding::Even(1))?))
     }
 
     /// 1x1 with `weight` and `bias` from the tree.
     pub(super) fn one((inputs, outputs): (usize, usize), weights: VarBuilder) -> Result<Self> {
-        let kernel = weights.get((outputs, inputs, 1, 1), "weight")?;
+        let kernel = weight(&weights, (outputs, inputs, 1, 1))?;
         Ok(Self(Conv2d::new(kernel, Some(weights.get(outputs, "bias")?), 1, Padding::Even(0))?))
     }
 
     /// `[B, C_in, H, W]` → `[B, C_out, H', W']`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.0.forward(x)
+    }
+
+    /// The same with `residual` added.
+    pub(super) fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.0.forward_with(x, None, Some(residual))
     }
 }

@@ -6,6 +6,7 @@
 mod backbone;
 mod config;
 mod conv;
+mod linear;
 mod names;
 mod network;
 mod pillow;

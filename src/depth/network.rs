@@ -6,15 +6,17 @@
 //! ```
 
 use candle_core::{Device, Module, Result as CandleResult, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 
 use super::backbone::Backbone;
 use super::config::{DepthConfig, DepthKind};
 use super::conv::Conv;
+use super::linear::weight;
 use super::names::original_name;
 use super::resample;
 use crate::canvas::Size;
 use crate::error::Result;
+use crate::kernels::Linear;
 use crate::models::{ModelFolder, model_error};
 
 /// The network, of any size that its config describes.
@@ -192,7 +194,7 @@ enum Resize {
 impl Reassemble {
     fn new(hidden: usize, channels: usize, factor: f64, weights: VarBuilder) -> CandleResult<Self> {
         let projection = weights.pp("projection");
-        let kernel = projection.get((channels, hidden, 1, 1), "weight")?.flatten_from(1)?;
+        let kernel = weight(&projection, (channels, hidden, 1, 1))?.flatten_from(1)?;
         let projection = Linear::new(kernel, Some(projection.get(channels, "bias")?));
         let resize = weights.pp("resize");
         let resize = if factor > 1.0 {
@@ -230,7 +232,7 @@ impl Reassemble {
 
 /// The transposed convolution `[C, C, k, k]` with stride k as a linear layer C → C · k · k.
 fn grow(channels: usize, factor: usize, weights: VarBuilder) -> CandleResult<Resize> {
-    let kernel = weights.get((channels, channels, factor, factor), "weight")?;
+    let kernel = weight(&weights, (channels, channels, factor, factor))?;
     let bias = weights.get(channels, "bias")?;
     let bias = bias.unsqueeze(1)?.repeat((1, factor * factor))?.flatten_all()?;
     let product = Linear::new(kernel.flatten_from(1)?.t()?.contiguous()?, Some(bias));
@@ -288,7 +290,7 @@ impl Residual {
 
     fn forward(&self, x: &Tensor) -> CandleResult<Tensor> {
         let inner = self.first.forward(&x.relu()?)?;
-        x + self.second.forward(&inner.relu()?)?
+        self.second.forward_add(&inner.relu()?, x)
     }
 }
 

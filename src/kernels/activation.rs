@@ -3,7 +3,7 @@
 use candle_core::{D, Result, Tensor};
 use rayon::prelude::*;
 
-use super::simd::{gelu, silu as silu_of, vectorised};
+use super::simd::{gelu as gelu_of, silu as silu_of, vectorised};
 use super::{are_ours, with_values};
 
 /// Values that one task takes.
@@ -20,6 +20,21 @@ pub fn silu(x: &Tensor) -> Result<Tensor> {
     let mut out = vec![0.0; x.elem_count()];
     with_values(&[x], |values| {
         out.par_chunks_mut(CHUNK).zip(values[0].par_chunks(CHUNK)).for_each(|(out, x)| silu_all(x, out));
+    })?;
+    Tensor::from_vec(out, x.shape(), x.device())
+}
+
+/// x · Φ(x), the exact (erf) GELU (Hendrycks & Gimpel 2016; `torch.nn.GELU`), element by element.
+///
+/// # Errors
+/// When the device refuses.
+pub fn gelu(x: &Tensor) -> Result<Tensor> {
+    if !are_ours(&[x]) {
+        return x.gelu_erf();
+    }
+    let mut out = vec![0.0; x.elem_count()];
+    with_values(&[x], |values| {
+        out.par_chunks_mut(CHUNK).zip(values[0].par_chunks(CHUNK)).for_each(|(out, x)| gelu_all(x, out));
     })?;
     Tensor::from_vec(out, x.shape(), x.device())
 }
@@ -64,11 +79,19 @@ vectorised! {
 }
 
 vectorised! {
+    fn gelu_all(x: &[f32], out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = gelu_of(*x);
+        }
+    }
+}
+
+vectorised! {
     /// One row: values, then gates.
     fn gate(row: &[f32], out: &mut [f32]) {
         let (values, gates) = row.split_at(out.len());
         for ((out, value), gate) in out.iter_mut().zip(values).zip(gates) {
-            *out = value * gelu(*gate);
+            *out = value * gelu_of(*gate);
         }
     }
 }
@@ -91,6 +114,13 @@ mod tests {
         assert!(
             relative_error(&silu(&turned).unwrap(), &turned.contiguous().unwrap().silu().unwrap()) < 1e-6
         );
+    }
+
+    #[test]
+    fn gelu_is_candles() {
+        let x = Tensor::from_vec(test_values(35_000, 3), (5, 7000), &Device::Cpu).unwrap();
+        let x = (x * 7.0).unwrap();
+        assert!(relative_error(&gelu(&x).unwrap(), &x.gelu_erf().unwrap()) < 1e-6);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Two-dimensional convolution.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
-use super::{are_ours, direct, winograd, with_values};
+use super::added::Added;
+use super::stored::Stored;
+use super::{are_ours, direct, winograd, with_stored, with_values};
 
 /// Zeros around the picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,25 +18,20 @@ pub enum Padding {
 }
 
 /// A 2D cross-correlation with square kernel, as `torch.nn.Conv2d` without groups or dilation.
+///
+/// The kernel stays in its stored type; arithmetic is `f32`, with the very bits that a widened kernel gives.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
     weight: Tensor,
     bias: Option<Tensor>,
     stride: usize,
     padding: Padding,
-    /// The kernels as Winograd's method wants them, made at the first use.
-    packed: Arc<OnceLock<Arc<Vec<f32>>>>,
+    /// The kernels as Winograd's method wants them, where they are kept.
+    kept: Arc<winograd::Kept>,
 }
 
-/// Winograd's kernels take four times the memory of the weights; above this product of channels
-/// (150 MB packed) the direct method has enough work per weight anyway.
-const WINOGRAD_MOST_WEIGHTS: usize = 1 << 20;
-/// Below this number of channels or tiles the transforms cost more than they save.
-const WINOGRAD_FEWEST_CHANNELS: usize = 8;
-const WINOGRAD_FEWEST_TILES: usize = 8;
-
 impl Conv2d {
-    /// `weight` is `[C_out, C_in, k, k]`, `bias` `[C_out]`.
+    /// `weight` is `[C_out, C_in, k, k]` of type `f32`, `f16` or `bf16`, `bias` `[C_out]`.
     ///
     /// # Errors
     /// When the kernel is not square or the bias does not fit.
@@ -48,10 +45,11 @@ impl Conv2d {
         if let Some(found) = bias.as_ref().map(Tensor::dims).filter(|d| *d != [outputs]) {
             candle_core::bail!("convolution: expected a bias of {outputs} channels, found {found:?}");
         }
-        Ok(Self { weight, bias, stride, padding, packed: Arc::default() })
+        let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose()?;
+        Ok(Self { weight, bias, stride, padding, kept: Arc::default() })
     }
 
-    /// The kernel, `[C_out, C_in, k, k]`.
+    /// The kernel, `[C_out, C_in, k, k]`, in its stored type.
     pub fn weight(&self) -> &Tensor {
         &self.weight
     }
@@ -66,6 +64,49 @@ impl Conv2d {
     /// # Errors
     /// When the channels do not fit or the picture is smaller than the kernel.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_with(x, None, None)
+    }
+
+    /// The same with a `shift` per channel, `[1, C_out]` or `[B, C_out]`, and a `residual` per result added.
+    ///
+    /// # Errors
+    /// When the shapes do not belong together.
+    pub fn forward_with(
+        &self,
+        x: &Tensor,
+        shift: Option<&Tensor>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let shape = self.shape(x)?;
+        let direct::Shape { batch, outputs, out_size, .. } = shape;
+        let dims = [batch, outputs, out_size.0, out_size.1];
+        if let Some(found) = shift.map(Tensor::dims).filter(|d| *d != [1, outputs] && *d != [batch, outputs])
+        {
+            candle_core::bail!("convolution: expected a shift [{batch}, {outputs}], found {found:?}");
+        }
+        if let Some(found) = residual.map(Tensor::dims).filter(|found| *found != dims) {
+            candle_core::bail!("convolution: expected {dims:?} to add to, found {found:?}");
+        }
+        let tensors = [Some(x), self.bias.as_ref(), shift, residual];
+        let given: Vec<&Tensor> = tensors.into_iter().flatten().collect();
+        if !are_ours(&given) || !self.weight.device().is_cpu() || x.elem_count() == 0 {
+            return self.composed(x, shift, residual);
+        }
+        let out = with_stored(&self.weight, |weight| {
+            with_values(&given, |values| {
+                let mut rest = values[1..].iter().copied();
+                let mut next = |present: bool| if present { rest.next() } else { None };
+                let bias = next(self.bias.is_some());
+                let added =
+                    Added { bias, shift: next(shift.is_some()), residual: next(residual.is_some()), outputs };
+                self.convolve(values[0], weight, &added, &shape)
+            })
+        })??;
+        Tensor::from_vec(out, &dims, x.device())
+    }
+
+    /// The sizes for a picture.
+    fn shape(&self, x: &Tensor) -> Result<direct::Shape> {
         let (batch, inputs, height, width) = x.dims4()?;
         let (outputs, expected, kernel, _) = self.weight.dims4()?;
         if inputs != expected {
@@ -81,76 +122,47 @@ impl Conv2d {
             );
         }
         let out_side = |side: usize| (side + both - kernel) / self.stride + 1;
-        let out_size = (out_side(height), out_side(width));
-        let shape = direct::Shape {
+        Ok(direct::Shape {
             batch,
             inputs,
             outputs,
             size: (height, width),
-            out_size,
+            out_size: (out_side(height), out_side(width)),
             kernel,
             stride: self.stride,
             before,
-        };
-        let bias = self.bias.as_ref().unwrap_or(&self.weight);
-        if !are_ours(&[x, &self.weight, bias]) || x.elem_count() == 0 {
-            return self.composed(x);
-        }
-        let out = with_values(&[x, &self.weight, bias], |values| {
-            self.convolve(values[0], values[1], self.bias.as_ref().map(|_| values[2]), &shape)
-        })?;
-        Tensor::from_vec(out, (batch, outputs, out_size.0, out_size.1), x.device())
+        })
     }
 
     /// By the faster of two methods. Which one depends on the sizes alone.
-    fn convolve(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, shape: &direct::Shape) -> Vec<f32> {
+    fn convolve(&self, x: &[f32], weight: Stored, added: &Added, shape: &direct::Shape) -> Vec<f32> {
         let direct::Shape { batch, inputs, outputs, size: (height, width), .. } = *shape;
         let mut out = vec![0.0; batch * outputs * shape.out_size.0 * shape.out_size.1];
         let tiled = winograd::Shape { batch, inputs, outputs, height, width };
-        if self.is_winograd() && tiled.tiles() >= WINOGRAD_FEWEST_TILES {
-            winograd::convolve(x, &self.packed(weight, outputs, inputs), bias, &tiled, &mut out);
+        if shape.kernel == 3 && self.stride == 1 && self.padding == Padding::Even(1) && tiled.pays() {
+            winograd::convolve(x, weight, &self.kept, added, &tiled, &mut out);
         } else {
-            direct::convolve(x, weight, bias, shape, &mut out);
+            direct::convolve(x, weight, added, shape, &mut out);
         }
         out
     }
 
-    /// The weights for Winograd's method. Not made inside the lock: a thread that waits for the others of its
-    /// pool may take up another forward pass meanwhile, and would wait for itself.
-    fn packed(&self, weight: &[f32], outputs: usize, inputs: usize) -> Arc<Vec<f32>> {
-        if let Some(packed) = self.packed.get() {
-            return packed.clone();
-        }
-        let packed = Arc::new(winograd::pack(weight, outputs, inputs));
-        self.packed.get_or_init(|| packed).clone()
-    }
-
-    /// Whether Winograd's method applies and pays for these weights.
-    fn is_winograd(&self) -> bool {
-        let dims = self.weight.dims();
-        dims[2] == 3
-            && self.stride == 1
-            && self.padding == Padding::Even(1)
-            && dims[0].min(dims[1]) >= WINOGRAD_FEWEST_CHANNELS
-            && dims[0] * dims[1] <= WINOGRAD_MOST_WEIGHTS
-    }
-
     /// The same from candle's operations.
-    fn composed(&self, x: &Tensor) -> Result<Tensor> {
-        let y = match self.padding {
-            Padding::Even(pad) => x.conv2d(&self.weight, pad, self.stride, 1, 1)?,
-            Padding::RightBottom => x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?.conv2d(
-                &self.weight,
-                0,
-                self.stride,
-                1,
-                1,
-            )?,
+    fn composed(&self, x: &Tensor, shift: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
+        let weight = self.weight.to_dtype(x.dtype())?;
+        let mut y = match self.padding {
+            Padding::Even(pad) => x.conv2d(&weight, pad, self.stride, 1, 1)?,
+            Padding::RightBottom => {
+                x.pad_with_zeros(2, 0, 1)?.pad_with_zeros(3, 0, 1)?.conv2d(&weight, 0, self.stride, 1, 1)?
+            }
         };
-        match &self.bias {
-            Some(bias) => y.broadcast_add(&bias.reshape((1, (), 1, 1))?),
-            None => Ok(y),
+        if let Some(bias) = &self.bias {
+            y = y.broadcast_add(&bias.to_dtype(x.dtype())?.reshape((1, (), 1, 1))?)?;
         }
+        if let Some(shift) = shift {
+            y = y.broadcast_add(&shift.unsqueeze(2)?.unsqueeze(3)?)?;
+        }
+        residual.map_or(Ok(y.clone()), |residual| y + residual)
     }
 }
 
@@ -190,7 +202,7 @@ mod tests {
             ][kind];
             let conv = conv(inputs, outputs, kernel, stride, padding);
             let x = input(batch, inputs, height, width);
-            let error = relative_error(&conv.forward(&x).unwrap(), &conv.composed(&x).unwrap());
+            let error = relative_error(&conv.forward(&x).unwrap(), &conv.composed(&x, None, None).unwrap());
             prop_assert!(error < 2e-5, "{error:.2e}");
         }
     }
@@ -204,7 +216,45 @@ mod tests {
             (conv(9, 8, 3, 1, Padding::Even(1)), input(2, 9, 62, 97)),
             (conv(70, 130, 1, 1, Padding::Even(0)), input(2, 70, 30, 40)),
         ] {
-            assert!(relative_error(&conv.forward(&x).unwrap(), &conv.composed(&x).unwrap()) < 2e-5);
+            assert!(
+                relative_error(&conv.forward(&x).unwrap(), &conv.composed(&x, None, None).unwrap()) < 2e-5
+            );
+        }
+    }
+
+    #[test]
+    fn stored_halves_change_no_bit_and_what_is_added_is_added() {
+        // Winograd's method with kernels made at every use and kept, the direct one, and windows of one pixel.
+        for (inputs, outputs, kernel, stride, side) in
+            [(300, 260, 3, 1, 13), (20, 12, 3, 1, 11), (12, 37, 3, 2, 18), (40, 33, 1, 1, 9)]
+        {
+            let full = conv(inputs, outputs, kernel, stride, Padding::Even(kernel / 2));
+            let x = input(2, inputs, side, side);
+            let plain = full.forward(&x).unwrap();
+            let residual =
+                Tensor::from_vec(test_values(plain.elem_count(), 5), plain.shape(), &Device::Cpu).unwrap();
+            let shift = Tensor::from_vec(test_values(2 * outputs, 6), (2, outputs), &Device::Cpu).unwrap();
+            for dtype in [DType::F16, DType::BF16] {
+                let stored = Conv2d {
+                    weight: full.weight.to_dtype(dtype).unwrap(),
+                    ..conv(1, outputs, 1, stride, full.padding)
+                };
+                let widened = Conv2d {
+                    weight: stored.weight.to_dtype(DType::F32).unwrap(),
+                    kept: Arc::default(),
+                    ..stored.clone()
+                };
+                let run = |conv: &Conv2d| {
+                    let out = conv.forward_with(&x, Some(&shift), Some(&residual)).unwrap();
+                    out.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+                };
+                assert_eq!(run(&stored), run(&widened));
+                let ours = stored.forward_with(&x, Some(&shift), Some(&residual)).unwrap();
+                let candles = stored.composed(&x, Some(&shift), Some(&residual)).unwrap();
+                assert!(relative_error(&ours, &candles) < 2e-5);
+            }
+            assert!(full.forward_with(&x, Some(&residual), None).is_err());
+            assert!(full.forward_with(&x, None, Some(&shift)).is_err());
         }
     }
 

@@ -1,19 +1,33 @@
 //! Convolution of any window and stride as a matrix product over unrolled windows.
 //!
-//! The windows of a strip of result rows are copied into a matrix (C_in · k² rows, one column per
-//! result pixel), in channel order, so that PyTorch's weights are the other factor as they are and
-//! the product is the result in its own layout.
+//! The windows of a strip of result pixels are copied into panels of 32 pixels (C_in · k² rows each), in
+//! channel order, so that PyTorch's weights are the other factor as they are and the product is the
+//! result in its own layout.
+
+use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, Scattered};
+use super::added::Added;
+use super::scattered::Scattered;
+use super::stored::{Lines, Stored};
+use super::tile::{COLUMNS, Left, ROWS, multiply};
 
 /// Numbers in an unrolled strip: 8 MiB.
 const STRIP: usize = 1 << 21;
-/// Result pixels of one matrix product.
-const COLUMNS: usize = 512;
-/// Output channels of one matrix product.
-const ROWS: usize = 64;
+/// Output channels of one task.
+const TALL: usize = 4 * ROWS;
+/// Terms that are packed at once.
+const DEPTH: usize = 256;
+/// Tasks that are enough for the threads of a machine.
+const TASKS: usize = 32;
+/// A window position outside the picture.
+const OUTSIDE: u32 = u32::MAX;
+
+thread_local! {
+    /// Packed weights, kept from call to call. Nothing in a task runs other tasks, so no thread borrows it twice.
+    static WEIGHTS: RefCell<Vec<f32>> = RefCell::new(vec![0.0; TALL * DEPTH]);
+}
 
 /// The sizes of one convolution.
 #[derive(Clone, Copy, Debug)]
@@ -33,103 +47,128 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Whether the picture itself is the matrix of its windows.
-    fn is_pointwise(&self) -> bool {
-        self.kernel == 1 && self.stride == 1 && self.before == 0
+    fn pixels(&self) -> usize {
+        self.out_size.0 * self.out_size.1
+    }
+
+    fn depth(&self) -> usize {
+        self.inputs * self.kernel * self.kernel
+    }
+
+    /// Panels of one picture.
+    fn panels(&self) -> usize {
+        self.pixels().div_ceil(COLUMNS)
+    }
+
+    /// Picture, first pixel and number of pixels of a panel.
+    fn panel(&self, panel: usize) -> (usize, usize, usize) {
+        let (item, first) = (panel / self.panels(), panel % self.panels() * COLUMNS);
+        (item, first, COLUMNS.min(self.pixels() - first))
     }
 }
 
 /// The convolution of `x` `[batch, inputs, height, width]` with `weight` `[outputs, inputs, kernel, kernel]`, into `out`
-/// `[batch, outputs, out_height, out_width]`.
-pub(super) fn convolve(x: &[f32], weight: &[f32], bias: Option<&[f32]>, shape: &Shape, out: &mut [f32]) {
-    let pixels = shape.out_size.0 * shape.out_size.1;
-    let out = Scattered::new(out);
-    if shape.is_pointwise() {
-        return multiply(x, pixels, pixels, weight, bias, shape, 0, &out);
+/// `[batch, outputs, out_height, out_width]`, with what is `added`.
+pub(super) fn convolve(x: &[f32], weight: Stored, added: &Added, shape: &Shape, out: &mut [f32]) {
+    let (depth, all) = (shape.depth(), shape.batch * shape.panels());
+    if depth == 0 || all == 0 {
+        return;
     }
-    let depth = shape.inputs * shape.kernel * shape.kernel;
-    let strip_rows = (STRIP / (depth * shape.out_size.1 * shape.batch)).clamp(1, shape.out_size.0);
-    let mut windows = vec![0.0; shape.batch * depth * strip_rows * shape.out_size.1];
-    for top in (0..shape.out_size.0).step_by(strip_rows) {
-        let rows = strip_rows.min(shape.out_size.0 - top);
-        let columns = rows * shape.out_size.1;
-        let unrolled = &mut windows[..shape.batch * depth * columns];
-        unrolled.par_chunks_mut(columns * shape.kernel * shape.kernel).enumerate().for_each(
-            |(plane, windows)| {
-                let source = &x[plane * shape.size.0 * shape.size.1..][..shape.size.0 * shape.size.1];
-                unroll(source, shape, top, rows, windows);
-            },
-        );
-        multiply(unrolled, columns, pixels, weight, bias, shape, top * shape.out_size.1, &out);
+    let out = Scattered::new(out);
+    let strip = (STRIP / (depth * COLUMNS)).clamp(1, all);
+    let mut windows = vec![0.0; strip * depth * COLUMNS];
+    for first in (0..all).step_by(strip) {
+        let count = strip.min(all - first);
+        windows[..count * depth * COLUMNS]
+            .par_chunks_mut(depth * COLUMNS)
+            .enumerate()
+            .for_each(|(i, windows)| unroll(x, shape, first + i, windows));
+        let groups = shape.outputs.div_ceil(TALL);
+        let wide = count.div_ceil(TASKS.div_ceil(groups));
+        let parts = count.div_ceil(wide);
+        (0..groups * parts).into_par_iter().for_each(|task| {
+            let (top, from) = (task / parts * TALL, task % parts * wide);
+            let panels = from..(from + wide).min(count);
+            let rows = TALL.min(shape.outputs - top);
+            WEIGHTS.with_borrow_mut(|scratch| {
+                weigh(&windows, first, panels, weight, top, rows, added, shape, scratch, &out);
+            });
+        });
     }
 }
 
-/// The windows of one channel, for result rows `top .. top + rows`: one matrix row per window position.
-fn unroll(source: &[f32], shape: &Shape, top: usize, rows: usize, windows: &mut [f32]) {
-    let (height, width) = shape.size;
-    let out_width = shape.out_size.1;
-    for (position, row) in windows.chunks_exact_mut(rows * out_width).enumerate() {
-        let (ky, kx) = (position / shape.kernel, position % shape.kernel);
-        for (i, line) in row.chunks_exact_mut(out_width).enumerate() {
-            let y = ((top + i) * shape.stride + ky).wrapping_sub(shape.before);
-            if y < height {
-                unroll_line(&source[y * width..][..width], kx, shape, line);
-            } else {
-                line.fill(0.0);
+/// The results of `rows` channels from `top` on, for the panels of a strip that begins with panel `first`.
+#[allow(clippy::too_many_arguments, reason = "the inner half of one function")]
+fn weigh(
+    windows: &[f32],
+    first: usize,
+    panels: std::ops::Range<usize>,
+    weight: Stored,
+    top: usize,
+    rows: usize,
+    added: &Added,
+    shape: &Shape,
+    scratch: &mut [f32],
+    out: &Scattered,
+) {
+    let (depth, pixels) = (shape.depth(), shape.pixels());
+    let weight = Lines { values: weight, stride: depth };
+    for from in (0..depth).step_by(DEPTH) {
+        let deep = DEPTH.min(depth - from);
+        for (i, packed) in scratch.chunks_exact_mut(ROWS * DEPTH).enumerate().take(rows.div_ceil(ROWS)) {
+            weight.pack::<ROWS>(top + i * ROWS, ROWS.min(rows - i * ROWS), from, deep, packed);
+        }
+        for panel in panels.clone() {
+            let (item, pixel, wide) = shape.panel(first + panel);
+            let right = &windows[(panel * depth + from) * COLUMNS..][..deep * COLUMNS];
+            for (i, packed) in scratch.chunks_exact(ROWS * DEPTH).enumerate().take(rows.div_ceil(ROWS)) {
+                let channel = top + i * ROWS;
+                let tall = ROWS.min(rows - i * ROWS);
+                let at = (item * shape.outputs + channel) * pixels + pixel;
+                if from == 0 {
+                    for row in 0..tall {
+                        // SAFETY: these pixels of these channels belong to this task alone.
+                        let target = unsafe { out.part(at + row * pixels, wide) };
+                        added.begin(item, channel + row, at + row * pixels, target);
+                    }
+                }
+                let place = out.place(at, pixels, tall, wide);
+                // SAFETY: as above; what is there was written above.
+                unsafe { multiply(Left { values: packed, step: ROWS }, right, deep, place, true) }
             }
         }
     }
 }
 
-/// The values at window column `kx` of one line.
-fn unroll_line(source: &[f32], kx: usize, shape: &Shape, line: &mut [f32]) {
-    if shape.stride == 1 {
-        // Result column j sees source column j + kx − before.
-        let zeros = shape.before.saturating_sub(kx).min(line.len());
-        let skipped = kx.saturating_sub(shape.before).min(source.len());
-        let copied = (source.len() - skipped).min(line.len() - zeros);
-        line[..zeros].fill(0.0);
-        line[zeros..zeros + copied].copy_from_slice(&source[skipped..skipped + copied]);
-        line[zeros + copied..].fill(0.0);
-        return;
-    }
-    for (j, value) in line.iter_mut().enumerate() {
-        let x = (j * shape.stride + kx).wrapping_sub(shape.before);
-        *value = source.get(x).copied().unwrap_or(0.0);
-    }
-}
-
-/// Weights times windows plus bias, for `columns` result pixels from `first` on in each of the batch's pictures of
-/// `pixels`.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the sizes of one product; a struct would be built for this call alone"
-)]
-fn multiply(
-    windows: &[f32],
-    columns: usize,
-    pixels: usize,
-    weight: &[f32],
-    bias: Option<&[f32]>,
-    shape: &Shape,
-    first: usize,
-    out: &Scattered,
-) {
-    let depth = shape.inputs * shape.kernel * shape.kernel;
-    let (across, down) = (columns.div_ceil(COLUMNS), shape.outputs.div_ceil(ROWS));
-    // Neighbouring tasks share the weights.
-    (0..shape.batch * across * down).into_par_iter().for_each(|task| {
-        let (row, left) = (task / (shape.batch * across) * ROWS, task % (shape.batch * across));
-        let (item, left) = (left / across, left % across * COLUMNS);
-        let (rows, wide) = (ROWS.min(shape.outputs - row), COLUMNS.min(columns - left));
-        let from = (item * shape.outputs + row) * pixels + first + left;
-        for (i, channel) in (row..row + rows).enumerate() {
-            // SAFETY: each result channel's pixels `left .. left + wide` of this strip belong to this task alone.
-            unsafe { out.part(from + i * pixels, wide) }.fill(bias.map_or(0.0, |b| b[channel]));
+/// The windows of a panel's pixels: one row of 32 per channel and window position.
+fn unroll(x: &[f32], shape: &Shape, panel: usize, windows: &mut [f32]) {
+    let (item, first, wide) = shape.panel(panel);
+    let (height, width) = shape.size;
+    let positions = shape.kernel * shape.kernel;
+    let mut sources = vec![[OUTSIDE; COLUMNS]; positions];
+    for (position, sources) in sources.iter_mut().enumerate() {
+        for (lane, source) in sources.iter_mut().enumerate().take(wide) {
+            let (row, column) = ((first + lane) / shape.out_size.1, (first + lane) % shape.out_size.1);
+            let y = (row * shape.stride + position / shape.kernel).wrapping_sub(shape.before);
+            let x = (column * shape.stride + position % shape.kernel).wrapping_sub(shape.before);
+            if y < height && x < width {
+                *source = (y * width + x) as u32;
+            }
         }
-        let factor = Matrix::new(&weight[row * depth..][..rows * depth], depth, 1);
-        let windows = Matrix::new(&windows[item * depth * columns + left..], columns, 1);
-        // SAFETY: as above.
-        unsafe { out.product(from, pixels, (rows, wide, depth), factor, windows, 1.0, true) }
-    });
+    }
+    let neighbours =
+        |s: &[u32; COLUMNS]| s[0] != OUTSIDE && (0..COLUMNS).all(|i| s[i] == s[0].wrapping_add(i as u32));
+    let runs: Vec<bool> = sources.iter().map(neighbours).collect();
+    let planes = x[item * shape.inputs * height * width..].chunks_exact(height * width);
+    for (plane, windows) in planes.zip(windows.chunks_exact_mut(positions * COLUMNS)) {
+        for ((sources, run), row) in sources.iter().zip(&runs).zip(windows.chunks_exact_mut(COLUMNS)) {
+            if *run {
+                row.copy_from_slice(&plane[sources[0] as usize..][..COLUMNS]);
+            } else {
+                for (value, source) in row.iter_mut().zip(sources) {
+                    *value = plane.get(*source as usize).copied().unwrap_or(0.0);
+                }
+            }
+        }
+    }
 }

@@ -3,18 +3,25 @@
 //! Queries go in blocks, keys in blocks within; the softmax is made on the way by keeping each
 //! query's largest score and sum so far (Milakov & Gimelshein 2018, "Online normalizer calculation for softmax";
 //! Dao et al. 2022, "FlashAttention").
+//!
+//! Scores lie with the queries side by side, so that the softmax of 32 queries is made in parallel lanes, and so
+//! that they are the left factor of the product with the values as they lie.
 
 use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, Scattered, product};
-use super::simd::{LANES, exp, sum_lanes, vectorised};
+use super::scattered::Scattered;
+use super::simd::{exp, vectorised};
+use super::stored::{Lines, Stored};
+use super::tile::{COLUMNS, Left, Place, ROWS, multiply};
 
 /// Queries that one thread takes at once.
-const QUERIES: usize = 128;
-/// Keys of one block: with the queries, 256 KiB of scores.
+const QUERIES: usize = COLUMNS;
+/// Keys of one block: with the queries, 64 KiB of scores.
 const KEYS: usize = 512;
+/// Exponentials that are added up before they join the sum: fewer roundings than one by one.
+const PARTIAL: usize = 32;
 
 /// The sizes of one attention.
 #[derive(Clone, Copy, Debug)]
@@ -27,35 +34,72 @@ pub(super) struct Shape {
     pub(super) width: usize,
 }
 
+impl Shape {
+    fn channels(&self) -> usize {
+        self.heads * self.width
+    }
+
+    /// Numbers of one head's packed keys.
+    fn packed_keys(&self) -> usize {
+        self.keys.div_ceil(ROWS) * ROWS * self.width
+    }
+
+    /// Numbers of one head's packed values.
+    fn packed_values(&self) -> usize {
+        self.width.div_ceil(COLUMNS) * COLUMNS * self.keys
+    }
+}
+
+/// One number for each query of a block.
+type PerQuery = [f32; QUERIES];
+
 /// What one thread keeps between blocks.
-#[derive(Default)]
 struct Scratch {
+    queries: Vec<f32>,
     scores: Vec<f32>,
     values: Vec<f32>,
-    /// Largest score and sum of the exponentials so far, per query.
-    state: Vec<(f32, f32)>,
+    /// Largest score so far, and the sum of the exponentials relative to it.
+    largest: PerQuery,
+    sum: PerQuery,
 }
 
 thread_local! {
     /// Kept from call to call: clearing fresh memory would be a tenth of a small network's time. Nothing in a
     /// task runs other tasks, so no thread borrows it twice.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = const {
+        RefCell::new(Scratch {
+            queries: Vec::new(),
+            scores: Vec::new(),
+            values: Vec::new(),
+            largest: [0.0; QUERIES],
+            sum: [0.0; QUERIES],
+        })
+    };
 }
 
 /// softmax(q kᵀ / √width) v: `q` `[batch, queries, heads · width]`, `k` and `v` `[batch, keys, heads · width]`, into `out` of
 /// `q`'s size.
 pub(super) fn attend(q: &[f32], k: &[f32], v: &[f32], shape: &Shape, out: &mut [f32]) {
-    let turned = turn_keys(k, shape);
+    let mut keys = vec![0.0; shape.batch * shape.heads * shape.packed_keys()];
+    keys.par_chunks_mut(shape.packed_keys()).enumerate().for_each(|(head, keys)| {
+        pack_keys(k, shape, head, keys);
+    });
+    let mut values = vec![0.0; shape.batch * shape.heads * shape.packed_values()];
+    values.par_chunks_mut(shape.packed_values()).enumerate().for_each(|(head, values)| {
+        pack_values(v, shape, head, values);
+    });
     let blocks = shape.queries.div_ceil(QUERIES);
     let out = Scattered::new(out);
     let attend = |task: usize, scratch: &mut Scratch| {
         let (head, first) = (task / blocks, task % blocks * QUERIES);
         let count = QUERIES.min(shape.queries - first);
-        attend_block(q, &turned, v, shape, head, first, count, scratch);
-        let channels = shape.heads * shape.width;
+        let keys = &keys[head * shape.packed_keys()..][..shape.packed_keys()];
+        let values = &values[head * shape.packed_values()..][..shape.packed_values()];
+        pack_queries(q, shape, head, first, count, &mut scratch.queries);
+        attend_block(keys, values, shape, scratch);
         let (item, head) = (head / shape.heads, head % shape.heads);
-        for (i, (_, sum)) in scratch.state.iter().enumerate() {
-            let at = (item * shape.queries + first + i) * channels + head * shape.width;
+        for (i, sum) in scratch.sum.iter().enumerate().take(count) {
+            let at = (item * shape.queries + first + i) * shape.channels() + head * shape.width;
             // SAFETY: this query's channels of this head belong to this task alone.
             let target = unsafe { out.part(at, shape.width) };
             for (value, total) in target.iter_mut().zip(&scratch.values[i * shape.width..]) {
@@ -67,108 +111,103 @@ pub(super) fn attend(q: &[f32], k: &[f32], v: &[f32], shape: &Shape, out: &mut [
     (0..tasks).into_par_iter().for_each(|task| SCRATCH.with_borrow_mut(|scratch| attend(task, scratch)));
 }
 
-/// The keys as `[batch, heads, width, keys]`, so that the products read them in order.
-fn turn_keys(k: &[f32], shape: &Shape) -> Vec<f32> {
-    let channels = shape.heads * shape.width;
-    let mut turned = vec![0.0; k.len()];
-    turned.par_chunks_mut((shape.width * shape.keys).max(1)).enumerate().for_each(|(head, turned)| {
-        let (item, head) = (head / shape.heads, head % shape.heads);
-        // In blocks of keys, so that what is read stays in the cache.
-        for first in (0..shape.keys).step_by(LANES) {
-            let count = LANES.min(shape.keys - first);
-            for channel in 0..shape.width {
-                let target = &mut turned[channel * shape.keys + first..][..count];
-                for (i, value) in target.iter_mut().enumerate() {
-                    *value = k[(item * shape.keys + first + i) * channels + head * shape.width + channel];
-                }
-            }
-        }
-    });
-    turned
+/// The keys of a head in panels of eight.
+fn pack_keys(k: &[f32], shape: &Shape, head: usize, keys: &mut [f32]) {
+    let (item, head) = (head / shape.heads, head % shape.heads);
+    let lines = Lines { values: Stored::F32(k), stride: shape.channels() };
+    for (panel, keys) in keys.chunks_exact_mut(ROWS * shape.width).enumerate() {
+        let count = ROWS.min(shape.keys - panel * ROWS);
+        lines.pack::<ROWS>(item * shape.keys + panel * ROWS, count, head * shape.width, shape.width, keys);
+    }
 }
 
-/// Weighted sums of the values for `count` queries from `first` on, and what they must be divided by.
-#[allow(clippy::too_many_arguments, reason = "the inner half of one function")]
-fn attend_block(
-    q: &[f32],
-    turned: &[f32],
-    v: &[f32],
-    shape: &Shape,
-    head: usize,
-    first: usize,
-    count: usize,
-    scratch: &mut Scratch,
-) {
-    let channels = shape.heads * shape.width;
-    let keys = &turned[head * shape.width * shape.keys..][..shape.width * shape.keys];
+/// The values of a head in panels of 32 channels.
+fn pack_values(v: &[f32], shape: &Shape, head: usize, values: &mut [f32]) {
     let (item, head) = (head / shape.heads, head % shape.heads);
-    let queries =
-        Matrix::new(&q[(item * shape.queries + first) * channels + head * shape.width..], channels, 1);
+    for (panel, values) in values.chunks_exact_mut(COLUMNS * shape.keys).enumerate() {
+        let wide = COLUMNS.min(shape.width - panel * COLUMNS);
+        for (key, row) in values.chunks_exact_mut(COLUMNS).enumerate() {
+            let from = (item * shape.keys + key) * shape.channels() + head * shape.width + panel * COLUMNS;
+            row[..wide].copy_from_slice(&v[from..][..wide]);
+        }
+    }
+}
+
+/// A block of queries side by side, over √width.
+fn pack_queries(q: &[f32], shape: &Shape, head: usize, first: usize, count: usize, queries: &mut Vec<f32>) {
+    let (item, head) = (head / shape.heads, head % shape.heads);
+    let lines = Lines { values: Stored::F32(q), stride: shape.channels() };
+    queries.resize(shape.width * QUERIES, 0.0);
+    lines.pack::<QUERIES>(item * shape.queries + first, count, head * shape.width, shape.width, queries);
     let scale = 1.0 / (shape.width as f32).sqrt();
-    scratch.state.clear();
-    scratch.state.resize(count, (f32::NEG_INFINITY, 0.0));
-    scratch.values.clear();
-    scratch.values.resize(count * shape.width, 0.0);
-    scratch.scores.resize(QUERIES * KEYS, 0.0);
+    queries.iter_mut().for_each(|value| *value *= scale);
+}
+
+/// Weighted sums of the values for the packed queries, and what they must be divided by.
+fn attend_block(keys: &[f32], values: &[f32], shape: &Shape, scratch: &mut Scratch) {
+    let Scratch { queries, scores, values: sums, largest, sum } = scratch;
+    let width = shape.width;
+    largest.fill(f32::NEG_INFINITY);
+    sum.fill(0.0);
+    sums.clear();
+    sums.resize(QUERIES * width, 0.0);
+    scores.resize(KEYS * QUERIES, 0.0);
     for start in (0..shape.keys).step_by(KEYS) {
         let block = KEYS.min(shape.keys - start);
-        let scores = &mut scratch.scores[..count * block];
-        let block_keys = Matrix::new(&keys[start..], shape.keys, 1);
-        product(scores, (count, block, shape.width), queries, block_keys, scale, false);
-        soften(scores, &mut scratch.state, &mut scratch.values);
-        let weights = Matrix::new(scores, block, 1);
-        let from = (item * shape.keys + start) * channels + head * shape.width;
-        let values = Matrix::new(&v[from..], channels, 1);
-        product(&mut scratch.values, (count, shape.width, block), weights, values, 1.0, true);
+        let scores = &mut scores[..block * QUERIES];
+        for (panel, scores) in scores.chunks_mut(ROWS * QUERIES).enumerate() {
+            let left = Left { values: &keys[(start + panel * ROWS) * width..][..ROWS * width], step: ROWS };
+            let rows = scores.len() / QUERIES;
+            let place = Place { start: scores.as_mut_ptr(), stride: QUERIES, rows, columns: QUERIES };
+            // SAFETY: the place is this slice.
+            unsafe { multiply(left, queries, width, place, false) }
+        }
+        let mut shrink = [0.0; QUERIES];
+        soften(scores, largest, sum, &mut shrink);
+        for (values, shrink) in sums.chunks_exact_mut(width).zip(&shrink) {
+            values.iter_mut().for_each(|value| *value *= shrink);
+        }
+        for (panel, values) in values.chunks_exact(COLUMNS * shape.keys).enumerate() {
+            let columns = COLUMNS.min(width - panel * COLUMNS);
+            let right = &values[start * COLUMNS..][..block * COLUMNS];
+            for first in (0..QUERIES).step_by(ROWS) {
+                let left = Left { values: &scores[first..], step: QUERIES };
+                let target = &mut sums[first * width + panel * COLUMNS..][..(ROWS - 1) * width + columns];
+                let place = Place { start: target.as_mut_ptr(), stride: width, rows: ROWS, columns };
+                // SAFETY: eight rows of these columns lie inside `target`, which is ours.
+                unsafe { multiply(left, right, block, place, true) }
+            }
+        }
     }
 }
 
 vectorised! {
-    /// Turns each query's scores into exponentials relative to its largest score so far, and rescales what
-    /// it has summed before.
-    fn soften(scores: &mut [f32], state: &mut [(f32, f32)], values: &mut [f32]) {
-        let (block, width) = (scores.len() / state.len(), values.len() / state.len());
-        for (query, (largest, sum)) in state.iter_mut().enumerate() {
-            let scores = &mut scores[query * block..][..block];
-            let top = largest_of(scores).max(*largest);
-            let shrink = exp(*largest - top);
-            *sum = *sum * shrink + exponentials(scores, top);
-            *largest = top;
-            for value in &mut values[query * width..][..width] {
-                *value *= shrink;
+    /// Turns the scores `[keys, 32]` into exponentials relative to each query's largest so far; `shrink` is what
+    /// its sums of before must be multiplied by.
+    fn soften(scores: &mut [f32], largest: &mut PerQuery, sum: &mut PerQuery, shrink: &mut PerQuery) {
+        let (rows, _) = scores.as_chunks_mut::<QUERIES>();
+        let mut top = *largest;
+        for row in rows.iter() {
+            for (top, score) in top.iter_mut().zip(row) {
+                *top = if *score > *top { *score } else { *top };
             }
         }
-    }
-}
-
-/// The largest number.
-#[inline(always)]
-fn largest_of(scores: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = scores.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, score) in lanes.iter_mut().zip(chunk) {
-            *lane = if *score > *lane { *score } else { *lane };
+        for i in 0..QUERIES {
+            shrink[i] = exp(largest[i] - top[i]);
+            sum[i] *= shrink[i];
         }
-    }
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| a.max(*b))
-}
-
-/// Replaces every score by its exponential relative to `top`; returns the sum.
-#[inline(always)]
-fn exponentials(scores: &mut [f32], top: f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (chunks, rest) = scores.as_chunks_mut::<LANES>();
-    for chunk in chunks {
-        for (lane, score) in lanes.iter_mut().zip(chunk) {
-            *score = exp(*score - top);
-            *lane += *score;
+        for rows in rows.chunks_mut(PARTIAL) {
+            let mut partial = [0.0; QUERIES];
+            for row in rows {
+                for i in 0..QUERIES {
+                    row[i] = exp(row[i] - top[i]);
+                    partial[i] += row[i];
+                }
+            }
+            for i in 0..QUERIES {
+                sum[i] += partial[i];
+            }
         }
+        *largest = top;
     }
-    let mut sum = sum_lanes(&lanes);
-    for score in rest {
-        *score = exp(*score - top);
-        sum += *score;
-    }
-    sum
 }

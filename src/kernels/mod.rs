@@ -5,22 +5,31 @@
 //! thread in one order, whatever the number of threads, so the result does not depend on it.
 
 mod activation;
+mod added;
 mod attention;
 mod conv;
+mod dense;
 mod direct;
 mod flash;
-mod gemm;
+mod linear;
 mod norm;
 mod normalise;
+mod points;
+mod scattered;
 mod simd;
+mod stored;
+mod tile;
 mod winograd;
 
-pub use activation::{geglu, silu};
+pub use activation::{geglu, gelu, silu};
 pub use attention::attention;
 pub use conv::{Conv2d, Padding};
-pub use norm::GroupNorm;
+pub use linear::{Linear, joined};
+pub use norm::{GroupNorm, Moments};
 
-use candle_core::{DType, Result, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Result, Storage, Tensor};
+
+use stored::Stored;
 
 /// Whether all of these are f32 tensors on the CPU, so that the kernels of this room apply.
 fn are_ours(tensors: &[&Tensor]) -> bool {
@@ -39,6 +48,25 @@ fn with_values<R>(tensors: &[&Tensor], work: impl FnOnce(&[&[f32]]) -> R) -> Res
         slices.push(&values.as_slice::<f32>()?[from..to]);
     }
     Ok(work(&slices))
+}
+
+/// Gives `work` the numbers of a CPU tensor of type `f32`, `f16` or `bf16` in row-major order.
+fn with_stored<R>(tensor: &Tensor, work: impl FnOnce(Stored) -> R) -> Result<R> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    let (Storage::Cpu(values), Some((from, to))) = (&*storage, layout.contiguous_offsets()) else {
+        candle_core::bail!("kernel: expected a contiguous tensor on the CPU");
+    };
+    let all = match values {
+        CpuStorage::F32(values) => Stored::F32(values),
+        CpuStorage::F16(values) => Stored::F16(values),
+        CpuStorage::BF16(values) => Stored::Bf16(values),
+        _ => {
+            let found = tensor.dtype();
+            candle_core::bail!("kernel: expected weights of type f32, f16 or bf16, found {found:?}")
+        }
+    };
+    Ok(work(all.part(from, to - from)))
 }
 
 /// Random values for the tests of this room: Weyl sequence, about −1..1.

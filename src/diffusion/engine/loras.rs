@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
     use crate::canvas::{Canvas, Size};
-    use crate::diffusion::engine::{Mix, PaintJob};
+    use crate::diffusion::engine::PaintJob;
     use crate::diffusion::sampler::Sampler;
     use crate::diffusion::sigmas::Spacing;
 
@@ -188,21 +188,15 @@ mod tests {
     const TEXT: &str = "lora_te_text_model_encoder_layers_1_self_attn_v_proj";
 
     fn paint(engine: &mut Engine, loras: &[LoraUse]) -> Canvas {
+        let new = PaintJob::new(Size::new(64, 64), "the sea".into(), "fog".into(), &engine.defaults());
         let job = PaintJob {
-            size: Size::new(64, 64),
-            init: None,
-            denoise: 1.0,
-            prompt: Mix::from("the sea"),
-            negative: "fog".into(),
             steps: 2,
             guidance: 3.0,
             sampler: Sampler::Euler,
             spacing: Spacing::Karras,
             seed: 5,
-            variation: None,
-            clip_skip: 1,
-            controls: Vec::new(),
             loras: loras.to_vec(),
+            ..new
         };
         engine.paint(&job, &mut |_, _| true).unwrap().unwrap()
     }

@@ -1,9 +1,22 @@
 //! Loading of single layers. Each takes the builder of its own prefix.
 
 use candle_core::{Error, Result, Shape, Tensor};
-use candle_nn::{LayerNorm, Linear, VarBuilder};
+use candle_nn::{LayerNorm, VarBuilder};
 
-use crate::kernels::{Conv2d, GroupNorm, Padding};
+use crate::kernels::{Conv2d, GroupNorm, Linear, Padding};
+use crate::models::stored;
+
+/// The `weight` of a layer in its stored type: the one place where layers ask for it.
+///
+/// # Errors
+/// When it is missing or has another shape.
+pub fn weight(vb: &VarBuilder, shape: impl Into<Shape>) -> Result<Tensor> {
+    let (weight, shape) = (stored(vb, "weight")?, shape.into());
+    if *weight.shape() != shape {
+        return Err(unexpected_shape(vb, "weight", shape, &weight));
+    }
+    Ok(weight)
+}
 
 /// A convolution with a `kernel`×`kernel` window and a bias: `weight [outputs, inputs, k, k]`, `bias [outputs]`.
 ///
@@ -17,7 +30,7 @@ pub fn conv2d(
     padding: Padding,
     vb: VarBuilder,
 ) -> Result<Conv2d> {
-    let weight = vb.get((outputs, inputs, kernel, kernel), "weight")?;
+    let weight = weight(&vb, (outputs, inputs, kernel, kernel))?;
     Conv2d::new(weight, Some(vb.get(outputs, "bias")?), stride, padding)
 }
 
@@ -26,7 +39,7 @@ pub fn conv2d(
 /// # Errors
 /// When a weight is missing or has another shape.
 pub fn linear(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
-    Ok(Linear::new(vb.get((outputs, inputs), "weight")?, Some(vb.get(outputs, "bias")?)))
+    Ok(Linear::new(weight(&vb, (outputs, inputs))?, Some(vb.get(outputs, "bias")?)))
 }
 
 /// A linear layer without bias.
@@ -34,7 +47,7 @@ pub fn linear(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
 /// # Errors
 /// When a weight is missing or has another shape.
 pub fn linear_no_bias(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
-    Ok(Linear::new(vb.get((outputs, inputs), "weight")?, None))
+    Ok(Linear::new(weight(&vb, (outputs, inputs))?, None))
 }
 
 /// A linear layer with bias whose weight may also be stored as that of a 1×1 convolution,
@@ -43,7 +56,7 @@ pub fn linear_no_bias(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<L
 /// # Errors
 /// When a weight is missing or has another shape.
 pub fn linear_or_conv1x1(inputs: usize, outputs: usize, vb: VarBuilder) -> Result<Linear> {
-    let weight = vb.get_unchecked("weight")?;
+    let weight = stored(&vb, "weight")?;
     if weight.dims() != [outputs, inputs] && weight.dims() != [outputs, inputs, 1, 1] {
         return Err(unexpected_shape(&vb, "weight", (outputs, inputs), &weight));
     }

@@ -1,10 +1,10 @@
 //! How a network is told the timestep.
 
 use candle_core::{Device, Result, Tensor};
-use candle_nn::{Linear, Module as _, VarBuilder};
+use candle_nn::{Module as _, VarBuilder};
 
 use super::layers::linear;
-use crate::kernels::silu;
+use crate::kernels::{Linear, silu};
 
 /// Sinusoids of `values`, `[values.len(), width]` (diffusers' `get_timestep_embedding` with
 /// max_period 10000): frequency i is 10000^(−i / (half − shift)) with half = width / 2. Cosines come

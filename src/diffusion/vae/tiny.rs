@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::diffusion::nn::{Options, conv2d};
+use crate::diffusion::nn::{Options, conv2d, weight};
 use crate::kernels::{Conv2d, Padding};
 
 /// What an `AutoencoderTiny` config says. Any size and any number of blocks per stage is fine.
@@ -72,6 +72,12 @@ fn usual_decoder_blocks() -> Vec<usize> {
 }
 
 impl TinyConfig {
+    /// Memory in bytes that a pixel of the picture takes at the most: four maps at the full resolution.
+    pub fn bytes_per_pixel(&self) -> usize {
+        let channels = self.encoder_block_out_channels.first().max(self.decoder_block_out_channels.first());
+        4 * channels.copied().unwrap_or(0) * size_of::<f32>()
+    }
+
     /// Passes when this config describes a network that kinora can build.
     ///
     /// # Errors
@@ -213,7 +219,7 @@ fn push_blocks(layers: &mut Vec<Layer>, channels: usize, count: usize, vb: &VarB
 }
 
 fn conv_no_bias(inputs: usize, outputs: usize, stride: usize, vb: &VarBuilder) -> Result<Conv2d> {
-    Conv2d::new(vb.get((outputs, inputs, 3, 3), "weight")?, None, stride, Padding::Even(1))
+    Conv2d::new(weight(vb, (outputs, inputs, 3, 3))?, None, stride, Padding::Even(1))
 }
 
 fn run(layers: &[Layer], mut x: Tensor) -> Result<Tensor> {

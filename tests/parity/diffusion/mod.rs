@@ -1,5 +1,6 @@
 //! Data made by running diffusers, transformers, k-diffusion and PyTorch.
 
+mod control_files;
 mod depth;
 mod lora;
 mod networks;
@@ -19,5 +20,6 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     cases.extend(text::discover(folder));
     cases.extend(depth::discover(folder));
     cases.extend(lora::discover(folder));
+    cases.extend(control_files::discover(folder));
     cases
 }
