@@ -4,7 +4,7 @@ mod diagnose;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 
@@ -13,10 +13,9 @@ pub(crate) use diagnose::diagnose;
 use crate::diffusion::engine::LoraUse;
 use crate::diffusion::text::tags::{LoraTag, in_force, lora_tags, split_loras};
 use crate::error::{Error, Result};
+use crate::models::library::{Library, Role};
+use crate::run::library::library;
 use crate::timeline::frame::{FrameParams, PromptMix};
-
-/// Folders beside a film in which LoRAs are looked for, the film's own first.
-const FOLDERS: [&str; 3] = ["", "loras", "lora"];
 
 /// A LoRA with the strengths that a frame has it with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -100,25 +99,35 @@ impl Spoken {
 #[derive(Debug)]
 pub(crate) struct Finder {
     films: PathBuf,
+    /// The models that the film can name, once they are asked for.
+    library: OnceLock<Library>,
     known: Mutex<BTreeMap<String, PathBuf>>,
 }
 
 impl Finder {
     /// For the films in the folder `films`.
     pub(crate) fn new(films: &Path) -> Self {
-        Self { films: films.to_owned(), known: Mutex::default() }
+        Self { films: films.to_owned(), library: OnceLock::new(), known: Mutex::default() }
     }
 
-    /// The file of a LoRA.
+    /// The file of a LoRA: a path, or a name with or without its ending, in letters of any case.
     ///
     /// # Errors
-    /// As [`find`].
+    /// [`Error::Model`] with the nearest name when there is none; [`Error::Input`] when the config file that names the
+    /// model folders cannot be understood.
     pub(crate) fn find(&self, name: &str) -> Result<PathBuf> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = known.get(name) {
             return Ok(path.clone());
         }
-        let path = find(&self.films, name)?;
+        let library = match self.library.get() {
+            Some(library) => library,
+            None => {
+                let found = library(&self.films)?;
+                self.library.get_or_init(|| found)
+            }
+        };
+        let path = library.find(Role::Lora, name)?;
         known.insert(name.to_owned(), path.clone());
         Ok(path)
     }
@@ -126,58 +135,6 @@ impl Finder {
 
 /// Why a tag in the negative prompt is refused.
 const NEGATIVE: &str = "a LoRA changes the model, not a prompt: put the tag into the prompt, with a weight below 0 to turn it round";
-
-/// The file of a LoRA: a path, or a name with or without its ending, in letters of any case.
-///
-/// # Errors
-/// [`Error::Model`] with the nearest name when there is none.
-pub(crate) fn find(films: &Path, name: &str) -> Result<PathBuf> {
-    let direct = films.join(name);
-    if direct.is_file() {
-        return Ok(direct);
-    }
-    let entries = entries(films);
-    let wanted = name.to_lowercase();
-    let fits = |path: &&PathBuf| {
-        let lower = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().to_lowercase());
-        lower(path.file_stem()).as_ref() == Some(&wanted) || lower(path.file_name()).as_ref() == Some(&wanted)
-    };
-    if let Some(found) = entries.iter().find(fits) {
-        return Ok(found.clone());
-    }
-    let error = Error::model(Path::new(name), "there is no LoRA of that name");
-    Err(match nearest(&entries, name) {
-        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-        None => error.with_hint(WHERE),
-    })
-}
-
-/// Where LoRAs are looked for.
-const WHERE: &str = "a LoRA is a .safetensors file beside the film or in `loras/` there";
-
-/// The stem that is most like `name`.
-fn nearest(entries: &[PathBuf], name: &str) -> Option<String> {
-    let stems = entries.iter().filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
-    crate::run::nearest_of(stems, name)
-}
-
-/// The files that can be LoRAs, by name.
-fn entries(films: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for folder in FOLDERS.map(|folder| films.join(folder)) {
-        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        let mut here: Vec<PathBuf> = std::fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")))
-            .collect();
-        here.sort();
-        all.extend(here);
-    }
-    all
-}
 
 #[cfg(test)]
 mod tests {
@@ -248,15 +205,11 @@ mod tests {
         for name in ["loras/Neon.safetensors", "ink.v2.safetensors", "ink.txt"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
+        let find = |name: &str| Finder::new(folder.path()).find(name);
         for name in ["neon", "Neon", "neon.safetensors", "loras/Neon.safetensors"] {
-            assert_eq!(
-                find(folder.path(), name).unwrap(),
-                folder.path().join("loras/Neon.safetensors"),
-                "{name}"
-            );
+            assert_eq!(find(name).unwrap(), folder.path().join("loras/Neon.safetensors"), "{name}");
         }
-        assert_eq!(find(folder.path(), "ink.v2").unwrap(), folder.path().join("ink.v2.safetensors"));
-        let error = find(folder.path(), "noen").unwrap_err();
-        assert_eq!(error.hint(), Some("did you mean `Neon`?"));
+        assert_eq!(find("ink.v2").unwrap(), folder.path().join("ink.v2.safetensors"));
+        assert_eq!(find("noen").unwrap_err().hint(), Some("did you mean `Neon`?"));
     }
 }

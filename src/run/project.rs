@@ -106,7 +106,7 @@ impl Project {
         found
             .list
             .extend(missing_files(&film, purpose)?.into_iter().filter(|file| !missed.contains(&file.span)));
-        found.list.extend(diagnose(&film, purpose));
+        found.list.extend(diagnose(&film, &library(&film.folder)?, purpose));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {
             Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),

@@ -198,11 +198,8 @@ fn files_that_are_none_are_refused() {
         assert!(error.to_string().contains(part) && error.hint().is_some(), "{error}");
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &bytes).unwrap();
-        assert_eq!(
-            LoraFile::open(file.path()).unwrap_err().to_string().contains(part),
-            true,
-            "{part} from the disk"
-        );
+        let error = LoraFile::open(file.path()).unwrap_err().to_string();
+        assert!(error.contains(part), "{part} from the disk: {error}");
     }
     assert!(LoraFile::open(Path::new("no-such-file")).is_err());
 }

@@ -1,10 +1,10 @@
 //! What is wrong with the LoRAs that a film's prompts name, at the place where they are named.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use super::{NEGATIVE, WHERE, entries, find, nearest};
+use super::NEGATIVE;
 use crate::diffusion::text::tags::{Tag, lora_tags};
+use crate::models::library::{Library, Role};
 use crate::run::project::Purpose;
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{Expr, ExprKind, TextPart};
@@ -16,13 +16,13 @@ use crate::schedule::span::Span;
 const HOLE: char = '\u{fffc}';
 
 /// An error for each malformed tag (E44) and each LoRA that is not there (E43).
-pub(crate) fn diagnose(film: &Film, purpose: Purpose) -> Vec<Diagnostic> {
+pub(crate) fn diagnose(film: &Film, library: &Library, purpose: Purpose) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let scenes = film.scenes.iter().map(|scene| &scene.settings);
     for settings in std::iter::once(&film.settings).chain(scenes) {
         for name in ["prompt", "negative"] {
             for text in texts(settings, name) {
-                found.extend(of_text(film, text, name == "negative", purpose));
+                found.extend(of_text(film, text, name == "negative", (library, purpose)));
             }
         }
     }
@@ -50,7 +50,7 @@ fn collect<'a>(expr: &'a Expr, texts: &mut Vec<&'a Expr>) {
     }
 }
 
-fn of_text(film: &Film, text: &Expr, negative: bool, purpose: Purpose) -> Vec<Diagnostic> {
+fn of_text(film: &Film, text: &Expr, negative: bool, known: (&Library, Purpose)) -> Vec<Diagnostic> {
     let ExprKind::Text(parts) = &text.kind else { return Vec::new() };
     let written = written(parts);
     let mut seen = BTreeSet::new();
@@ -63,29 +63,36 @@ fn of_text(film: &Film, text: &Expr, negative: bool, purpose: Purpose) -> Vec<Di
             found.push(Diagnostic::error("E44", message, span).hint(NEGATIVE));
             continue;
         }
-        found.extend(of_tag(&film.folder, (at, tag), span, purpose, &mut seen));
+        found.extend(of_tag(known, (at, tag), span, &mut seen));
     }
     found
 }
 
 fn of_tag(
-    films: &Path,
+    (library, purpose): (&Library, Purpose),
     (_, tag): Tag,
     span: Span,
-    purpose: Purpose,
     seen: &mut BTreeSet<String>,
 ) -> Option<Diagnostic> {
     let tag = match tag {
         Ok(tag) => tag,
         Err(error) => return Some(Diagnostic::error("E44", error.message, span).hint(error.hint)),
     };
-    let known = purpose != Purpose::Render || tag.name.contains(HOLE) || !seen.insert(tag.name.clone());
-    if known || find(films, &tag.name).is_ok() {
+    if purpose != Purpose::Render || tag.name.contains(HOLE) || !seen.insert(tag.name.clone()) {
         return None;
     }
-    let near = nearest(&entries(films), &tag.name).map(|name| format!("did you mean `{name}`?"));
+    let refusal = library.find(Role::Lora, &tag.name).err()?;
+    if library.is_ambiguous(Role::Lora, &tag.name) {
+        let found = Diagnostic::error("E43", refusal.to_string(), span);
+        return Some(found.hint(refusal.hint().unwrap_or_default().to_owned()));
+    }
+    let near = library.nearest(Role::Lora, &tag.name).map(|name| format!("did you mean `{name}`?"));
     let found = Diagnostic::error("E43", format!("there is no LoRA `{}`", tag.name), span).label(near);
-    Some(found.hint(WHERE))
+    let places =
+        if library.dirs().is_empty() { "beside the film" } else { "beside the film, in the model folders" };
+    Some(found.hint(format!(
+        "a LoRA is a .safetensors file {places}, or in a folder `loras` there; `kinora models` lists them"
+    )))
 }
 
 /// The text with its holes stopped: by a number where a weight is written, by [`HOLE`] in names.
@@ -149,7 +156,7 @@ mod tests {
         let path = folder.path().join("film.kin");
         std::fs::write(&path, format!("kinora 1\nframes = 9\n{film}\n")).unwrap();
         let (film, _) = schedule::load_all(&path, &[]).unwrap();
-        let list = diagnose(&film, Purpose::Render);
+        let list = diagnose(&film, &Library::new(&film.folder, &[]), Purpose::Render);
         assert!(list.iter().all(|found| !found.hints.is_empty()));
         let told = |found: &Diagnostic| {
             let text = film.sources.text(found.span).to_owned();
