@@ -30,6 +30,7 @@ fn sampler_step(criterion: &mut Criterion) {
         ("guided", 3.5, Vec::new()),
         ("guided_with_depth", 3.5, vec![control]),
     ] {
+        let defaults = engine.defaults();
         let job = PaintJob {
             steps: 1,
             guidance,

@@ -159,7 +159,15 @@ mod tests {
     #[test]
     fn weak_edges_stay_only_where_a_strong_one_leads_to_them() {
         // A contrast that fades downwards: 4 · 200 at the top, 4 · 20 below.
-        let fading = grey(Size::new(16, 16), |x, y| if x < 8 { 0 } else { if y < 4 { 200 } else { 40 } });
+        let fading = grey(Size::new(16, 16), |x, y| {
+            if x < 8 {
+                0
+            } else if y < 4 {
+                200
+            } else {
+                40
+            }
+        });
         let alone = grey(Size::new(16, 16), |x, _| if x < 8 { 0 } else { 40 });
         let lit = |canvas: &Canvas, y| (0..16).any(|x| canvas.pixel(x, y)[0] == 255);
         assert!(lit(&canny(&fading, 100.0, 400.0), 14));

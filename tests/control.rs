@@ -232,6 +232,47 @@ fn a_config_beside_the_file_says_what_weights_do_not_show() {
     assert!(model.refusal(&path).contains("cannot understand"));
 }
 
+#[test]
+fn broken_headers_are_refused_or_read_but_never_panic() {
+    let model = Model::open("sdxl");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.safetensors");
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let (mut read, mut refused) = (0, 0);
+    for file in ["lllite.safetensors", "control_lora.safetensors"] {
+        let whole = std::fs::read(data(file)).unwrap();
+        let header = 8 + u64::from_le_bytes(*whole.first_chunk().unwrap()) as usize;
+        for _ in 0..60 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random(3) {
+                let at = random(header);
+                // Digits and letters stay such: the header is still JSON, and says something else.
+                bytes[at] = match bytes[at] {
+                    b'0'..=b'9' => b'0' + random(10) as u8,
+                    b'a'..=b'z' => b'a' + random(26) as u8,
+                    other if random(4) == 0 => other.wrapping_add(random(256) as u8),
+                    other => other,
+                };
+            }
+            std::fs::write(&path, bytes).unwrap();
+            match model.load(&path) {
+                Ok(_) => read += 1,
+                Err(error) => {
+                    refused += 1;
+                    assert!(!error.to_string().is_empty());
+                }
+            }
+        }
+    }
+    assert!(refused > 20, "{read} were read, {refused} refused");
+}
+
 /// The pictures of `make.py`.
 fn picture(kind: u64, size: Size) -> Canvas {
     let (width, height) = (size.width as i64, size.height as i64);

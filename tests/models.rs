@@ -52,7 +52,7 @@ fn a_model_folder_is_named_on_the_command_line_in_the_environment_and_in_the_con
 #[test]
 fn a_film_is_rendered_with_a_model_of_the_library() {
     let desk = desk("sets/Tiny One");
-    let ran = desk.run(&["render", "film.kin", "--draft", "--models-dir", "webui", "-o", "frames/"]);
+    let ran = desk.run(&["render", "film.kin", "--draft", "--models-dir", "webui"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let plan = desk.run(&["plan", "film.kin", "--models-dir", "webui"]);
     assert!(plan.stdout.contains("Tiny One"), "{plan:?}");

@@ -91,6 +91,48 @@ fn a_picture_is_painted_over_at_its_own_size() {
     assert_eq!(half["parameters"]["Size"], "61x43");
 }
 
+/// Copies the embedded model's autoencoder out of the repository.
+fn copy_vae(desk: &Desk, name: &str) {
+    std::fs::create_dir(desk.path(name)).unwrap();
+    let folder = common::root().join("presets/models/kinora-tiny/vae");
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        std::fs::copy(entry.path(), desk.path(name).join(entry.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn an_autoencoder_takes_the_place_of_the_model_s_own() {
+    let desk = Desk::new();
+    copy_vae(&desk, "same");
+    copy_vae(&desk, "dark");
+    // The first of its weights, which are the decoder's, are nothing.
+    let file = desk.path("dark").join("diffusion_pytorch_model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..][..4000].fill(0);
+    std::fs::write(&file, bytes).unwrap();
+    quick(&desk, &["a tunnel", "-o", "own.png"]).expect(0);
+    quick(&desk, &["a tunnel", "--vae", "same", "-o", "same.png"]).expect(0);
+    quick(&desk, &["a tunnel", "--vae", "kinora-tiny", "-o", "whole.png"]).expect(0);
+    quick(&desk, &["a tunnel", "--vae", "dark", "-o", "dark.png"]).expect(0);
+    assert_eq!(open(&desk, "own.png"), open(&desk, "same.png"));
+    assert_eq!(open(&desk, "own.png"), open(&desk, "whole.png"));
+    assert_ne!(open(&desk, "own.png"), open(&desk, "dark.png"));
+    assert_eq!(said(&desk, "same.png")["parameters"]["VAE"], "same");
+
+    let config = String::from_utf8(desk.read("same/config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["latent_channels"] = 16.into();
+    desk.write("same/config.json", config.to_string());
+    quick(&desk, &["a tunnel", "--vae", "same"])
+        .expect(3)
+        .says(&["channels of the latent", "another family"]);
+    quick(&desk, &["a tunnel", "--vae", "sane"]).expect(3).says(&["did you mean `same`?"]);
+    // A picture whose autoencoder is gone.
+    std::fs::remove_dir_all(desk.path("dark")).unwrap();
+    desk.run(&["still", "--from", "dark.png", "-o", "x.png"]).expect(3).says(&["dark", "--vae"]);
+}
+
 /// A mask that is white in a box: left, top, right, bottom.
 fn white_box(path: &Path, size: Size, [left, top, right, bottom]: [usize; 4]) {
     let inside = |x, y| (left..right).contains(&x) && (top..bottom).contains(&y);
@@ -197,6 +239,7 @@ fn a_picture_is_made_again_from_what_it_says() {
     picture(&desk.path("init.png"), 70, 50);
     std::fs::create_dir(desk.path("shown")).unwrap();
     half_transparent(&desk.path("holes.png"), 40, 40);
+    copy_vae(&desk, "bright-vae");
     white_box(&desk.path("mask.png"), Size::new(70, 50), [20, 10, 40, 30]);
     picture(&desk.path("shown/depth.png"), 64, 64);
     let own = ["--size", "64x64", "--control"];
@@ -236,6 +279,7 @@ fn a_picture_is_made_again_from_what_it_says() {
         ],
         vec!["--init", "init.png", "--region", "10,10,20,20", "--size", "64x64", "--fill", "latent-nothing"],
         vec!["--init", "holes.png"],
+        vec!["--vae", "bright-vae"],
     ];
     for (number, case) in cases.iter().enumerate() {
         let (first, again) = (format!("{number}.png"), format!("{number}-again.png"));

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Lay films out in the one form: aligned, two blanks a level. Comments and spellings stay
     Fmt(FmtArgs),
+    /// List the models that films can name: kind, precision, size, hash, and what each can be used for
+    Models(ModelsArgs),
     /// Explain an error or warning by its code, with an example and its fix
     ExplainError(ExplainErrorArgs),
     /// Serve an editor over stdin and stdout (language server protocol)
@@ -416,6 +418,19 @@ pub(crate) struct FmtArgs {
     /// Read one film from stdin and write it to stdout
     #[arg(long, conflicts_with = "films")]
     pub(crate) stdin: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kinora models --models-dir ~/stable-diffusion-webui --hash")]
+pub(crate) struct ModelsArgs {
+    /// The folder of films whose own models are listed too [default: this one]
+    pub(crate) folder: Option<PathBuf>,
+    /// Compute the hashes that the A1111 web UI prints: every file is read whole, and large ones are remembered
+    #[arg(long)]
+    pub(crate) hash: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -13,6 +13,7 @@ mod import;
 mod inspect;
 mod jobs;
 mod lsp;
+mod models;
 mod params;
 mod plan;
 mod plot;
@@ -84,6 +85,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Import(command) => import::run(&command),
         Command::Fmt(command) => fmt::run(&command),
         Command::ExplainError(command) => explain_error::run(&command),
+        Command::Models(command) => models::run(&command),
         Command::Lsp(_) => lsp::run(),
     }
 }

@@ -30,6 +30,9 @@ pub(crate) struct StillArgs {
     /// The model's name, folder or file [default: the one that is compiled in]
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
+    /// The autoencoder's name, folder or file; of a whole model its autoencoder [default: the model's own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) vae: Option<String>,
     /// Width and height in pixels [default: that of --init, else what suits the model]
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<Size>,
@@ -203,6 +206,7 @@ fn options(args: &StillArgs) -> Result<StillOptions> {
         prompt: text(&args.prompt)?,
         negative: text(&args.negative)?,
         model: args.model.clone(),
+        vae: args.vae.clone(),
         size: args.size,
         steps: args.steps,
         guidance: args.guidance,

@@ -4,7 +4,7 @@
 use super::deforum::footer;
 use super::print::{number, string};
 use super::report::Report;
-use super::sampler::{sampler, spacing};
+use super::sampler::{own_spacing, sampler, spacing};
 use super::score::{Group, Line, Score, Value};
 use super::{Imported, header};
 use crate::infotext::{Parameters, read_pairs};
@@ -55,9 +55,11 @@ impl Writer {
             words.set("negative", Value::One(string(&self.found.negative)));
             self.report.carry("Negative prompt", "negative");
         }
-        for (name, value) in std::mem::take(&mut self.found.pairs) {
-            self.pair(&name, &value);
+        let pairs = std::mem::take(&mut self.found.pairs);
+        for (name, value) in &pairs {
+            self.pair(name, value);
         }
+        self.unsaid(&pairs);
         let mut length = Group::default();
         length.one("frames", "1");
         self.score.groups = vec![length, words, std::mem::take(&mut self.model)];
@@ -103,10 +105,29 @@ impl Writer {
         }
     }
 
+    /// What the web UI does where the parameters say nothing of it, and kinora something else.
+    fn unsaid(&mut self, pairs: &[(String, String)]) {
+        let said = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        let is_automatic = said("Schedule type").is_some_and(|kind| kind.eq_ignore_ascii_case("automatic"));
+        if let Some((word, _)) = said("Sampler").and_then(sampler)
+            && !self.has("spacing")
+            && let Some(own) = own_spacing(word, is_automatic)
+        {
+            self.model.one("spacing", own);
+        }
+        if !self.has("rng") {
+            let why = "The web UI draws noise on the graphics card unless it says `RNG: CPU`.";
+            self.model.lines.push(Line::Comment(why.to_owned()));
+            self.model.one("rng", "nv");
+        }
+    }
+
+    fn has(&self, param: &str) -> bool {
+        self.model.lines.iter().any(|line| matches!(line, Line::Setting { name, .. } if name == param))
+    }
+
     fn set(&mut self, name: &str, param: &str, value: String) {
-        let is_there =
-            self.model.lines.iter().any(|line| matches!(line, Line::Setting { name, .. } if name == param));
-        if is_there {
+        if self.has(param) {
             self.report.leave(name, value, format!("`{param}` was given twice"));
             return;
         }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::infotext::{Parameters, written_pairs};
 use crate::render::frame_loop::Planned;
 use crate::render::store;
-use crate::run::models::{Cast, ModelPainter, sampling};
+use crate::run::models::{Cast, ModelPainter, identity, sampling};
 use crate::timeline::frame::{
     ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend, Rng,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Maker {
     pub(crate) name: String,
     /// The start of its hash.
     pub(crate) hash: String,
+    /// Name and hash of the autoencoder that takes the place of the model's own.
+    pub(crate) vae: Option<(String, String)>,
     /// What fills the gaps in a frame's numbers.
     pub(crate) defaults: ModelDefaults,
 }
@@ -95,6 +97,11 @@ impl<'a> Captions<'a> {
             pairs: Vec::new(),
         };
         settings(&mut found, params, size, &maker)?;
+        if let Some((name, hash)) = maker.vae {
+            found.set("VAE hash", hash);
+            found.set("VAE", name);
+        }
+        variation(&mut found, params);
         if let Some(denoise) = denoise {
             found.set("Denoising strength", denoise);
         }
@@ -128,7 +135,8 @@ impl<'a> Captions<'a> {
         }
         let (name, hash) = self.painter.identity(cast)?;
         let defaults = self.painter.defaults(cast)?;
-        let maker = Maker { name, hash, defaults };
+        let vae = self.painter.vae(cast)?.map(|vae| identity(&vae)).transpose()?;
+        let maker = Maker { name, hash, vae, defaults };
         self.makers.insert(cast.clone(), maker.clone());
         Ok(maker)
     }
@@ -212,6 +220,12 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
     found.set("Size", size);
     found.set("Model hash", &maker.hash);
     found.set("Model", &maker.name);
+    Ok(())
+}
+
+/// A second seed.
+fn variation(found: &mut Parameters, params: &FrameParams) {
+    let set = &params.sampling;
     if set.subseed_strength > 0.0 {
         found.set("Variation seed", set.subseed);
         found.set("Variation seed strength", set.subseed_strength);
@@ -219,7 +233,6 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
             found.set("Seed walk", "True");
         }
     }
-    Ok(())
 }
 
 /// Whose noise it is. The web UI leaves the generator out when it is the graphics card's; here it is never.

@@ -23,7 +23,7 @@ pub(crate) enum Meaning {
 }
 
 /// Pairs that are part of how a picture is made again.
-const USED: [&str; 28] = [
+const USED: [&str; 30] = [
     "Steps",
     "Sampler",
     "Schedule type",
@@ -52,16 +52,17 @@ const USED: [&str; 28] = [
     "Eta",
     "Sigma noise",
     "Soft mask",
+    "VAE",
+    "VAE hash",
 ];
 
 /// Pairs that change nothing.
-const NOTES: [&str; 18] = [
+const NOTES: [&str; 17] = [
     "Version",
     "User",
     "Lora hashes",
     "TI hashes",
     "Hashes",
-    "VAE hash",
     "Script",
     "Template",
     "Negative Template",
@@ -81,8 +82,6 @@ pub(crate) fn meaning(name: &str, value: &str) -> Meaning {
     let usual = [
         ("Emphasis", "Original"),
         ("FP8 weight", "Disable"),
-        ("VAE", "Automatic"),
-        ("VAE", "None"),
         ("VAE Encoder", "Full"),
         ("VAE Decoder", "Full"),
         ("Conditional mask weight", "1.0"),

@@ -2,7 +2,9 @@
 
 mod diagnose;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -83,14 +85,42 @@ impl Spoken {
     ///
     /// # Errors
     /// [`Error::Model`] when there is none of a name.
-    pub(crate) fn files(&self, films: &Path) -> Result<Vec<PathBuf>> {
-        self.loras.iter().map(|lora| find(films, &lora.name)).collect()
+    pub(crate) fn files(&self, finder: &Finder) -> Result<Vec<PathBuf>> {
+        self.loras.iter().map(|lora| finder.find(&lora.name)).collect()
     }
 
     /// The LoRAs as the engine takes them.
     pub(crate) fn uses<'a>(&self, files: &'a [PathBuf]) -> Vec<LoraUse<'a>> {
         let uses = self.loras.iter().zip(files);
         uses.map(|(lora, file)| LoraUse { file, unet: lora.unet, text: lora.text }).collect()
+    }
+}
+
+/// Finds LoRAs by their names, each once: a film names the same ones for many frames.
+#[derive(Debug)]
+pub(crate) struct Finder {
+    films: PathBuf,
+    known: Mutex<BTreeMap<String, PathBuf>>,
+}
+
+impl Finder {
+    /// For the films in the folder `films`.
+    pub(crate) fn new(films: &Path) -> Self {
+        Self { films: films.to_owned(), known: Mutex::default() }
+    }
+
+    /// The file of a LoRA.
+    ///
+    /// # Errors
+    /// As [`find`].
+    pub(crate) fn find(&self, name: &str) -> Result<PathBuf> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = known.get(name) {
+            return Ok(path.clone());
+        }
+        let path = find(&self.films, name)?;
+        known.insert(name.to_owned(), path.clone());
+        Ok(path)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod explain;
 mod finish;
 mod fit;
 pub mod inspect;
+pub mod inventory;
 pub mod library;
 pub mod loras;
 pub mod models;

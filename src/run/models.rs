@@ -7,6 +7,7 @@ use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::controlnet::ControlPlace;
+use crate::diffusion::engine::check_vae;
 use crate::diffusion::engine::{
     Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask, PaintReference,
 };
@@ -14,13 +15,13 @@ use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
-use crate::models::ModelFolder;
 use crate::models::library::Role;
+use crate::models::{ModelFolder, digest};
 use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
 use crate::run::caption::stem;
 use crate::run::library::library;
-use crate::run::loras::Spoken;
+use crate::run::loras::{Finder, Spoken};
 use crate::timeline::frame::{self, ControlInput, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
@@ -63,21 +64,18 @@ impl DeviceChoice {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cast {
     model: Option<String>,
+    vae: Option<String>,
     controls: Vec<(String, Option<String>)>,
 }
 
 impl Cast {
-    /// A model by itself.
-    pub(crate) fn alone(model: &str) -> Self {
-        Self { model: Some(model.to_owned()), controls: Vec::new() }
-    }
-
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
         // A reference is looked at by the film's own model.
         let networks = params.controls.iter().filter(|c| !matches!(c.input, ControlInput::Reference { .. }));
         Self {
             model: params.sampling.model.clone(),
+            vae: params.sampling.vae.clone(),
             controls: networks.map(|c| (c.name.clone(), c.model.clone())).collect(),
         }
     }
@@ -86,7 +84,7 @@ impl Cast {
     pub(crate) fn is_embedded(&self) -> bool {
         let embedded =
             |name: &Option<String>| name.as_deref().is_none_or(|n| ModelFolder::embedded(n).is_some());
-        embedded(&self.model) && self.controls.iter().all(|(_, model)| embedded(model))
+        embedded(&self.model) && self.vae.is_none() && self.controls.iter().all(|(_, model)| embedded(model))
     }
 
     /// The model's folder.
@@ -94,6 +92,18 @@ impl Cast {
     /// # Errors
     /// [`Error::Model`] when there is none of that name.
     pub(crate) fn model(&self, films: &Path) -> Result<ModelFolder> {
+        let folder = self.own_model(films)?;
+        match self.vae(films)? {
+            None => Ok(folder),
+            Some(vae) => {
+                check_vae(&vae, &folder)?;
+                folder.with_vae(vae)
+            }
+        }
+    }
+
+    /// The model as it is, with its own autoencoder.
+    fn own_model(&self, films: &Path) -> Result<ModelFolder> {
         let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
                 .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
@@ -101,6 +111,14 @@ impl Cast {
         };
         folder.require("model_index.json", "a diffusion model")?;
         Ok(folder)
+    }
+
+    /// The folder of the autoencoder that takes the place of the model's own.
+    pub(crate) fn vae(&self, films: &Path) -> Result<Option<ModelFolder>> {
+        let Some(name) = &self.vae else { return Ok(None) };
+        let found = find(Role::Vae, name, films)?;
+        // Of a whole model its autoencoder is meant.
+        Ok(Some(if found.has("model_index.json") { found.join("vae") } else { found }))
     }
 
     /// Where the controls' networks lie; `None` is the model's own network.
@@ -147,6 +165,16 @@ pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> 
     ModelFolder::open(&path)
 }
 
+/// A model's name and hash, as pictures say them: of one file the hash that the web UI finds it by.
+pub(crate) fn identity(model: &ModelFolder) -> Result<(String, String)> {
+    let label = model.label();
+    let shown = label.to_string_lossy().into_owned();
+    let name = stem(shown.strip_prefix("embedded:").unwrap_or(&shown)).to_owned();
+    let hash =
+        if label.is_file() { digest::short(&label)? } else { model.fingerprint()?.to_hex()[..10].to_owned() };
+    Ok((name, hash))
+}
+
 /// A control network by its name: an embedded one, or a folder or file of the library.
 fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
     if let Some(folder) = ModelFolder::embedded(name) {
@@ -164,6 +192,8 @@ fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
 pub(crate) struct ModelPainter {
     device: Device,
     films: PathBuf,
+    /// The LoRAs that prompts name.
+    pub(crate) loras: Finder,
     /// The networks in memory. A film that changes its model swaps them: two at a time may not fit.
     loaded: Option<(Cast, Engine)>,
 }
@@ -171,7 +201,12 @@ pub(crate) struct ModelPainter {
 impl ModelPainter {
     /// Loads nothing yet. `films` is the folder that model names are relative to.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
-        Self { device, films: films.to_owned(), loaded: None }
+        Self { device, films: films.to_owned(), loras: Finder::new(films), loaded: None }
+    }
+
+    /// The folder of the autoencoder that takes the place of the model's own.
+    pub(crate) fn vae(&self, cast: &Cast) -> Result<Option<ModelFolder>> {
+        cast.vae(&self.films)
     }
 
     /// The engine with these networks.
@@ -199,7 +234,7 @@ impl ModelPainter {
         let Some((cast, engine)) = &mut self.loaded else { return Ok(Vec::new()) };
         let mut files = BTreeSet::new();
         for params in frames.filter(|params| Cast::of(params) == *cast) {
-            files.extend(Spoken::of(params)?.files(&self.films)?);
+            files.extend(Spoken::of(params)?.files(&self.loras)?);
         }
         engine.check_loras(files.iter().map(PathBuf::as_path))?;
         Ok(engine.take_lora_warnings())
@@ -225,10 +260,7 @@ impl ModelPainter {
 
     /// The name and the hash by which pictures say what they were made with.
     pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
-        let model = cast.model(&self.films)?;
-        let label = model.label().to_string_lossy().into_owned();
-        let name = stem(label.strip_prefix("embedded:").unwrap_or(&label)).to_owned();
-        Ok((name, model.fingerprint()?.to_hex()[..10].to_owned()))
+        identity(&cast.own_model(&self.films)?)
     }
 
     /// The steps that suit the model.
@@ -259,7 +291,7 @@ impl Painter for ModelPainter {
         request: &PaintRequest<'_>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
-        self.paint_masked(request, None, watch)
+        self.paint_masked(request, None, watch).map_err(|error| at_frame(error, request.params.frame))
     }
 }
 
@@ -273,10 +305,20 @@ impl ModelPainter {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         let spoken = Spoken::of(request.params)?;
-        let files = spoken.files(&self.films)?;
+        let files = spoken.files(&self.loras)?;
         let engine = self.engine(&Cast::of(request.params))?;
         let job = PaintJob { loras: spoken.uses(&files), mask, ..job(engine, request, &spoken)? };
         engine.paint(&job, watch)
+    }
+}
+
+/// The error of a model that failed while it painted, with the frame's number. Frames before it are finished.
+fn at_frame(error: Error, frame: u32) -> Error {
+    match error {
+        Error::Model { path, message, hint } => {
+            Error::Render { frame, message: format!("model {}: {message}", path.display()), hint }
+        }
+        other => other,
     }
 }
 

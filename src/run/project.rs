@@ -198,7 +198,7 @@ pub fn labelled(video: &Path, label: &str) -> PathBuf {
 fn missing_files(film: &Film, purpose: Purpose) -> Result<Vec<Diagnostic>> {
     let library = library(&film.folder)?;
     let files = film.files();
-    let needed = files.iter().filter(|file| purpose == Purpose::Render || file.param != "model");
+    let needed = files.iter().filter(|file| purpose == Purpose::Render || !is_model(file));
     Ok(needed.filter_map(|file| missing(film, &library, file)).collect())
 }
 
@@ -207,7 +207,7 @@ fn missing(film: &Film, library: &Library, file: &FileRef) -> Option<Diagnostic>
         return None;
     }
     let written = file.path.strip_prefix(&film.folder).unwrap_or(&file.path).to_string_lossy().into_owned();
-    if file.param == "model" {
+    if is_model(file) {
         return missing_model(library, file, &written);
     }
     let found = Diagnostic::error("E60", format!("there is no file `{written}`"), file.span);
@@ -215,12 +215,21 @@ fn missing(film: &Film, library: &Library, file: &FileRef) -> Option<Diagnostic>
     Some(found.label(near).hint("its name is relative to the file it is named in"))
 }
 
-/// What is wrong with the name of a model or ControlNet.
+/// Whether it is a model, which the model folders may have.
+fn is_model(file: &FileRef) -> bool {
+    matches!(file.param, "model" | "vae")
+}
+
+/// What is wrong with the name of a model, autoencoder or ControlNet.
 fn missing_model(library: &Library, file: &FileRef, written: &str) -> Option<Diagnostic> {
     if ModelFolder::embedded(written).is_some() {
         return None;
     }
-    let role = if file.of_control { Role::Control } else { Role::Checkpoint };
+    let role = match file.param {
+        "vae" => Role::Vae,
+        _ if file.of_control => Role::Control,
+        _ => Role::Checkpoint,
+    };
     let refusal = library.find(role, written).err()?;
     let near = nearest(&file.path).or_else(|| library.nearest(role, written));
     let near = near.map(|name| format!("did you mean `{name}`?"));

@@ -2,19 +2,20 @@
 
 use std::path::Path;
 
-use candle_core::Device;
-
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::models::library::Role;
 use crate::run::caption::stem;
-use crate::run::models::{Cast, ModelPainter, find};
+use crate::run::library::library;
+use crate::run::models::{find, identity};
 
 /// A model as a picture says it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recorded<'a> {
     /// What it is for.
     pub(crate) role: Role,
+    /// The option that names another one.
+    pub(crate) option: &'a str,
     /// Its name.
     pub(crate) name: Option<&'a str>,
     /// The start of its hash.
@@ -49,20 +50,23 @@ impl Recorded<'_> {
     /// Models that it may be: those that are compiled in, and what has its name here or beside the picture.
     fn candidates(&self) -> Vec<String> {
         let beside = self.picture.parent().unwrap_or(Path::new(""));
-        let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
+        let is_whole = self.role == Role::Checkpoint;
+        let embedded = ModelFolder::embedded_names().into_iter().filter(|_| is_whole).map(str::to_owned);
         let named = self.name.into_iter().flat_map(|name| {
             let away = beside.join(name).display().to_string();
             [name.to_owned(), away]
         });
-        let is_there = |model: &String| find(self.role, model, Path::new("")).is_ok();
+        // Whether it can be used is said when it is loaded.
+        let is_there = |model: &String| {
+            ModelFolder::embedded(model).is_some()
+                || library(Path::new("")).is_ok_and(|library| library.find(self.role, model).is_ok())
+        };
         embedded.chain(named).filter(is_there).collect()
     }
 
-    /// The start of a model's hash. Only whole diffusion models have one.
+    /// The start of a model's hash.
     fn hash_of(&self, model: &str) -> Option<String> {
-        let painter = ModelPainter::new(Device::Cpu, Path::new(""));
-        let identity = (self.role == Role::Checkpoint).then(|| painter.identity(&Cast::alone(model)))?;
-        identity.ok().map(|(_, hash)| hash)
+        identity(&find(self.role, model, Path::new("")).ok()?).ok().map(|(_, hash)| hash)
     }
 
     fn missing(&self) -> Error {
@@ -73,6 +77,9 @@ impl Recorded<'_> {
             Path::new(name),
             format!("the picture was made with {name}{hash}, and there is no {what} of that hash or name"),
         )
-        .with_hint("give one with `--model`, or name the folder it lies in with `--models-dir`")
+        .with_hint(format!(
+            "give one with `{}`, or name the folder it lies in with `--models-dir`",
+            self.option
+        ))
     }
 }

@@ -309,7 +309,7 @@ impl Hashes<'_> {
         for (name, path) in named {
             text.push_str(&format!(" embedding {name} {}", self.embedding(&path)?));
         }
-        for path in Spoken::of(params)?.files(self.films)? {
+        for path in Spoken::of(params)?.files(&self.painter.loras)? {
             text.push_str(&self.lora(&path)?);
         }
         let independent = independent(params);

@@ -274,6 +274,8 @@ pub enum NoiseKind {
 pub struct SamplingParams {
     /// Model folder; `None` is the embedded model.
     pub model: Option<String>,
+    /// Autoencoder in place of the model's own.
+    pub vae: Option<String>,
     /// Sampler's name as the language writes it (`euler_a`, `dpmpp_2m`); `None` is what suits the model.
     pub sampler: Option<String>,
     /// Spacing of the noise levels (`karras`, `uniform`); `None` is what suits the model.

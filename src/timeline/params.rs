@@ -290,6 +290,7 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     let seeds = seed::at(reader, stage);
     SamplingParams {
         model: reader.maybe_text(values, "model"),
+        vae: reader.maybe_text(values, "vae"),
         sampler,
         spacing: reader.maybe_choice(values, "spacing").or(spelled),
         steps: reader.maybe_count(values, "steps"),

@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 
 use crate::error::{Error, Result};
+use crate::models::mark;
 
 /// A mapped file and the shapes of what is in it.
 #[derive(Clone)]
@@ -16,6 +17,7 @@ pub struct WeightFile {
     path: PathBuf,
     tensors: Arc<MmapedSafetensors>,
     shapes: BTreeMap<String, Vec<usize>>,
+    dtypes: BTreeMap<String, DType>,
 }
 
 impl std::fmt::Debug for WeightFile {
@@ -41,10 +43,12 @@ impl WeightFile {
         // SAFETY: the file is mapped read-only; as everywhere with mapped files, nobody may cut it short
         // while it is in use.
         let tensors = unsafe { MmapedSafetensors::new(path) }.map_err(|e| unreadable(path, &e))?;
-        let mut shapes = BTreeMap::new();
+        let (mut shapes, mut dtypes) = (BTreeMap::new(), BTreeMap::new());
         for (name, view) in tensors.tensors() {
             let dtype = DType::try_from(view.dtype()).ok().filter(|dtype| dtype.is_float());
-            if dtype.is_none() && !view.data().is_empty() {
+            if let Some(dtype) = dtype {
+                dtypes.insert(name.clone(), dtype);
+            } else if !view.data().is_empty() {
                 let message = format!(
                     "weight `{name}`: expected floating-point numbers (f16, bf16, f32), found {:?}",
                     view.dtype()
@@ -53,7 +57,7 @@ impl WeightFile {
             }
             shapes.insert(name, view.shape().to_vec());
         }
-        Ok(Self { path: path.to_owned(), tensors: Arc::new(tensors), shapes })
+        Ok(Self { path: path.to_owned(), tensors: Arc::new(tensors), shapes, dtypes })
     }
 
     /// Where it lies.
@@ -72,15 +76,25 @@ impl WeightFile {
         next.is_some_and(|(name, _)| name.starts_with(prefix))
     }
 
+    /// Whether a tensor is stored in this type.
+    pub(super) fn is_stored(&self, name: &str, dtype: DType) -> bool {
+        self.dtypes.get(name) == Some(&dtype)
+    }
+
     /// A tensor, widened to f32.
     ///
     /// # Errors
     /// When there is none of that name.
     pub fn tensor(&self, name: &str, device: &Device) -> candle_core::Result<Tensor> {
+        self.tensor_as(name, DType::F32, device)
+    }
+
+    /// A tensor in another type than its own, or the same.
+    fn tensor_as(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         if !self.shapes.contains_key(name) {
             return Err(candle_core::Error::CannotFindTensor { path: name.to_owned() });
         }
-        self.tensors.load(name, device)?.to_dtype(DType::F32)
+        self.tensors.load(name, device)?.to_dtype(dtype)
     }
 }
 
@@ -109,12 +123,12 @@ impl Renamed {
         self.taken.clone()
     }
 
-    fn read(&self, name: &str, device: &Device) -> candle_core::Result<Tensor> {
+    fn read(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         let Some(own) = self.names.get(name) else {
             return Err(candle_core::Error::CannotFindTensor { path: name.to_owned() });
         };
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-        self.file.tensor(own, device)
+        self.file.tensor_as(own, dtype, device)
     }
 }
 
@@ -127,16 +141,24 @@ impl SimpleBackend for Renamed {
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
-        fitting(self.read(name, device)?, shape, name)?.to_dtype(dtype)
+        fitting(self.read(name, dtype, device)?, shape, name)
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
-        self.read(name, device)?.to_dtype(dtype)
+        self.read(name, dtype, device)
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.names.contains_key(name)
+        match asked_type(name) {
+            Some((name, dtype)) => self.names.get(name).is_some_and(|own| self.file.is_stored(own, dtype)),
+            None => self.names.contains_key(name),
+        }
     }
+}
+
+/// The weight and the type that a question about its type names, see [`crate::models::mark`].
+pub(super) fn asked_type(name: &str) -> Option<(&str, DType)> {
+    [DType::F16, DType::BF16].into_iter().find_map(|dtype| Some((name.strip_suffix(mark(dtype))?, dtype)))
 }
 
 /// The tensor when it has that shape, else candle's own complaint.

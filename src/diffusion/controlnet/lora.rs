@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
 
-use super::file::{WeightFile, fitting};
+use super::file::{WeightFile, asked_type, fitting};
 
 /// The marker.
 pub(super) const MARK: &str = "lora_controlnet";
@@ -30,6 +30,15 @@ impl LowRank {
 
     fn own(&self, name: &str, device: &Device) -> Option<Result<Tensor>> {
         self.names.get(name).map(|own| self.file.tensor(own, device))
+    }
+
+    /// Whether a weight is the model's own.
+    fn is_untouched(&self, name: &str) -> bool {
+        let layer = name.strip_suffix(".weight");
+        let is_changed = layer.is_some_and(|layer| {
+            ["up", "down"].iter().any(|part| self.names.contains_key(&format!("{layer}.{part}")))
+        });
+        !self.names.contains_key(name) && !is_changed
     }
 
     fn read(&self, name: &str, device: &Device) -> Result<Tensor> {
@@ -79,10 +88,20 @@ impl SimpleBackend for LowRank {
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
+        if self.is_untouched(name) {
+            return self.base.get_unchecked_dtype(name, dtype);
+        }
         self.read(name, device)?.to_dtype(dtype)
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.names.contains_key(name) || self.base.contains_tensor(name)
+        match asked_type(name) {
+            // A sum of two weights is stored in no type; it is kept as it was computed.
+            Some((plain, dtype)) => match self.names.get(plain) {
+                Some(own) => self.file.is_stored(own, dtype),
+                None => self.is_untouched(plain) && self.base.contains_tensor(name),
+            },
+            None => self.names.contains_key(name) || self.base.contains_tensor(name),
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Flaw {
         match self {
             Self::Latent => "lower guidance, or try another sampler or spacing; the weights may be damaged",
             Self::Decoded | Self::Black => {
-                "give the model another `vae`, or lower guidance; the autoencoder's weights may be damaged"
+                "lower guidance, or take a model with another autoencoder; its weights may be damaged"
             }
             Self::Flat | Self::Frozen => {
                 "try another sampler or spacing, or more steps; the weights may be damaged"

@@ -122,6 +122,46 @@ struct VaeSummary {
     encoder_block_out_channels: Option<Vec<Value>>,
 }
 
+/// What tells one family's autoencoder from another's.
+#[derive(Deserialize)]
+struct VaeKind {
+    #[serde(default = "four")]
+    latent_channels: usize,
+    #[serde(rename = "_class_name")]
+    class: Option<String>,
+    scaling_factor: Option<f64>,
+}
+
+/// Refuses an autoencoder that cannot read the model's latents. Families scale them differently; the tiny ones all
+/// by 1, so that nothing shows whose they are.
+///
+/// # Errors
+/// [`Error::Model`] when it belongs to another family, or a config cannot be read.
+pub fn check_vae(vae: &ModelFolder, model: &ModelFolder) -> Result<()> {
+    vae.require("config.json", "an autoencoder")?;
+    let other: VaeKind = vae.json("config.json")?;
+    let refuse = |what: &str, expected: String, found: String| {
+        Err(Error::model(&vae.label(), format!("{what}: expected {expected} for this model, found {found}"))
+            .with_hint("this autoencoder belongs to another family of models: take one made for this"))
+    };
+    let own = model.join("vae");
+    if !own.has("config.json") {
+        return Ok(());
+    }
+    let own: VaeKind = own.json("config.json")?;
+    if other.latent_channels != own.latent_channels {
+        let (expected, found) = (own.latent_channels.to_string(), other.latent_channels.to_string());
+        return refuse("channels of the latent", expected, found);
+    }
+    let full = |kind: &VaeKind| kind.class.as_deref() == Some("AutoencoderKL");
+    match (own.scaling_factor, other.scaling_factor) {
+        (Some(expected), Some(found)) if full(&own) && full(&other) && expected != found => {
+            refuse("scale of the latent", expected.to_string(), found.to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses pipelines and parts that are not known, by name.
 fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
     let file = model.label().join("model_index.json");

@@ -23,6 +23,7 @@ use candle_core::Device;
 pub use job::{
     Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
 };
+pub use load::check_vae;
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::loras::LoraShelf;

@@ -165,8 +165,12 @@ fn every_sampler_is_finite_with_every_spacing_and_number_of_steps() {
                     Run { model: &mut Normal as &mut dyn Denoiser, noise: &mut noise, watch: &mut watch };
                 let start = mix([(sigmas[0], &x)]).unwrap();
                 let found = sampler.sample(&mut run, start, &sigmas, schedule).unwrap();
-                let fine = values(&found).iter().all(|v| v.is_finite() && v.abs() < 100.0);
-                assert!(fine, "{} {} {n} {denoise}: {found}", sampler.name(), spacing.name());
+                assert!(
+                    values(&found).iter().all(|v| v.is_finite()),
+                    "{} {} {n} {denoise}: {found}",
+                    sampler.name(),
+                    spacing.name()
+                );
             }
         }
     }

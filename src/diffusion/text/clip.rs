@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::diffusion::nn::{linear, linear_no_bias};
 use crate::error::Result;
 use crate::kernels::Linear;
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// What `config.json` of a text encoder says. Absent keys have transformers' defaults.
 #[derive(Clone, Debug, Deserialize)]
@@ -128,8 +128,7 @@ impl ClipTextEncoder {
     /// [`crate::error::Error::Model`] that names the weight which is missing or has another shape.
     pub fn load(folder: &ModelFolder, device: &Device) -> Result<Self> {
         let config = ClipConfig::load(folder)?;
-        let weights = folder.weights(device)?;
-        Self::new(config, weights).map_err(|e| model_error(&folder.label(), &e))
+        folder.network("text encoder", device, |weights| Self::new(config.clone(), weights))
     }
 
     /// Takes the weights from a tree of transformers' names, with or without `text_model.` before them.
@@ -342,6 +341,7 @@ impl Attention {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::model_error;
 
     #[test]
     fn the_end_is_the_first_end_token_or_for_2_the_first_largest() {

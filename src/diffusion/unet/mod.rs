@@ -19,7 +19,7 @@ use candle_nn::VarBuilder;
 use crate::diffusion::controlnet::ControlResiduals;
 use crate::diffusion::nn::{AttentionHooks, BasicTransformerBlock, Context, conv2d, group_norm};
 use crate::kernels::{Conv2d, GroupNorm, Padding};
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// A UNet.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl UNet {
     /// missing or has another shape.
     pub fn load(folder: &ModelFolder, device: &Device) -> crate::error::Result<Self> {
         let config = folder.json("config.json")?;
-        Self::new(&config, folder.weights(device)?).map_err(|e| model_error(&folder.label(), &e))
+        folder.network("UNet", device, |weights| Self::new(&config, weights))
     }
 
     /// The model's prediction for a noised latent.

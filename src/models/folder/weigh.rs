@@ -1,11 +1,7 @@
 //! What a model's weights take on the disk and in memory, from their headers alone.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::Path;
-
-use super::{ModelFolder, Place, embedded_bytes};
-use crate::error::{Error, Result};
+use super::{ModelFolder, Place};
+use crate::error::Result;
 
 /// Bytes of a weight in memory: they are widened to `f32`, see [`ModelFolder::weights`].
 const WIDE: u64 = 4;
@@ -32,48 +28,18 @@ impl ModelFolder {
     /// # Errors
     /// [`Error::Model`] when there are none, or a header cannot be read.
     pub fn weigh(&self) -> Result<Weight> {
+        if matches!(self.place, Place::Single(..) | Place::WithVae(..)) {
+            let weights = self.tensors()?;
+            let (disk, numbers) = weights.extent();
+            return Ok(Weight { disk, memory: numbers.saturating_mul(WIDE) });
+        }
         let mut sum = Weight::default();
-        for file in self.weight_files()? {
-            let label = self.label().join(&file);
-            let (size, header) = match &self.place {
-                Place::Disk(path) => on_disk(&path.join(&file))
-                    .map_err(|e| Error::model(&label, format!("cannot read the weights: {e}")))?,
-                Place::Embedded(path) => in_memory(embedded_bytes(path, &file).unwrap_or_default()),
-            };
-            let numbers = numbers(&header).ok_or_else(|| {
-                Error::model(&label, "expected a safetensors file, its header cannot be read")
-            })?;
-            sum += Weight { disk: size, memory: numbers.saturating_mul(WIDE) };
+        for file in self.opened()? {
+            let memory = file.header().numbers().saturating_mul(WIDE);
+            sum += Weight { disk: file.size(), memory };
         }
         Ok(sum)
     }
-}
-
-/// The file's size and its header.
-fn on_disk(path: &Path) -> std::io::Result<(u64, Vec<u8>)> {
-    let mut file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    let mut header = Vec::new();
-    file.take(u64::from_le_bytes(length).min(size)).read_to_end(&mut header)?;
-    Ok((size, header))
-}
-
-fn in_memory(bytes: &[u8]) -> (u64, Vec<u8>) {
-    let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length)) as usize;
-    let end = length.saturating_add(8).min(bytes.len());
-    (bytes.len() as u64, bytes.get(8..end).unwrap_or_default().to_vec())
-}
-
-/// How many numbers the tensors of a header have.
-fn numbers(header: &[u8]) -> Option<u64> {
-    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).ok()?;
-    let shapes = header.values().filter_map(|tensor| tensor.get("shape")?.as_array());
-    let sides = |shape: &Vec<serde_json::Value>| {
-        shape.iter().filter_map(serde_json::Value::as_u64).fold(1_u64, u64::saturating_mul)
-    };
-    Some(shapes.map(sides).fold(0, u64::saturating_add))
 }
 
 #[cfg(test)]

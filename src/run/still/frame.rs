@@ -28,6 +28,7 @@ pub(super) fn params(options: &StillOptions) -> Result<FrameParams> {
     }
     let set = &mut params.sampling;
     set.model.clone_from(&options.model);
+    set.vae.clone_from(&options.vae);
     set.sampler.clone_from(&options.sampler);
     set.spacing.clone_from(&options.spacing);
     set.steps = options.steps;

@@ -34,6 +34,8 @@ pub struct StillOptions {
     pub negative: Option<String>,
     /// The model's name; the embedded one when left out.
     pub model: Option<String>,
+    /// The autoencoder's name; the model's own when left out.
+    pub vae: Option<String>,
     /// Width and height.
     pub size: Option<Size>,
     /// Steps from pure noise.

@@ -32,6 +32,7 @@ pub(super) fn completed(
     reader.numbers(&mut options);
     reader.sampler(&mut options);
     reader.model(&mut options)?;
+    reader.vae(&mut options)?;
     reader.underneath(&mut options)?;
     if options.controls.is_empty() {
         options.controls = reader.controls()?;
@@ -158,12 +159,28 @@ impl Reader<'_> {
             (self.warn)("the picture does not say its model; the embedded one is taken");
             return Ok(());
         }
-        let recorded = Recorded { role: Role::Checkpoint, name, hash, picture: self.picture };
+        let (role, option) = (Role::Checkpoint, "--model");
+        let recorded = Recorded { role, option, name, hash, picture: self.picture };
         let (model, warning) = recorded.find()?;
         if let Some(warning) = warning {
             (self.warn)(&warning);
         }
         options.model = Some(model);
+        Ok(())
+    }
+
+    /// An autoencoder of its own.
+    fn vae(&mut self, options: &mut StillOptions) -> Result<()> {
+        let name = self.found.get("VAE").filter(|name| !["Automatic", "None"].contains(name));
+        if options.vae.is_some() || name.is_none() {
+            return Ok(());
+        }
+        let (role, option, hash) = (Role::Vae, "--vae", self.found.get("VAE hash"));
+        let (vae, warning) = Recorded { role, option, name, hash, picture: self.picture }.find()?;
+        if let Some(warning) = warning {
+            (self.warn)(&warning);
+        }
+        options.vae = Some(vae);
         Ok(())
     }
 
@@ -263,7 +280,8 @@ impl Reader<'_> {
             Some("own") if self.by_kinora => None,
             Some(name) => {
                 let (name, hash) = (Some(name), None);
-                Some(Recorded { role: Role::Control, name, hash, picture: self.picture }.find()?.0)
+                let (role, option) = (Role::Control, "--control");
+                Some(Recorded { role, option, name, hash, picture: self.picture }.find()?.0)
             }
             None => None,
         };

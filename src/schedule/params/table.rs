@@ -20,7 +20,8 @@ static TABLE: &[Param] = &[
         .alias(&["negative_prompt", "animation_prompts_negative"]),
     param("prompt.blend", Kind::Choice(calls::BLENDS), "lerp", "how a prompt passes into the next one over a key with an ease: mixed embeddings (`lerp`, `slerp`), or one prediction of the noise for each (`composed`, the web UI's AND)").fixed(),
     param("source", Kind::Call, "text", "what the first frame, or every frame, is painted over").with(calls::SOURCE).fixed(),
-    param("model", Kind::File, "", "model folder as diffusers saves it, or an embedded model; without it `kinora-tiny` paints").fixed(),
+    param("model", Kind::File, "", "a checkpoint by name: a .safetensors file or a folder as diffusers saves it, beside the film or in the model folders, or an embedded model; without it `kinora-tiny` paints").fixed(),
+    param("vae", Kind::File, "", "an autoencoder by name, in place of the model's own: a .safetensors file or a folder").fixed(),
     // How the picture moves.
     param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set").fixed(),
     number("zoom", Measure::Factor, "1", "enlargement per frame; above 1 goes in").possible(0.001, 1000.0).usual(0.5, 1.5),

@@ -295,6 +295,7 @@ impl Replay {
             },
             sampling: SamplingParams {
                 model: None,
+                vae: None,
                 sampler: None,
                 spacing: None,
                 steps: Some(if scheduled { self.number("steps_schedule", frame)? as u32 } else { 25 }),

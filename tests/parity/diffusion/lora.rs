@@ -8,11 +8,15 @@
 //! that loader is at most the sum of both.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use kinora::canvas::Size;
+use kinora::diffusion::engine::{Engine, LoraUse, PaintJob};
 use kinora::diffusion::lora::{Lora, LoraFile, Networks, PatchedWeights, patch_text, patch_unet};
+use kinora::diffusion::sampler::Sampler;
+use kinora::diffusion::sigmas::Spacing;
 use kinora::diffusion::text::clip::{ClipConfig, ClipTextEncoder};
 use kinora::diffusion::unet::{AddedCond, UNet, UNetConfig};
 use kinora::models::ModelFolder;
@@ -72,7 +76,63 @@ fn cases(folder: &Path, tensors: &Arc<Tensors>) -> Vec<Case> {
         }));
     }
     cases.extend(cross_checks(folder, tensors));
+    cases.extend(engines(folder));
     cases
+}
+
+/// Whole models with each file: it changes the picture, and without it the model's own picture is back to the bit.
+fn engines(folder: &Path) -> Vec<Case> {
+    let files = std::fs::read_dir(folder.join("models/lora")).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|e| e == "safetensors"));
+    files.sort();
+    let case = |file: PathBuf| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = folder.to_owned();
+        Case::new(KIND, format!("engine.{name}"), move || match engine(&folder, &file, &name) {
+            Ok(()) => within(0.0, 0.0),
+            Err(why) => Verdict::Fail(why),
+        })
+    };
+    files.into_iter().map(case).collect()
+}
+
+fn engine(folder: &Path, file: &Path, name: &str) -> Attempt<()> {
+    let mut engine = said(Engine::load(&model_folder(folder, name)?, &[], &Device::Cpu))?;
+    let job = |unet: f64, text: f64| PaintJob {
+        size: Size::new(64, 64),
+        init: None,
+        denoise: 1.0,
+        prompt: "a (red:1.2) fox".into(),
+        negative: "".into(),
+        steps: 2,
+        guidance: 5.0,
+        sampler: Sampler::Euler,
+        spacing: Spacing::Karras,
+        seed: 1,
+        variation: None,
+        clip_skip: 1,
+        controls: Vec::new(),
+        loras: vec![LoraUse { file, unet, text }],
+    };
+    let mut paint = |unet, text| {
+        said(engine.paint(&job(unet, text), &mut |_, _| true))?.ok_or_else(|| "stopped".to_owned())
+    };
+    let (base, full) = (paint(0.0, 0.0)?, paint(0.8, 0.8)?);
+    let unet_alone = paint(0.8, 0.0)?;
+    let tells = [
+        (base != unet_alone, "the UNet is not changed"),
+        (paint(0.0, 0.0)? == base, "strength 0 is not the model's own picture"),
+        (paint(0.8, 0.8)? == full, "the same strengths give another picture"),
+    ];
+    tells.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, why)| Err((*why).to_owned()))
+}
+
+/// The model that a file is for.
+fn model_folder(folder: &Path, lora: &str) -> Attempt<ModelFolder> {
+    let models = folder.join("models");
+    let own = models.join(lora.split('_').next().unwrap_or_default());
+    said(ModelFolder::open(&if own.is_dir() { own } else { models.join("sd15") }))
 }
 
 /// The distance to diffusers' own loader, for each entry of the cross-check.
@@ -142,10 +202,7 @@ struct Model {
 
 impl Model {
     fn load(folder: &Path, lora: &str) -> Attempt<Self> {
-        let models = folder.join("models");
-        let prefix = lora.split('_').next().unwrap_or_default();
-        let own = models.join(prefix);
-        let root = said(ModelFolder::open(&if own.is_dir() { own } else { models.join("sd15") }))?;
+        let root = model_folder(folder, lora)?;
         let weights = |part: &str| said(root.join(part).weights(&Device::Cpu)).map(PatchedWeights::new);
         let unet = weights("unet")?;
         let config: UNetConfig = said(root.join("unet").json("config.json"))?;
