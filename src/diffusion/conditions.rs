@@ -12,7 +12,7 @@ use super::text::Encoded;
 use super::unet::AddedCond;
 
 /// Rows that go through the network in one batch at the most: more would need memory without being faster.
-const BATCH: usize = 8;
+const BATCH: usize = 4;
 
 /// The stages of a run.
 #[derive(Clone, Debug)]
@@ -219,7 +219,7 @@ mod tests {
         };
         assert_eq!(counts(&stage(&[(77, 1.0)], &[(77, 1.0)], 7.0)), [(1, 1)]);
         assert_eq!(counts(&stage(&[(154, 1.0)], &[(77, 1.0)], 7.0)), [(1, 0), (0, 1)]);
-        assert_eq!(counts(&stage(&[(77, 1.0); 12], &[(77, 1.0)], 7.0)), [(8, 0), (4, 1)]);
+        assert_eq!(counts(&stage(&[(77, 1.0); 6], &[(77, 1.0)], 7.0)), [(4, 0), (2, 1)]);
     }
 
     #[test]

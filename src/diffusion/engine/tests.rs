@@ -317,8 +317,7 @@ fn an_embedding_is_named_like_a_word() {
     let path = folder.path().join("easynegative.safetensors");
     let values: Vec<f32> = (0..3 * 96).map(|i| (i % 7) as f32 / 7.0 - 0.4).collect();
     let vectors = candle_core::Tensor::from_vec(values, (3, 96), &Device::Cpu).unwrap();
-    candle_core::safetensors::save(&std::collections::HashMap::from([("emb_params", vectors)]), &path)
-        .unwrap();
+    safetensors::serialize_to_file([("emb_params", vectors)], None, &path).unwrap();
     let mut engine = engine();
     let with = |engine: &mut Engine, negative: &'static str| {
         paint(engine, &PaintJob { negative: negative.into(), ..job() })

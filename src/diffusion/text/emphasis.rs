@@ -77,8 +77,8 @@ pub fn fragments(prompt: &str) -> Vec<Fragment> {
             None => push_text(raw, &mut found),
         }
     }
-    round.iter().for_each(|from| weigh(&mut found[*from..], BRACKET));
-    square.iter().for_each(|from| weigh(&mut found[*from..], 1.0 / BRACKET));
+    weigh_open(&mut found, &round, BRACKET);
+    weigh_open(&mut found, &square, 1.0 / BRACKET);
     if found.is_empty() {
         found.push(Fragment::plain(""));
     }
@@ -87,6 +87,24 @@ pub fn fragments(prompt: &str) -> Vec<Fragment> {
 
 fn weigh(fragments: &mut [Fragment], factor: f64) {
     fragments.iter_mut().for_each(|fragment| fragment.weight *= factor);
+}
+
+/// Weighs what stands behind brackets that nobody closed; `open` ascends.
+fn weigh_open(found: &mut [Fragment], open: &[usize], factor: f64) {
+    let mut open = open.iter().peekable();
+    let mut depth = 0;
+    for (i, fragment) in found.iter_mut().enumerate() {
+        while open.next_if(|from| **from <= i).is_some() {
+            depth += 1;
+        }
+        // Factor by factor, as the peer rounds; at infinity or 0 more of them change nothing.
+        for _ in 0..depth {
+            if !fragment.weight.is_finite() || fragment.weight == 0.0 {
+                break;
+            }
+            fragment.weight *= factor;
+        }
+    }
 }
 
 /// Adds text, with each `BREAK` in it as a fragment of its own.

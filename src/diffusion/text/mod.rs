@@ -224,7 +224,7 @@ impl TextModel {
     }
 
     /// The texts of a prompt that changes, each with how often it comes up: filled up with empty chunks to the
-    /// longest, and weighed together, see [`weigh`].
+    /// longest, and weighed together as A1111 does it: emphasis in one of them has an effect on the others.
     ///
     /// # Errors
     /// Those of [`TextModel::encode`].

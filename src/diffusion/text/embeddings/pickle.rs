@@ -161,11 +161,11 @@ impl Machine {
                 self.push(Value::Row(items));
             }
             b't' | b'l' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.push(Value::Row(items));
             }
             b'a' | b'e' => {
-                let items = if code == b'a' { vec![self.pop()?] } else { self.to_mark()? };
+                let items = if code == b'a' { vec![self.pop()?] } else { self.above_mark()? };
                 let row = *self.stack.last().ok_or(EMPTY)?;
                 match &mut self.values[row] {
                     Value::Row(row) => row.extend(items),
@@ -175,7 +175,7 @@ impl Machine {
             b's' | b'u' => {
                 let items = match code {
                     b's' => self.stack.split_off(self.stack.len().checked_sub(2).ok_or(EMPTY)?),
-                    _ => self.to_mark()?,
+                    _ => self.above_mark()?,
                 };
                 let pairs = items.chunks_exact(2).map(|pair| (pair[0], pair[1]));
                 let dict = *self.stack.last().ok_or(EMPTY)?;
@@ -238,7 +238,7 @@ impl Machine {
     }
 
     /// The values above the last mark.
-    fn to_mark(&mut self) -> Result<Vec<Id>, Why> {
+    fn above_mark(&mut self) -> Result<Vec<Id>, Why> {
         let mark = self.stack.iter().rposition(|id| matches!(self.values[*id], Value::Mark)).ok_or(EMPTY)?;
         let items = self.stack.split_off(mark + 1);
         self.stack.pop();
@@ -382,8 +382,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Reads a number from its bytes.
+type ReadNumber = fn(&[u8]) -> f32;
+
 /// Width in bytes and meaning of a storage's numbers.
-fn number_of(class: &str) -> Option<(usize, fn(&[u8]) -> f32)> {
+fn number_of(class: &str) -> Option<(usize, ReadNumber)> {
     Some(match class {
         "torch.FloatStorage" => (4, |b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
         "torch.HalfStorage" => (2, |b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()),

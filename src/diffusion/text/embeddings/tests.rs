@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -16,9 +14,8 @@ const CONCEPT: &[u8] = include_bytes!("testdata/concept.bin");
 
 fn save(folder: &Path, name: &str, tensors: &[(&str, Tensor)]) -> PathBuf {
     let path = folder.join(name);
-    let tensors: HashMap<String, Tensor> =
-        tensors.iter().map(|(name, tensor)| ((*name).to_owned(), tensor.clone())).collect();
-    candle_core::safetensors::save(&tensors, &path).unwrap();
+    let tensors = tensors.iter().map(|(name, tensor)| (*name, tensor.clone()));
+    safetensors::serialize_to_file(tensors, None, &path).unwrap();
     path
 }
 
