@@ -199,7 +199,8 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
     let engine = painter.engine(&cast)?;
     let (unit, native) = (engine.size_unit(), engine.defaults().size);
     let inputs = Inputs::read(&options, &params, unit, native, &mut Files::new(device))?;
-    let text = |params: &FrameParams, painter: &ModelPainter| said::said(params, &options, &inputs, painter);
+    painter.rehearse(std::iter::once(&params))?.iter().for_each(|warning| (listener.warn)(warning));
+    let mut said = said::said(&params, &options, &inputs, &painter)?;
 
     listener.progress.begin("still", count.into(), 0);
     let result = (0..count).try_for_each(|number| {
@@ -210,7 +211,7 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
             frame::advance(&mut params);
         }
         let canvas = paint(&mut painter, &params, &inputs, count, listener)?;
-        let png = described(&canvas.to_png()?, &text(&params, &painter)?);
+        let png = described(&canvas.to_png()?, &said::renewed(&mut said, &params));
         let path = names.publish(number, params.sampling.seed, &png)?;
         listener.progress.frame();
         (listener.done)(&path)
