@@ -12,7 +12,6 @@ use kinora::models::ModelFolder;
 fn sampler_step(criterion: &mut Criterion) {
     let folder = ModelFolder::embedded("kinora-tiny").expect("it is compiled in");
     let mut engine = Engine::load(&folder, &[], &Device::Cpu).expect("it loads");
-    let defaults = engine.defaults();
     let size = Size::new(256, 256);
     let hint = Canvas::filled(size, [128; 3]);
     let control = PaintControl {

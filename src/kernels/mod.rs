@@ -25,7 +25,7 @@ pub use activation::{geglu, gelu, silu};
 pub use attention::attention;
 pub use conv::{Conv2d, Padding};
 pub use linear::{Linear, joined};
-pub use norm::GroupNorm;
+pub use norm::{GroupNorm, Moments};
 
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor};
 

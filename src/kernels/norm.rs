@@ -1,7 +1,8 @@
 //! Group normalisation, alone and with the activation that mostly follows it.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::Module as _;
+use rayon::prelude::*;
 
 use super::{are_ours, normalise, with_values};
 
@@ -43,19 +44,76 @@ impl GroupNorm {
         self.run(x, true)
     }
 
+    /// Normalises by moments that were taken elsewhere, such as those of a whole picture for a part of it, then
+    /// applies [`silu`](super::silu).
+    ///
+    /// # Errors
+    /// When the channels are not those of the weight, or the moments belong to another number of groups.
+    pub fn forward_silu_by(&self, x: &Tensor, moments: &Moments) -> Result<Tensor> {
+        if moments.0.len() != self.groups {
+            let (expected, found) = (self.groups, moments.0.len());
+            candle_core::bail!("group norm: expected moments of {expected} groups, found {found}");
+        }
+        self.run_by(x, true, Some(moments))
+    }
+
+    /// Means and variances of each group, over all items of the batch together.
+    ///
+    /// # Errors
+    /// When the channels are not those of the weight.
+    pub fn moments(&self, x: &Tensor) -> Result<Moments> {
+        let channels = self.weight.dims1()?;
+        if x.rank() < 3 || x.dims()[1] != channels || x.elem_count() == 0 {
+            candle_core::bail!("group norm: expected [batch, {channels}, …], found {:?}", x.dims());
+        }
+        let x = x.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+        let size = x.elem_count() / (x.dims()[0] * self.groups);
+        with_values(&[&x], |values| {
+            let each: Vec<(f32, f32)> = values[0].par_chunks(size).map(moments_of).collect();
+            let items = (each.len() / self.groups) as f64;
+            let group = |group: usize| {
+                let own = each.iter().skip(group).step_by(self.groups);
+                let (sum, squares) = own.fold((0.0, 0.0), |(sum, squares), (mean, variance)| {
+                    let mean = f64::from(*mean);
+                    (sum + mean, squares + f64::from(*variance) + mean * mean)
+                });
+                let mean = sum / items;
+                (mean as f32, (squares / items - mean * mean).max(0.0) as f32)
+            };
+            Moments((0..self.groups).map(group).collect())
+        })
+    }
+
     fn run(&self, x: &Tensor, active: bool) -> Result<Tensor> {
+        self.run_by(x, active, None)
+    }
+
+    fn run_by(&self, x: &Tensor, active: bool, moments: Option<&Moments>) -> Result<Tensor> {
         let channels = self.weight.dims1()?;
         if x.rank() < 3 || x.dims()[1] != channels {
             candle_core::bail!("group norm: expected [batch, {channels}, …], found {:?}", x.dims());
         }
         if !are_ours(&[x, &self.weight, &self.bias]) || x.elem_count() == 0 {
-            return self.composed(x, active);
+            return match moments {
+                Some(moments) => self.composed_by(x, moments),
+                None => self.composed(x, active),
+            };
         }
+        let given = moments.map(|moments| moments.0.as_slice());
         let plane = x.dims()[2..].iter().product();
         let mut out = vec![0.0; x.elem_count()];
         with_values(&[x, &self.weight, &self.bias], |values| {
             let affine = (values[1], values[2]);
-            normalise::group_norm(values[0], affine, self.groups, self.eps as f32, active, plane, &mut out);
+            normalise::group_norm(
+                values[0],
+                affine,
+                self.groups,
+                self.eps as f32,
+                active,
+                given,
+                plane,
+                &mut out,
+            );
         })?;
         Tensor::from_vec(out, x.shape(), x.device())
     }
@@ -67,12 +125,35 @@ impl GroupNorm {
         let normed = candle_nn::GroupNorm::new(weight, bias, channels, self.groups, self.eps)?.forward(x)?;
         if active { normed.silu() } else { Ok(normed) }
     }
+
+    /// The same by given moments, with the activation.
+    fn composed_by(&self, x: &Tensor, moments: &Moments) -> Result<Tensor> {
+        let channels = self.weight.dims1()?;
+        let shape: Vec<usize> = (0..x.rank()).map(|axis| if axis == 1 { channels } else { 1 }).collect();
+        let width = channels / self.groups;
+        let each = |of: fn(&(f32, f32), f64) -> f32| {
+            let values = moments.0.iter().flat_map(|m| std::iter::repeat_n(of(m, self.eps), width));
+            Tensor::from_vec(values.collect::<Vec<f32>>(), &shape[..], x.device())
+        };
+        let scale = each(|(_, variance), eps| (1.0 / (f64::from(*variance) + eps).sqrt()) as f32)?;
+        let normed = x.broadcast_sub(&each(|(mean, _), _| *mean)?)?.broadcast_mul(&scale)?;
+        let normed = normed.broadcast_mul(&self.weight.reshape(&shape[..])?)?;
+        normed.broadcast_add(&self.bias.reshape(&shape[..])?)?.silu()
+    }
+}
+
+/// Mean and variance of every group of a [`GroupNorm`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments(Vec<(f32, f32)>);
+
+fn moments_of(x: &[f32]) -> (f32, f32) {
+    let (mut mean, mut variance) = (0.0, 0.0);
+    normalise::moments(x, &mut mean, &mut variance);
+    (mean, variance)
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::*;
     use crate::kernels::{relative_error, test_values, with_threads};
 
@@ -116,6 +197,25 @@ mod tests {
             out.flatten_all().unwrap().to_vec1::<f32>().unwrap()
         };
         assert_eq!(run(1), run(3));
+    }
+
+    #[test]
+    fn the_moments_of_all_items_normalise_them_as_one_picture() {
+        let (norm, x) = (norm(6, 3), input(6, (8, 9), 0.3));
+        // Two items one below the other are one picture.
+        let (upper, lower) = (x.narrow(0, 0, 1).unwrap(), x.narrow(0, 1, 1).unwrap());
+        let whole = norm.forward_silu(&Tensor::cat(&[&upper, &lower], 2).unwrap()).unwrap();
+        let moments = norm.moments(&x).unwrap();
+        for composed in [false, true] {
+            let part = if composed {
+                norm.composed_by(&lower, &moments).unwrap()
+            } else {
+                norm.forward_silu_by(&lower, &moments).unwrap()
+            };
+            // Sums in another order.
+            assert!(relative_error(&part, &whole.narrow(2, 8, 8).unwrap()) < 1e-6);
+        }
+        assert!(norm.forward_silu_by(&x, &Moments(vec![(0.0, 1.0)])).is_err());
     }
 
     #[test]

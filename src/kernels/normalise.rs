@@ -5,13 +5,15 @@ use rayon::prelude::*;
 use super::simd::{LANES, silu, sum_lanes, vectorised};
 
 /// Group norm of `x` into `out`: groups of `weight.len() / groups` channels of `plane` values, each channel times its weight plus
-/// its bias; `eps` is added to the variance. `active` adds SiLU.
+/// its bias; `eps` is added to the variance. `active` adds SiLU. `given` are mean and variance of each
+/// group, for those of a part of a larger picture.
 pub(super) fn group_norm(
     x: &[f32],
     (weight, bias): (&[f32], &[f32]),
     groups: usize,
     eps: f32,
     active: bool,
+    given: Option<&[(f32, f32)]>,
     plane: usize,
     out: &mut [f32],
 ) {
@@ -19,8 +21,12 @@ pub(super) fn group_norm(
     let size = (channels * plane).max(1);
     x.par_chunks(size).zip(out.par_chunks_mut(size)).enumerate().for_each(|(index, (x, out))| {
         let first = index % groups * channels;
-        let (mut mean, mut scale) = (0.0, 0.0);
-        moments(x, eps, &mut mean, &mut scale);
+        let (mut mean, mut variance) = (0.0, 0.0);
+        match given {
+            Some(given) => (mean, variance) = given[index % groups],
+            None => moments(x, &mut mean, &mut variance),
+        }
+        let scale = (1.0 / (f64::from(variance) + f64::from(eps)).sqrt()) as f32;
         for (channel, (x, out)) in x.chunks(plane).zip(out.chunks_mut(plane)).enumerate() {
             let factor = scale * weight[first + channel];
             let affine = (mean, factor, bias[first + channel]);
@@ -30,15 +36,14 @@ pub(super) fn group_norm(
 }
 
 vectorised! {
-    /// Mean and one over the standard deviation. The deviations from the mean are squared, not the values:
+    /// Mean and variance. The deviations from the mean are squared, not the values:
     /// the difference of two large numbers would lose digits. Partial sums of a line are added in f64.
-    fn moments(x: &[f32], eps: f32, mean: &mut f32, scale: &mut f32) {
+    pub(super) fn moments(x: &[f32], mean: &mut f32, variance: &mut f32) {
         let count = x.len() as f64;
         let average = total(x, |value| value) / count;
         let center = average as f32;
-        let variance = total(x, |value| (value - center) * (value - center)) / count;
+        *variance = (total(x, |value| (value - center) * (value - center)) / count) as f32;
         *mean = center;
-        *scale = (1.0 / (variance + f64::from(eps)).sqrt()) as f32;
     }
 }
 

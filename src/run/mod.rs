@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod inventory;
 pub mod library;
 pub mod loras;
+mod memory;
 pub mod models;
 pub mod plan;
 pub mod plot;

@@ -9,7 +9,8 @@ use crate::canvas::{Canvas, Size};
 use crate::diffusion::controlnet::ControlPlace;
 use crate::diffusion::engine::check_vae;
 use crate::diffusion::engine::{
-    Blend, ControlSource, Engine, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask, PaintReference,
+    Blend, ControlSource, Engine, Memory, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask,
+    PaintReference,
 };
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
@@ -261,6 +262,16 @@ impl ModelPainter {
     /// The name and the hash by which pictures say what they were made with.
     pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
         identity(&cast.own_model(&self.films)?)
+    }
+
+    /// What painting a picture of `size` takes; `guided` is whether the negative prompt goes through the network too.
+    pub(crate) fn memory(&self, cast: &Cast, size: Size, guided: bool) -> Result<Memory> {
+        let model = cast.model(&self.films)?;
+        let own = ControlPlace::Folder(model.join("controlnet"));
+        let controls = cast.controls(&self.films, &model)?.into_iter().map(|(_, place)| place);
+        // The model's own network is among its parts.
+        let controls: Vec<ControlPlace> = controls.filter(|place| *place != own).collect();
+        Engine::memory(&model, &controls, size, guided)
     }
 
     /// The steps that suit the model.

@@ -17,6 +17,7 @@ use crate::models::ModelFolder;
 use crate::render::frame_loop::{independent, waits};
 use crate::render::store::Store;
 use crate::run::finish::refuse_other_formats;
+use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter};
 use crate::run::project::Project;
 use crate::run::render::{RenderOptions, frames_folder, survey, target};
@@ -136,6 +137,11 @@ pub struct Plan {
     /// Controls that have nothing to show at a scene's first frame.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
+    /// Most bytes that a picture in work takes beside them, about.
+    pub work_bytes: u64,
+    /// What to know where the machine has less memory free than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_warning: Option<String>,
     /// What is written.
     pub disk: Disk,
     /// How long it takes; `None` when no step was measured.
@@ -168,6 +174,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
     let todo: Vec<&FrameParams> = params.iter().filter(|params| !done.contains(&params.frame)).collect();
     let steps = todo.iter().map(|params| measure::steps(params, &painter)).sum::<Result<u64>>()?;
     let (models, memory_bytes) = models(&todo, &painter)?;
+    let work_bytes = memory::work(todo.iter().copied(), size, &painter)?;
     let time = match todo.first() {
         Some(first) if options.measure || (Cast::of(first).is_embedded() && size.area() <= CHEAP) => {
             Some(measure::time(&mut painter, first, size, &todo, steps)?)
@@ -193,6 +200,8 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         models,
         memory_bytes,
         waiting: params.iter().flat_map(waiting).collect(),
+        work_bytes,
+        memory_warning: memory::warning(memory_bytes.saturating_add(work_bytes)),
         disk: disk(project, size, &folder, &done, video_fps),
         frames_folder: folder,
         time,

@@ -14,6 +14,7 @@ use crate::run::caption::Captions;
 use crate::run::embeddings;
 use crate::run::finish::Finish;
 use crate::run::loras::Spoken;
+use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
@@ -90,6 +91,10 @@ fn paint(
     stop: &StopFlag,
 ) -> Result<StageTimes> {
     let done = plan.iter().filter(|p| p.done).count();
+    let missing = plan.iter().filter(|p| !p.done).map(|p| &p.params);
+    if let Some(warning) = memory::warning(memory::most(missing, size, painter)?) {
+        say(&format!("warning: {warning}"));
+    }
     // A model that cannot be loaded is better known before the bar appears.
     if let Some(first) = plan.iter().find(|p| !p.done) {
         painter.engine(&Cast::of(&first.params))?;

@@ -10,6 +10,7 @@ mod inpaint;
 mod job;
 mod load;
 mod loras;
+mod memory;
 mod paint;
 mod picture;
 mod prompts;
@@ -24,6 +25,7 @@ pub use job::{
     Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
 };
 pub use load::check_vae;
+pub use memory::Memory;
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
 use self::loras::LoraShelf;

@@ -16,5 +16,5 @@ pub use hooks::{AttentionHooks, BlockPlace, Context};
 pub use layers::{conv2d, group_norm, layer_norm, linear, linear_no_bias, linear_or_conv1x1, weight};
 pub use options::{Options, PerLevel};
 pub use resample::{Downsample, Upsample};
-pub use resnet::ResnetBlock;
+pub use resnet::{Norm, ResnetBlock};
 pub use timestep::{TimestepEmbedding, sinusoid};

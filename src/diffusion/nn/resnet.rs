@@ -6,6 +6,9 @@ use candle_nn::{Module as _, VarBuilder};
 use super::layers::{conv2d, group_norm, linear};
 use crate::kernels::{Conv2d, GroupNorm, Linear, Padding};
 
+/// A way to apply a norm and then SiLU.
+pub type Norm<'a> = dyn FnMut(&GroupNorm, &Tensor) -> Result<Tensor> + 'a;
+
 /// diffusers' `ResnetBlock2D`: twice norm, SiLU, 3×3 convolution, with the time embedding added
 /// between, and the input added at the end (through a 1×1 convolution where the channels change).
 #[derive(Clone, Debug)]
@@ -48,12 +51,20 @@ impl ResnetBlock {
     /// # Errors
     /// When the shapes do not belong together.
     pub fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
+        self.forward_normed(x, time, &mut GroupNorm::forward_silu)
+    }
+
+    /// The same with another way to apply norm and SiLU.
+    ///
+    /// # Errors
+    /// When the shapes do not belong together, or `norm` fails.
+    pub fn forward_normed(&self, x: &Tensor, time: Option<&Tensor>, norm: &mut Norm) -> Result<Tensor> {
         let shift = match (&self.time_emb_proj, time) {
             (Some(projection), Some(time)) => Some(projection.forward(time)?),
             _ => None,
         };
-        let h = self.conv1.forward_with(&self.norm1.forward_silu(x)?, shift.as_ref(), None)?;
-        let h = self.norm2.forward_silu(&h)?;
+        let h = self.conv1.forward_with(&norm(&self.norm1, x)?, shift.as_ref(), None)?;
+        let h = norm(&self.norm2, &h)?;
         match &self.conv_shortcut {
             Some(shortcut) => self.conv2.forward_with(&h, None, Some(&shortcut.forward(x)?)),
             None => self.conv2.forward_with(&h, None, Some(x)),

@@ -2,120 +2,13 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use serde::Deserialize;
-use serde_json::json;
 
+use super::kl_config::{EPS, KlConfig};
+use super::tiles::{self, Layers, Tiling};
 use crate::diffusion::nn::{
-    Attention, Downsample, Options, ResnetBlock, Upsample, conv2d, group_norm, linear_or_conv1x1,
+    Attention, Downsample, Norm, ResnetBlock, Upsample, conv2d, group_norm, linear_or_conv1x1,
 };
 use crate::kernels::{Conv2d, GroupNorm, Linear, Padding};
-
-/// Added to the variance in every norm: fixed in diffusers' `Encoder` and `Decoder`.
-const EPS: f64 = 1e-6;
-
-/// What an `AutoencoderKL` config says. Any size is fine.
-#[derive(Clone, Debug, Deserialize)]
-pub struct KlConfig {
-    /// Channels of the picture that goes in.
-    #[serde(default = "three")]
-    pub in_channels: usize,
-    /// Channels of the picture that comes out.
-    #[serde(default = "three")]
-    pub out_channels: usize,
-    /// Channels of each level, highest resolution first.
-    pub block_out_channels: Vec<usize>,
-    /// Kind of each encoder level; one is supported.
-    #[serde(default)]
-    pub down_block_types: Vec<String>,
-    /// Kind of each decoder level; one is supported.
-    #[serde(default)]
-    pub up_block_types: Vec<String>,
-    /// Residual blocks of each encoder level; a decoder level has one more.
-    #[serde(default = "one")]
-    pub layers_per_block: usize,
-    /// Channels of the latent.
-    #[serde(default = "four")]
-    pub latent_channels: usize,
-    /// Groups of every group norm.
-    #[serde(default = "thirty_two")]
-    pub norm_num_groups: usize,
-    /// What the encoder's mean is multiplied by for the UNet.
-    #[serde(default = "usual_scale")]
-    pub scaling_factor: f64,
-    /// What is subtracted from the mean before.
-    #[serde(default)]
-    pub shift_factor: Option<f64>,
-    /// Whether a 1×1 convolution follows the encoder.
-    #[serde(default = "yes")]
-    pub use_quant_conv: bool,
-    /// Whether a 1×1 convolution precedes the decoder.
-    #[serde(default = "yes")]
-    pub use_post_quant_conv: bool,
-    /// Whether the middle has attention.
-    #[serde(default = "yes")]
-    pub mid_block_add_attention: bool,
-    /// Everything else that the file says.
-    #[serde(flatten)]
-    pub other: Options,
-}
-
-fn one() -> usize {
-    1
-}
-
-fn three() -> usize {
-    3
-}
-
-fn four() -> usize {
-    4
-}
-
-fn thirty_two() -> usize {
-    32
-}
-
-fn usual_scale() -> f64 {
-    0.18215
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl KlConfig {
-    /// Passes when this config describes a network that kinora can build.
-    ///
-    /// # Errors
-    /// The first option that it cannot follow, by name, with expected and found value.
-    pub fn check(&self) -> Result<()> {
-        // Everything is computed in f32, so the half-precision switch changes nothing.
-        self.other.check(&["sample_size", "force_upcast"], &[("act_fn", json!("silu"))])?;
-        let levels = self.block_out_channels.len();
-        if levels == 0 || self.latent_channels == 0 {
-            candle_core::bail!("options `block_out_channels`, `latent_channels`: expected some, found none");
-        }
-        for (name, expected, kinds) in [
-            ("down_block_types", "DownEncoderBlock2D", &self.down_block_types),
-            ("up_block_types", "UpDecoderBlock2D", &self.up_block_types),
-        ] {
-            if let Some(found) = kinds.iter().find(|kind| *kind != expected) {
-                candle_core::bail!(
-                    "option `{name}`: expected \"{expected}\", found \"{found}\", which kinora does not support"
-                );
-            }
-            if !kinds.is_empty() && kinds.len() != levels {
-                candle_core::bail!("option `{name}`: expected {levels} entries, found {}", kinds.len());
-            }
-        }
-        Ok(())
-    }
-
-    /// A residual block of this network.
-    fn resnet(&self, inputs: usize, outputs: usize, vb: VarBuilder) -> Result<ResnetBlock> {
-        ResnetBlock::new(inputs, outputs, None, self.norm_num_groups, EPS, vb)
-    }
-}
 
 /// What the encoder says of a picture: a normal distribution per latent value, not scaled.
 #[derive(Clone, Debug)]
@@ -134,6 +27,7 @@ pub struct AutoencoderKl {
     quant_conv: Option<Conv2d>,
     post_quant_conv: Option<Conv2d>,
     decoder: Decoder,
+    tiling: Option<Tiling>,
 }
 
 impl AutoencoderKl {
@@ -152,6 +46,7 @@ impl AutoencoderKl {
             quant_conv: conv(config.use_quant_conv, 2 * latent, "quant_conv")?,
             post_quant_conv: conv(config.use_post_quant_conv, latent, "post_quant_conv")?,
             decoder: Decoder::new(config, &vb.pp("decoder"))?,
+            tiling: None,
             config: config.clone(),
         })
     }
@@ -161,7 +56,10 @@ impl AutoencoderKl {
     /// # Errors
     /// When the channels are others.
     pub fn encode(&self, image: &Tensor) -> Result<Posterior> {
-        let mut moments = self.encoder.forward(image)?;
+        let tiling = self.tiling();
+        let front = |x: &Tensor, norm: &mut Norm| self.encoder.front(x, norm);
+        let x = tiles::run(image, self.front_layers(), &tiling, front)?;
+        let mut moments = self.encoder.rest(&x)?;
         if let Some(conv) = &self.quant_conv {
             moments = conv.forward(&moments)?;
         }
@@ -177,10 +75,54 @@ impl AutoencoderKl {
     /// # Errors
     /// When the channels are others.
     pub fn decode(&self, latent: &Tensor) -> Result<Tensor> {
-        match &self.post_quant_conv {
-            Some(conv) => self.decoder.forward(&conv.forward(latent)?),
-            None => self.decoder.forward(latent),
-        }
+        let x = match &self.post_quant_conv {
+            Some(conv) => self.decoder.head(&conv.forward(latent)?)?,
+            None => self.decoder.head(latent)?,
+        };
+        let tail = |x: &Tensor, norm: &mut Norm| self.decoder.tail(x, norm);
+        tiles::run(&x, self.tail_layers(), &self.tiling(), tail)
+    }
+
+    /// The encoder's levels that halve the resolution: in each, two 3×3 convolutions a block and the
+    /// halving one, which sees two pixels to the right.
+    fn front_layers(&self) -> Layers {
+        let halvings = self.config.block_out_channels.len() - 1;
+        let sees = 2 * self.config.layers_per_block + 2;
+        let margin: usize = 1 + (0..halvings).map(|level| sees << level).sum::<usize>();
+        let divide = 1 << halvings;
+        Layers { divide, multiply: 1, margin: margin.next_multiple_of(divide) }
+    }
+
+    /// The decoder's levels behind the first: in each, two 3×3 convolutions a block (one more than the encoder
+    /// has) and one behind the doubling; then the last convolution.
+    pub(super) fn tail_layers(&self) -> Layers {
+        let doublings = self.config.block_out_channels.len().saturating_sub(2);
+        let sees = 2 * (self.config.layers_per_block + 1) + 1;
+        let levels: usize = (0..=doublings).map(|level| sees << (doublings - level)).sum();
+        Layers { divide: 1, multiply: 1 << doublings, margin: (levels + 1).div_ceil(1 << doublings) }
+    }
+
+    /// The layers of [`AutoencoderKl::decode`] that run on the whole picture, without the first 1×1 convolution.
+    #[cfg(test)]
+    pub(super) fn decoder_head(&self, latent: &Tensor) -> Result<Tensor> {
+        self.decoder.head(latent)
+    }
+
+    /// The layers that run on parts.
+    #[cfg(test)]
+    pub(super) fn decoder_tail(&self, x: &Tensor, norm: &mut Norm) -> Result<Tensor> {
+        self.decoder.tail(x, norm)
+    }
+
+    /// How large a picture may be before it is worked on in parts.
+    fn tiling(&self) -> Tiling {
+        self.tiling.unwrap_or_else(|| Tiling::within_memory(self.config.bytes_per_pixel()))
+    }
+
+    /// The same network with another limit.
+    #[must_use]
+    pub fn with_tiling(self, tiling: Tiling) -> Self {
+        Self { tiling: Some(tiling), ..self }
     }
 
     /// What the mean is multiplied by for the UNet.
@@ -227,10 +169,15 @@ impl<R> Level<R> {
         Ok(Self { resnets: (0..layers).map(resnet).collect::<Result<_>>()?, resampler })
     }
 
-    fn forward(&self, x: &Tensor, resample: impl Fn(&R, &Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    fn forward(
+        &self,
+        x: &Tensor,
+        norm: &mut Norm,
+        resample: impl Fn(&R, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let mut x = x.clone();
         for resnet in &self.resnets {
-            x = resnet.forward(&x, None)?;
+            x = resnet.forward_normed(&x, None, norm)?;
         }
         match &self.resampler {
             Some(resampler) => resample(resampler, &x),
@@ -266,12 +213,22 @@ impl Encoder {
         })
     }
 
-    fn forward(&self, image: &Tensor) -> Result<Tensor> {
+    /// The levels that halve the resolution.
+    fn front(&self, image: &Tensor, norm: &mut Norm) -> Result<Tensor> {
         let mut x = self.conv_in.forward(image)?;
-        for level in &self.levels {
-            x = level.forward(&x, Downsample::forward)?;
+        for level in &self.levels[..self.levels.len() - 1] {
+            x = level.forward(&x, norm, Downsample::forward)?;
         }
-        self.out.forward(&self.mid.forward(&x)?)
+        Ok(x)
+    }
+
+    /// All behind them.
+    fn rest(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = x.clone();
+        for level in &self.levels[self.levels.len() - 1..] {
+            x = level.forward(&x, &mut GroupNorm::forward_silu, Downsample::forward)?;
+        }
+        self.out.forward(&self.mid.forward(&x)?, &mut GroupNorm::forward_silu)
     }
 }
 
@@ -302,16 +259,26 @@ impl Decoder {
         })
     }
 
-    fn forward(&self, latent: &Tensor) -> Result<Tensor> {
-        let mut x = self.mid.forward(&self.conv_in.forward(latent)?)?;
-        for level in &self.levels {
-            x = level.forward(&x, |up, x| {
-                let (_, _, height, width) = x.dims4()?;
-                up.forward(x, (2 * height, 2 * width))
-            })?;
-        }
-        self.out.forward(&x)
+    /// All before the second level: what looks at the whole picture, at the lowest resolutions.
+    fn head(&self, latent: &Tensor) -> Result<Tensor> {
+        let x = self.mid.forward(&self.conv_in.forward(latent)?)?;
+        self.levels[0].forward(&x, &mut GroupNorm::forward_silu, enlarge)
     }
+
+    /// All behind the first level.
+    fn tail(&self, x: &Tensor, norm: &mut Norm) -> Result<Tensor> {
+        let mut x = x.clone();
+        for level in &self.levels[1..] {
+            x = level.forward(&x, norm, enlarge)?;
+        }
+        self.out.forward(&x, norm)
+    }
+}
+
+/// To twice the resolution.
+fn enlarge(up: &Upsample, x: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = x.dims4()?;
+    up.forward(x, (2 * height, 2 * width))
 }
 
 /// Residual block, attention over all pixels with one head, residual block.
@@ -380,7 +347,7 @@ impl Output {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.conv_out.forward(&self.conv_norm_out.forward_silu(x)?)
+    fn forward(&self, x: &Tensor, norm: &mut Norm) -> Result<Tensor> {
+        self.conv_out.forward(&norm(&self.conv_norm_out, x)?)
     }
 }

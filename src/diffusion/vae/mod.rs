@@ -1,9 +1,13 @@
 //! Autoencoders: from pictures to latents and back.
 
 mod kl;
+mod kl_config;
+mod tiles;
 mod tiny;
 
-pub use kl::{AutoencoderKl, KlConfig, Posterior};
+pub use kl::{AutoencoderKl, Posterior};
+pub use kl_config::KlConfig;
+pub use tiles::Tiling;
 pub use tiny::{AutoencoderTiny, TinyConfig};
 
 use candle_core::{Device, Result, Tensor};
@@ -22,6 +26,25 @@ pub enum AutoencoderConfig {
     /// The small one (TAESD).
     #[serde(rename = "AutoencoderTiny")]
     Tiny(TinyConfig),
+}
+
+impl AutoencoderConfig {
+    /// Memory in bytes that a pixel of the picture takes at the most.
+    pub fn bytes_per_pixel(&self) -> usize {
+        match self {
+            Self::Kl(config) => config.bytes_per_pixel(),
+            Self::Tiny(config) => config.bytes_per_pixel(),
+        }
+    }
+
+    /// Pixels per latent pixel, along each side.
+    pub fn downscale(&self) -> usize {
+        let levels = match self {
+            Self::Kl(config) => config.block_out_channels.len(),
+            Self::Tiny(config) => config.encoder_block_out_channels.len(),
+        };
+        1 << levels.saturating_sub(1).min(16)
+    }
 }
 
 /// Any autoencoder.
@@ -61,6 +84,10 @@ impl Autoencoder {
     /// # Errors
     /// When the shape is another.
     pub fn encode(&self, image: &Tensor) -> Result<Tensor> {
+        each_item(image, |image| self.encode_one(image))
+    }
+
+    fn encode_one(&self, image: &Tensor) -> Result<Tensor> {
         match self {
             Self::Kl(kl) => {
                 kl.encode(image)?.mean.affine(kl.scaling_factor(), -kl.shift() * kl.scaling_factor())
@@ -74,6 +101,10 @@ impl Autoencoder {
     /// # Errors
     /// When the shape is another.
     pub fn decode(&self, latent: &Tensor) -> Result<Tensor> {
+        each_item(latent, |latent| self.decode_one(latent))
+    }
+
+    fn decode_one(&self, latent: &Tensor) -> Result<Tensor> {
         match self {
             Self::Kl(kl) => kl.decode(&latent.affine(1.0 / kl.scaling_factor(), kl.shift())?),
             Self::Tiny(tiny) => tiny.decode(&latent.affine(1.0 / tiny.scaling_factor(), 0.0)?),
@@ -103,4 +134,14 @@ impl Autoencoder {
             Self::Tiny(tiny) => tiny.latent_channels(),
         }
     }
+}
+
+/// Runs `work` on one item of a batch after the other: a batch takes the memory of one picture.
+fn each_item(x: &Tensor, work: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    let count = x.dim(0)?;
+    if count <= 1 {
+        return work(x);
+    }
+    let items = (0..count).map(|i| work(&x.narrow(0, i, 1)?.contiguous()?)).collect::<Result<Vec<_>>>()?;
+    Tensor::cat(&items, 0)
 }

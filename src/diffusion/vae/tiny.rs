@@ -72,6 +72,12 @@ fn usual_decoder_blocks() -> Vec<usize> {
 }
 
 impl TinyConfig {
+    /// Memory in bytes that a pixel of the picture takes at the most: four maps at the full resolution.
+    pub fn bytes_per_pixel(&self) -> usize {
+        let channels = self.encoder_block_out_channels.first().max(self.decoder_block_out_channels.first());
+        4 * channels.copied().unwrap_or(0) * size_of::<f32>()
+    }
+
     /// Passes when this config describes a network that kinora can build.
     ///
     /// # Errors

@@ -3,9 +3,6 @@
 use super::{ModelFolder, Place};
 use crate::error::Result;
 
-/// Bytes of a weight in memory: they are widened to `f32`, see [`ModelFolder::weights`].
-const WIDE: u64 = 4;
-
 /// Size of weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
@@ -30,13 +27,12 @@ impl ModelFolder {
     pub fn weigh(&self) -> Result<Weight> {
         if matches!(self.place, Place::Single(..) | Place::WithVae(..)) {
             let weights = self.tensors()?;
-            let (disk, numbers) = weights.extent();
-            return Ok(Weight { disk, memory: numbers.saturating_mul(WIDE) });
+            let (disk, memory) = weights.extent();
+            return Ok(Weight { disk, memory });
         }
         let mut sum = Weight::default();
         for file in self.opened()? {
-            let memory = file.header().numbers().saturating_mul(WIDE);
-            sum += Weight { disk: file.size(), memory };
+            sum += Weight { disk: file.size(), memory: file.header().loaded() };
         }
         Ok(sum)
     }
@@ -47,14 +43,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn embedded_weights_weigh_what_their_files_do_and_twice_that_when_halves_are_widened() {
+    fn embedded_weights_weigh_what_their_files_do() {
         let model = ModelFolder::embedded("kinora-tiny").unwrap();
         let weight = model.join("unet").weigh().unwrap();
         let file = model.join("unet").read("diffusion_pytorch_model.safetensors").unwrap();
         assert_eq!(weight.disk, file.len() as u64);
-        // The numbers are halves or floats; the header is small beside them.
-        let widened = weight.memory as f64 / weight.disk as f64;
-        assert!((0.9..2.1).contains(&widened), "{weight:?}");
+        // The numbers are halves or floats, which stay what they are; the header is small beside them.
+        let kept = weight.memory as f64 / weight.disk as f64;
+        assert!((0.9..1.0).contains(&kept), "{weight:?}");
         assert!(model.join("no-such-part").weigh().is_err());
     }
 }

@@ -110,12 +110,11 @@ impl Source {
         self.file.header().tensors.get(&self.name).map_or("nothing", |info| info.dtype.as_str())
     }
 
-    /// Its bytes in the file and how many numbers it has.
+    /// Its bytes in the file and once it is loaded.
     fn extent(&self) -> (u64, u64) {
         let Some((info, bytes)) = self.file.view(&self.name) else { return (0, 0) };
         let parts = if let Cut::Rows { of, .. } = self.cut { of as u64 } else { 1 };
-        let numbers = info.shape.iter().product::<usize>() as u64;
-        (bytes.len() as u64 / parts, numbers / parts)
+        (bytes.len() as u64 / parts, info.loaded() / parts)
     }
 
     fn read(&self, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -170,7 +169,7 @@ impl Weights {
         self.sources.get(name)?.shape()
     }
 
-    /// Bytes of all weights in their files, and how many numbers they are.
+    /// Bytes of all weights in their files, and once they are loaded.
     pub fn extent(&self) -> (u64, u64) {
         self.sources.values().map(Source::extent).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     }

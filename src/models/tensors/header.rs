@@ -29,6 +29,14 @@ pub struct TensorInfo {
     pub end: usize,
 }
 
+impl TensorInfo {
+    /// Bytes once it is loaded: halves stay halves, all else is widened to `f32`.
+    pub fn loaded(&self) -> u64 {
+        let each = if matches!(self.dtype.as_str(), "F16" | "BF16") { 2 } else { 4 };
+        self.shape.iter().map(|side| *side as u64).fold(each, u64::saturating_mul)
+    }
+}
+
 /// A head: every tensor by name, and free text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
@@ -132,10 +140,9 @@ impl Header {
         self.tensors.get(name).map(|info| info.shape.as_slice())
     }
 
-    /// How many numbers there are in all tensors together.
-    pub fn numbers(&self) -> u64 {
-        let count = |info: &TensorInfo| info.shape.iter().product::<usize>() as u64;
-        self.tensors.values().map(count).sum()
+    /// Bytes of all tensors together once they are loaded.
+    pub fn loaded(&self) -> u64 {
+        self.tensors.values().map(TensorInfo::loaded).sum()
     }
 
     /// The type that most numbers are stored in.
@@ -270,7 +277,7 @@ mod tests {
         let header = Header::of(&file(head, 4)).unwrap();
         assert_eq!(header.metadata["a"], "b");
         assert_eq!(header.shape("x"), Some(&[2, 1][..]));
-        assert_eq!((header.numbers(), header.precision()), (2, Some("F16")));
+        assert_eq!((header.loaded(), header.precision()), (4, Some("F16")));
         assert!(header.has_prefix("x") && !header.has_prefix("y"));
     }
 

@@ -84,9 +84,13 @@ fn models(plan: &Plan, out: &mut String) {
     }
     let _ = writeln!(
         out,
-        "  at most {} of weights at once; the pictures in work come on top",
-        bytes(plan.memory_bytes)
+        "  at most {} of weights at once, and about {} for the picture in work",
+        bytes(plan.memory_bytes),
+        bytes(plan.work_bytes)
     );
+    if let Some(warning) = &plan.memory_warning {
+        let _ = writeln!(out, "  warning: {warning}");
+    }
 }
 
 /// Controls that do not count at first frames.

@@ -99,21 +99,15 @@ fn engines(folder: &Path) -> Vec<Case> {
 
 fn engine(folder: &Path, file: &Path, name: &str) -> Attempt<()> {
     let mut engine = said(Engine::load(&model_folder(folder, name)?, &[], &Device::Cpu))?;
+    let defaults = engine.defaults();
     let job = |unet: f64, text: f64| PaintJob {
-        size: Size::new(64, 64),
-        init: None,
-        denoise: 1.0,
-        prompt: "a (red:1.2) fox".into(),
-        negative: "".into(),
         steps: 2,
         guidance: 5.0,
         sampler: Sampler::Euler,
         spacing: Spacing::Karras,
         seed: 1,
-        variation: None,
-        clip_skip: 1,
-        controls: Vec::new(),
         loras: vec![LoraUse { file, unet, text }],
+        ..PaintJob::new(Size::new(64, 64), "a (red:1.2) fox".into(), "".into(), &defaults)
     };
     let mut paint = |unet, text| {
         said(engine.paint(&job(unet, text), &mut |_, _| true))?.ok_or_else(|| "stopped".to_owned())
