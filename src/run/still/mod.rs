@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::infotext::described;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::seams::PaintRequest;
+use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, sampling};
 use crate::run::sources::Files;
 use crate::timeline::frame::{ControlMode, Fit, FrameParams, Rng};
@@ -200,6 +201,10 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
     let (unit, native) = (engine.size_unit(), engine.defaults().size);
     let inputs = Inputs::read(&options, &params, unit, native, &mut Files::new(device))?;
     painter.rehearse(std::iter::once(&params))?.iter().for_each(|warning| (listener.warn)(warning));
+    if let Some(warning) = memory::warning(memory::work(std::iter::once(&params), inputs.painted, &painter)?)
+    {
+        (listener.warn)(&warning);
+    }
     let mut said = said::said(&params, &options, &inputs, &painter)?;
 
     listener.progress.begin("still", count.into(), 0);
