@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod check;
+mod control;
 mod deflicker;
 mod eval;
 mod explain;

@@ -89,6 +89,7 @@ fn parameters(path: &Path, bytes: &[u8]) -> Result<String> {
             format!("the picture's settings are in {program}'s form, which is not read"),
         )
         .with_hint("kinora reads the text that the A1111 web UI, Forge and kinora itself write")),
+        Found::Damaged(how) => Err(Error::input(path, format!("the picture cannot be read: {how}"))),
         Found::Nothing => Err(Error::input(
             path,
             "expected a picture with a text called `parameters`, found none in this one",

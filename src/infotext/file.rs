@@ -46,6 +46,8 @@ pub enum Found {
     Text(String),
     /// Settings in the form of a program whose form is not read.
     Foreign(&'static str),
+    /// Nothing, and the file is damaged: how.
+    Damaged(String),
     /// Nothing.
     Nothing,
 }
@@ -64,12 +66,15 @@ fn png(bytes: &[u8]) -> Found {
     let mut decoder =
         png::Decoder::new_with_limits(std::io::Cursor::new(bytes), png::Limits { bytes: LIMIT });
     decoder.set_ignore_text_chunk(false);
-    let Ok(mut reader) = decoder.read_info() else { return Found::Nothing };
+    let mut reader = match decoder.read_info() {
+        Ok(reader) => reader,
+        Err(error) => return Found::Damaged(error.to_string()),
+    };
     // The text may stand behind the pixels.
-    if text_chunk(reader.info(), KEYWORD).is_none() {
-        // Damage there is no matter: what was found before it counts.
-        let _ = reader.finish();
-    }
+    let rest = match text_chunk(reader.info(), KEYWORD) {
+        None => reader.finish().err(),
+        Some(_) => None,
+    };
     let info = reader.info();
     if let Some(text) = text_chunk(info, KEYWORD) {
         return Found::Text(text);
@@ -84,7 +89,7 @@ fn png(bytes: &[u8]) -> Found {
     if has("invokeai_metadata") || has("sd-metadata") || has("Dream") {
         return Found::Foreign("InvokeAI");
     }
-    Found::Nothing
+    rest.map_or(Found::Nothing, |error| Found::Damaged(error.to_string()))
 }
 
 /// A text of a PNG: `tEXt`, `zTXt` or `iTXt`. Programs that put UTF-8 into the Latin-1 chunks are understood.

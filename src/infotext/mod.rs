@@ -57,6 +57,13 @@ impl Parameters {
         }
     }
 
+    /// Gives a pair that is there another value.
+    pub fn replace(&mut self, name: &str, value: impl ToString) {
+        for (_, old) in self.pairs.iter_mut().filter(|(known, _)| known == name) {
+            *old = value.to_string();
+        }
+    }
+
     /// The text. [`Parameters::read`] gives the same parts again, whatever is in the prompts.
     pub fn text(&self) -> String {
         let plain = self.plain();

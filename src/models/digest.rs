@@ -102,6 +102,22 @@ pub fn short(path: &Path) -> Result<String> {
     Ok(hash)
 }
 
+/// The eight digits that the web UI showed before it knew [`short`]: the SHA-256 of 64 KiB from 1 MiB on
+/// (sd-webui's `model_hash`). Different files may share it.
+///
+/// # Errors
+/// [`Error::Model`] when the file cannot be read.
+pub fn old_short(path: &Path) -> Result<String> {
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(0x10_0000))?;
+        let mut bytes = Vec::new();
+        file.take(0x1_0000).read_to_end(&mut bytes)?;
+        Ok(sha2::Sha256::digest(&bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+    };
+    read().map_err(|e| Error::model(path, format!("cannot read this file: {e}")))
+}
+
 /// The short hash when it is known already.
 pub fn known_short(path: &Path) -> Option<String> {
     let (path, now) = current(path).ok()?;
@@ -174,6 +190,15 @@ fn save(file: &Path, cache: &Cache) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_old_hash_is_that_of_a_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, [vec![7; 0x10_0000], b"abc".to_vec()].concat()).unwrap();
+        // SHA-256 of `abc` (FIPS 180-4).
+        assert_eq!(old_short(&path).unwrap(), "ba7816bf");
+    }
 
     #[test]
     fn hashes_are_those_of_the_content() {

@@ -11,8 +11,10 @@ use crate::diffusion::engine::ModelDefaults;
 use crate::diffusion::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::infotext::{Parameters, written_pairs};
+use crate::models::digest;
 use crate::render::frame_loop::Planned;
 use crate::render::store;
+use crate::run::loras::Spoken;
 use crate::run::models::{Cast, ModelPainter, identity, sampling};
 use crate::timeline::frame::{
     ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend, Rng,
@@ -20,6 +22,9 @@ use crate::timeline::frame::{
 
 /// Letters of a hash that are written, as many as the web UI writes.
 const HASH: usize = 10;
+
+/// Letters of a LoRA's hash that are written, as many as the web UI writes.
+const LORA_HASH: usize = 12;
 
 /// A model as it is written down.
 #[derive(Clone, Debug)]
@@ -49,12 +54,13 @@ pub(crate) struct Captions<'a> {
     folder: &'a Path,
     makers: BTreeMap<Cast, Maker>,
     files: BTreeMap<PathBuf, Shown>,
+    loras: BTreeMap<PathBuf, String>,
 }
 
 impl<'a> Captions<'a> {
     /// Nothing is read yet. `folder` is what names of files are relative to.
     pub(crate) fn new(painter: &'a ModelPainter, folder: &'a Path) -> Self {
-        Self { painter, folder, makers: BTreeMap::new(), files: BTreeMap::new() }
+        Self { painter, folder, makers: BTreeMap::new(), files: BTreeMap::new(), loras: BTreeMap::new() }
     }
 
     /// Describes the frames that are to be made.
@@ -117,6 +123,7 @@ impl<'a> Captions<'a> {
             let unit = self.control(control)?;
             found.set(&format!("ControlNet {number}"), written_pairs(&unit));
         }
+        found.set("Lora hashes", self.loras(params)?);
         if params.prompt.parts.len() > 1 {
             let blend = match params.prompt.blend {
                 PromptBlend::Lerp => "lerp",
@@ -126,6 +133,26 @@ impl<'a> Captions<'a> {
             found.set("Prompt blend", blend);
         }
         Ok(found)
+    }
+
+    /// LoRAs with their hashes, as the web UI lists them: `ink: 0123456789ab, neon: …`.
+    fn loras(&mut self, params: &FrameParams) -> Result<String> {
+        let spoken = Spoken::of(params)?;
+        let files = spoken.files(&self.painter.loras)?;
+        let mut listed = Vec::new();
+        for (lora, file) in spoken.loras.iter().zip(files) {
+            let hash = match self.loras.get(&file) {
+                Some(hash) => hash.clone(),
+                None => {
+                    let mut hash = digest::of_tensors(&file)?;
+                    hash.truncate(LORA_HASH);
+                    self.loras.insert(file, hash.clone());
+                    hash
+                }
+            };
+            listed.push(format!("{}: {hash}", lora.name));
+        }
+        Ok(listed.join(", "))
     }
 
     /// The model of a picture.

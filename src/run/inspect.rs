@@ -141,12 +141,14 @@ impl Inspected {
     /// # Errors
     /// [`Error::Input`] when it says nothing that is understood.
     pub fn parameters(&self) -> Result<&Parameters> {
-        self.parameters.as_ref().ok_or_else(|| match self.found {
+        self.parameters.as_ref().ok_or_else(|| match &self.found {
             Found::Foreign(program) => Error::input(
                 &self.path,
                 format!("the picture's settings are in {program}'s form, which is not read"),
             )
             .with_hint("kinora reads the text that the A1111 web UI, Forge and kinora itself write"),
+            Found::Damaged(how) => Error::input(&self.path, format!("the picture cannot be read: {how}"))
+                .with_hint("copy or export it anew"),
             _ => Error::input(&self.path, "the picture does not say how it was made").with_hint(
                 "web UIs write it when they are told to; programs that change pictures often throw it away",
             ),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::models::ModelFolder;
 use crate::models::library::Role;
+use crate::models::{ModelFolder, digest};
 use crate::run::caption::stem;
 use crate::run::library::library;
 use crate::run::models::{find, identity};
@@ -47,8 +47,10 @@ impl Recorded<'_> {
         Ok((model.clone(), warning))
     }
 
-    /// Models that it may be: those that are compiled in, and what has its name here or beside the picture.
+    /// Models that it may be: those that are compiled in, what has its name here or beside the picture, and what
+    /// is known to have its hash.
     fn candidates(&self) -> Vec<String> {
+        let Ok(library) = library(Path::new("")) else { return Vec::new() };
         let beside = self.picture.parent().unwrap_or(Path::new(""));
         let is_whole = self.role == Role::Checkpoint;
         let embedded = ModelFolder::embedded_names().into_iter().filter(|_| is_whole).map(str::to_owned);
@@ -57,16 +59,28 @@ impl Recorded<'_> {
             [name.to_owned(), away]
         });
         // Whether it can be used is said when it is loaded.
-        let is_there = |model: &String| {
-            ModelFolder::embedded(model).is_some()
-                || library(Path::new("")).is_ok_and(|library| library.find(self.role, model).is_ok())
-        };
-        embedded.chain(named).filter(is_there).collect()
+        let is_there =
+            |model: &String| ModelFolder::embedded(model).is_some() || library.find(self.role, model).is_ok();
+        let hashed = library.list().iter().filter(|entry| entry.role.is_none_or(|role| role == self.role));
+        let hashed = hashed.filter(|entry| entry.path.is_file() && self.is_known(&entry.path));
+        let hashed = hashed.map(|entry| entry.path.display().to_string());
+        embedded.chain(named).filter(is_there).chain(hashed).collect()
+    }
+
+    /// Whether a file has the hash, as far as that is known without reading gigabytes.
+    fn is_known(&self, path: &Path) -> bool {
+        let Some(hash) = self.hash else { return false };
+        let known = if is_old(hash) { digest::old_short(path).ok() } else { digest::known_short(path) };
+        known.as_deref() == Some(hash)
     }
 
     /// The start of a model's hash.
     fn hash_of(&self, model: &str) -> Option<String> {
-        identity(&find(self.role, model, Path::new("")).ok()?).ok().map(|(_, hash)| hash)
+        let folder = find(self.role, model, Path::new("")).ok()?;
+        match folder.label() {
+            file if self.hash.is_some_and(is_old) && file.is_file() => digest::old_short(&file).ok(),
+            _ => identity(&folder).ok().map(|(_, hash)| hash),
+        }
     }
 
     fn missing(&self) -> Error {
@@ -78,8 +92,13 @@ impl Recorded<'_> {
             format!("the picture was made with {name}{hash}, and there is no {what} of that hash or name"),
         )
         .with_hint(format!(
-            "give one with `{}`, or name the folder it lies in with `--models-dir`",
+            "give one with `{}`, or name the folder it lies in with `--models-dir`; `kinora models --hash` learns the hashes of renamed files",
             self.option
         ))
     }
+}
+
+/// Whether a hash is of the web UI's first kind, which has eight digits.
+fn is_old(hash: &str) -> bool {
+    hash.len() == 8
 }

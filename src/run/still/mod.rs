@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::infotext::described;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::seams::PaintRequest;
+use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, sampling};
 use crate::run::sources::Files;
 use crate::timeline::frame::{ControlMode, Fit, FrameParams, Rng};
@@ -199,7 +200,12 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
     let engine = painter.engine(&cast)?;
     let (unit, native) = (engine.size_unit(), engine.defaults().size);
     let inputs = Inputs::read(&options, &params, unit, native, &mut Files::new(device))?;
-    let text = |params: &FrameParams, painter: &ModelPainter| said::said(params, &options, &inputs, painter);
+    painter.rehearse(std::iter::once(&params))?.iter().for_each(|warning| (listener.warn)(warning));
+    if let Some(warning) = memory::warning(memory::work(std::iter::once(&params), inputs.painted, &painter)?)
+    {
+        (listener.warn)(&warning);
+    }
+    let mut said = said::said(&params, &options, &inputs, &painter)?;
 
     listener.progress.begin("still", count.into(), 0);
     let result = (0..count).try_for_each(|number| {
@@ -210,7 +216,7 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
             frame::advance(&mut params);
         }
         let canvas = paint(&mut painter, &params, &inputs, count, listener)?;
-        let png = described(&canvas.to_png()?, &text(&params, &painter)?);
+        let png = described(&canvas.to_png()?, &said::renewed(&mut said, &params));
         let path = names.publish(number, params.sampling.seed, &png)?;
         listener.progress.frame();
         (listener.done)(&path)

@@ -10,13 +10,13 @@ use crate::run::caption::{Captions, close};
 use crate::run::models::ModelPainter;
 use crate::timeline::frame::FrameParams;
 
-/// The text.
+/// What the first picture's file says; the others' differ in [`renewed`].
 pub(super) fn said(
     params: &FrameParams,
     options: &StillOptions,
     inputs: &Inputs,
     painter: &ModelPainter,
-) -> Result<String> {
+) -> Result<Parameters> {
     let mut captions = Captions::new(painter, Path::new(HERE));
     let init = options.init.as_deref().map(|path| captions.shown(path)).transpose()?;
     let denoise = init.is_some().then(|| options.denoise.unwrap_or(frame::DENOISE));
@@ -30,7 +30,14 @@ pub(super) fn said(
         masking(&mut found, options, mask);
     }
     close(&mut found);
-    Ok(found.text())
+    Ok(found)
+}
+
+/// The same of a picture with other seeds.
+pub(super) fn renewed(found: &mut Parameters, params: &FrameParams) -> String {
+    found.replace("Seed", params.sampling.seed);
+    found.replace("Variation seed", params.sampling.subseed);
+    found.text()
 }
 
 /// The mask's settings; the web UI leaves out what is usual.
