@@ -7,4 +7,4 @@ mod folder;
 mod stored;
 
 pub use folder::{ModelFolder, Weight, model_error};
-pub use stored::{mark, stored};
+pub use stored::{mark, stored, stored_shaped};

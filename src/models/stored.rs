@@ -24,12 +24,27 @@ use serde::Deserialize;
 /// # Errors
 /// When there is no such weight.
 pub fn stored(vb: &VarBuilder, name: &str) -> Result<Tensor> {
-    for dtype in [DType::F16, DType::BF16] {
-        if vb.device().is_cpu() && vb.contains_tensor(&format!("{name}{}", mark(dtype))) {
-            return vb.get_unchecked_dtype(name, dtype);
-        }
+    match own_type(vb, name) {
+        Some(dtype) => vb.get_unchecked_dtype(name, dtype),
+        None => vb.get_unchecked(name),
     }
-    vb.get_unchecked(name)
+}
+
+/// As [`stored`], of a known shape.
+///
+/// # Errors
+/// When there is no such weight, or it has another shape.
+pub fn stored_shaped(vb: &VarBuilder, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
+    match own_type(vb, name) {
+        Some(dtype) => vb.get_with_hints_dtype(shape.into(), name, Init::Const(0.0), dtype),
+        None => vb.get(shape.into(), name),
+    }
+}
+
+/// The half type that a weight is stored in, when it is one and the device can take it.
+fn own_type(vb: &VarBuilder, name: &str) -> Option<DType> {
+    let is_stored = |dtype: &DType| vb.contains_tensor(&format!("{name}{}", mark(*dtype)));
+    [DType::F16, DType::BF16].into_iter().find(is_stored).filter(|_| vb.device().is_cpu())
 }
 
 /// What is put behind a weight's name to ask whether it is stored in this type. Begins with a character that

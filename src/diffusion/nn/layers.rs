@@ -4,18 +4,14 @@ use candle_core::{Error, Result, Shape, Tensor};
 use candle_nn::{LayerNorm, VarBuilder};
 
 use crate::kernels::{Conv2d, GroupNorm, Linear, Padding};
-use crate::models::stored;
+use crate::models::{stored, stored_shaped};
 
 /// The `weight` of a layer in its stored type: the one place where layers ask for it.
 ///
 /// # Errors
 /// When it is missing or has another shape.
 pub fn weight(vb: &VarBuilder, shape: impl Into<Shape>) -> Result<Tensor> {
-    let (weight, shape) = (stored(vb, "weight")?, shape.into());
-    if *weight.shape() != shape {
-        return Err(unexpected_shape(vb, "weight", shape, &weight));
-    }
-    Ok(weight)
+    stored_shaped(vb, shape, "weight")
 }
 
 /// A convolution with a `kernel`×`kernel` window and a bias: `weight [outputs, inputs, k, k]`, `bias [outputs]`.
