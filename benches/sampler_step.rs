@@ -29,20 +29,15 @@ fn sampler_step(criterion: &mut Criterion) {
         ("guided", 3.5, Vec::new()),
         ("guided_with_depth", 3.5, vec![control]),
     ] {
+        let defaults = engine.defaults();
         let job = PaintJob {
-            size,
-            init: None,
-            denoise: 1.0,
-            prompt: "the sea, sunset".into(),
-            negative: "".into(),
             steps: 1,
             guidance,
             sampler: Sampler::Euler,
             spacing: Spacing::Karras,
             seed: 1,
-            variation: None,
-            clip_skip: 1,
             controls,
+            ..PaintJob::new(size, "the sea, sunset".into(), "".into(), &defaults)
         };
         group.bench_function(name, |bencher| {
             bencher.iter(|| engine.paint(&job, &mut |_, _| true).expect("it paints"));

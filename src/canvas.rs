@@ -96,11 +96,20 @@ impl Canvas {
 
     /// The picture at another size, Lanczos-3 filtered on the encoded values (as PIL does).
     pub fn resized(&self, size: Size) -> Self {
+        self.filtered(size, fir::FilterType::Lanczos3)
+    }
+
+    /// The same, cubically filtered (a = -1/2), which is what PIL takes where nothing is said.
+    pub fn resized_bicubic(&self, size: Size) -> Self {
+        self.filtered(size, fir::FilterType::CatmullRom)
+    }
+
+    fn filtered(&self, size: Size, filter: fir::FilterType) -> Self {
         if size == self.size {
             return self.clone();
         }
         let pixels = self.rgb.as_chunks::<3>().0.iter().map(|p| fir::pixels::U8x3::new(*p)).collect();
-        let resized = resize(pixels, self.size, size, fir::FilterType::Lanczos3);
+        let resized = resize(pixels, self.size, size, filter);
         Self { size, rgb: resized.iter().flat_map(|p| p.0).collect() }
     }
 
@@ -121,6 +130,33 @@ impl Canvas {
         let (mut picture, orientation) = decode(path)?;
         picture.apply_orientation(orientation);
         Ok(picture.into())
+    }
+
+    /// As [`Canvas::open_upright`], and the picture's alpha as grey (255 is opaque) where any of it is not opaque.
+    ///
+    /// # Errors
+    /// As [`Canvas::open`].
+    pub fn open_with_alpha(path: &Path) -> Result<(Self, Option<Self>)> {
+        let (mut picture, orientation) = decode(path)?;
+        picture.apply_orientation(orientation);
+        let alpha = picture.color().has_alpha().then(|| {
+            let size = Size::new(picture.width() as usize, picture.height() as usize);
+            Self { size, rgb: picture.to_rgba8().pixels().flat_map(|p| [p.0[3]; 3]).collect() }
+        });
+        Ok((picture.into(), alpha.filter(|alpha| alpha.rgb.iter().any(|v| *v != 255))))
+    }
+
+    /// The part of `size` pixels whose top-left corner is at column `x`, row `y`. What lies beyond the picture's
+    /// edges has the colour of the nearest pixel of the edge, so that this enlarges too.
+    pub fn cut(&self, x: usize, y: usize, size: Size) -> Self {
+        let mut rgb = Vec::with_capacity(size.area() * 3);
+        for row in y..y + size.height {
+            let row = row.min(self.size.height.saturating_sub(1));
+            for column in x..x + size.width {
+                rgb.extend_from_slice(&self.pixel(column.min(self.size.width.saturating_sub(1)), row));
+            }
+        }
+        Self { size, rgb }
     }
 
     /// The picture as the bytes of a PNG file (8-bit RGB, deterministic).

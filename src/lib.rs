@@ -17,7 +17,8 @@
 //! | `schedule` | the language: text becomes a checked tree, or diagnostics | – |
 //! | `sound` | sound becomes numbers: levels, onsets, tempo | – |
 //! | `timeline` | a checked film becomes plain numbers for any frame | schedule, sound |
-//! | `import` | files of other programs become films | schedule, timeline |
+//! | `infotext` | what a picture says about its making, as web UIs write it | – |
+//! | `import` | files of other programs become films | schedule, timeline, infotext |
 //! | `canvas` | the pixel types that cross rooms | – |
 //! | `models` | model folders, on disk or compiled in | – |
 //! | `kernels` | the CPU operations that decide speed | – |
@@ -26,7 +27,8 @@
 //! | `noise` | every random number, noise pictures | canvas, timeline |
 //! | `depth` | depth networks, reference depth | canvas, noise, kernels, models |
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
-//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, progress |
+//! | `edges` | outlines of a picture | canvas |
+//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, edges, infotext, progress |
 //! | `post` | interpolation, deflicker | canvas, encode |
 //! | `plot` | a film's curves as a picture and for the terminal | schedule, timeline |
 //! | `encode` | video files and pictures, in and out | canvas |
@@ -45,9 +47,11 @@ pub mod cli;
 pub mod colour;
 pub mod depth;
 pub mod diffusion;
+pub mod edges;
 pub mod encode;
 pub mod error;
 pub mod import;
+pub mod infotext;
 pub mod kernels;
 pub mod lsp;
 pub mod models;

@@ -44,18 +44,23 @@ impl Progress for Silent {
 
 /// A bar when stderr is a terminal, plain lines otherwise, nothing when `quiet`.
 pub fn for_stderr(quiet: bool) -> Box<dyn Progress> {
+    counting("frame", quiet)
+}
+
+/// As [`for_stderr`], for things of another name: `picture`.
+pub fn counting(noun: &'static str, quiet: bool) -> Box<dyn Progress> {
     if quiet {
         Box::new(Silent)
     } else if std::io::stderr().is_terminal() {
-        Box::new(Bar::default())
+        Box::new(Bar { noun, bar: Mutex::default() })
     } else {
-        Box::new(Log::default())
+        Box::new(Log { noun, state: Mutex::default() })
     }
 }
 
 /// A bar with steps, frames, rate and time left.
-#[derive(Default)]
 struct Bar {
+    noun: &'static str,
     bar: Mutex<Option<ProgressBar>>,
 }
 
@@ -69,8 +74,10 @@ impl Bar {
 
 impl Progress for Bar {
     fn begin(&self, label: &str, total: u64, done: u64) {
-        let template = "{prefix:>12} {bar:32} {pos}/{len} frames  {per_sec}  {eta} left  {msg}";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let noun = self.noun;
+        let template =
+            format!("{{prefix:>12}} {{bar:32}} {{pos}}/{{len}} {noun}s  {{per_sec}}  {{eta}} left  {{msg}}");
+        let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style);
         bar.set_prefix(label.to_owned());
         bar.set_position(done);
@@ -101,8 +108,8 @@ impl Progress for Bar {
 }
 
 /// Plain lines at 1, 2, 4, 8 … seconds and then every minute, so that a log stays readable.
-#[derive(Default)]
 struct Log {
+    noun: &'static str,
     state: Mutex<Option<LogState>>,
 }
 
@@ -116,13 +123,13 @@ struct LogState {
 }
 
 impl LogState {
-    fn line(&self) -> String {
+    fn line(&self, noun: &str) -> String {
         let made = self.position.saturating_sub(self.found);
         let seconds = self.start.elapsed().as_secs_f64();
         let each = seconds / made.max(1) as f64;
         let left = each * self.total.saturating_sub(self.position) as f64;
         format!(
-            "{}: {}/{} frames, {each:.2} s a frame, {} left",
+            "{}: {}/{} {noun}s, {each:.2} s a {noun}, {} left",
             self.label,
             self.position,
             self.total,
@@ -137,7 +144,7 @@ impl Log {
             state.position = next(state.position);
             let elapsed = state.start.elapsed();
             if elapsed >= state.next {
-                say(&state.line());
+                say(&state.line(self.noun));
                 state.next = elapsed + elapsed.clamp(Duration::from_secs(1), Duration::from_secs(60));
             }
         }
@@ -147,7 +154,8 @@ impl Log {
 impl Progress for Log {
     fn begin(&self, label: &str, total: u64, done: u64) {
         let there = if done > 0 { format!(", {done} already there") } else { String::new() };
-        say(&format!("{label}: {total} frames{there}"));
+        let plural = if total == 1 && self.noun != "frame" { "" } else { "s" };
+        say(&format!("{label}: {total} {}{plural}{there}", self.noun));
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(LogState {
             label: label.to_owned(),
             total,
@@ -170,7 +178,7 @@ impl Progress for Log {
 
     fn end(&self) {
         if let Some(state) = self.state.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            say(&state.line());
+            say(&state.line(self.noun));
         }
     }
 }

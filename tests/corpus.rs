@@ -31,7 +31,7 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, FrameParams};
+use kinora::timeline::frame::{Camera, ControlInput, Fit, FrameParams};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -258,6 +258,10 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("steps", _) => f64::from(params.sampling.steps?),
         ("guidance", _) => params.sampling.guidance?,
         ("seed", _) => params.sampling.seed as f64,
+        ("eta", _) => params.sampling.eta?,
+        ("ddim_eta", _) => params.sampling.ddim_eta?,
+        ("s_noise", _) => params.sampling.s_noise,
+        ("eta_noise_seed_delta", _) => f64::from(params.sampling.eta_noise_seed_delta),
         ("clip_skip", _) => f64::from(params.sampling.clip_skip),
         ("noise", _) => params.noise.amount,
         ("contrast", _) => params.colour.contrast,
@@ -268,6 +272,18 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("control.weight", _) => control?.weight,
         ("control.start", _) => control?.start,
         ("control.end", _) => control?.end,
+        ("control.canny.low", _) => match control?.input {
+            ControlInput::Canny { low, .. } => low,
+            _ => return None,
+        },
+        ("control.canny.high", _) => match control?.input {
+            ControlInput::Canny { high, .. } => high,
+            _ => return None,
+        },
+        ("control.fidelity", _) => match control?.input {
+            ControlInput::Reference { fidelity, .. } => fidelity,
+            _ => return None,
+        },
         _ => return None,
     })
 }
@@ -281,7 +297,15 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
         "sampler" => params.sampling.sampler.clone()?,
         "spacing" => params.sampling.spacing.clone()?,
+        "rng" => format!("{:?}", params.sampling.rng).to_lowercase(),
         "control.mode" => format!("{:?}", params.controls.first()?.mode).to_lowercase(),
+        "control.resize" => match params.controls.first()?.fit {
+            Fit::Crop => "crop",
+            Fit::Stretch => "stretch",
+            Fit::Inside => "fit",
+        }
+        .to_owned(),
+        "control.invert" => params.controls.first()?.invert.to_string(),
         _ => return None,
     })
 }

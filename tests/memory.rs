@@ -27,20 +27,16 @@ fn painting_takes_about_the_estimated_memory() {
     assert!(larger.work > 2 * estimate.work && larger.weights == estimate.weights);
     let mut engine = Engine::load(&model, &[], &Device::Cpu).unwrap();
     let init = Canvas::filled(size, [90, 120, 150]);
+    let defaults = engine.defaults();
     let job = PaintJob {
-        size,
         init: Some(&init),
         denoise: 1.0,
-        prompt: "the sea".into(),
-        negative: "fog".into(),
         steps: 1,
         guidance: 3.0,
         sampler: Sampler::Euler,
         spacing: Spacing::Karras,
         seed: 1,
-        variation: None,
-        clip_skip: 1,
-        controls: Vec::new(),
+        ..PaintJob::new(size, "the sea".into(), "fog".into(), &defaults)
     };
     engine.paint(&job, &mut |_, _| true).unwrap().unwrap();
     let (peak, expected) = (high_water(), estimate.total() as f64);

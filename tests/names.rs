@@ -35,3 +35,41 @@ fn presets_of_the_encoder_are_the_language_s() {
         assert!(kinora::schedule::read("film.kin", &film).is_ok(), "preset {} is refused", preset.name());
     }
 }
+
+#[test]
+fn settings_of_fresh_noise_are_warned_of_where_the_sampler_has_none() {
+    use kinora::diffusion::sampler::Sampler;
+    for choice in find("sampler").unwrap().choices() {
+        let sampler = resolve(choice.name).unwrap().0;
+        let is_told = |setting: &str| {
+            let film =
+                format!("kinora 1\nframes = 2\nprompt = \"a\"\nsampler = {}\n{setting} = 0.5\n", choice.name);
+            let (film, _) = kinora::schedule::read("film.kin", &film).unwrap();
+            let timeline = kinora::timeline::Timeline::new(&film, &Default::default()).unwrap();
+            timeline.warnings().list.iter().any(|found| found.message.contains("no effect"))
+        };
+        let by_eta = sampler.usual_eta().is_some() && sampler != Sampler::Ddim;
+        assert_eq!(is_told("eta"), !by_eta, "{}", choice.name);
+        assert_eq!(is_told("ddim_eta"), sampler != Sampler::Ddim, "{}", choice.name);
+    }
+}
+
+#[test]
+fn the_importer_and_the_engine_agree_on_the_spacing_of_a_sampler() {
+    use kinora::import::{Kind, import};
+    for choice in find("sampler").unwrap().choices() {
+        let text = format!(
+            "a cat\nSteps: 20, Sampler: {}, Schedule type: Automatic, CFG scale: 7, Seed: 5, Size: 64x64",
+            choice.name
+        );
+        let path = std::path::Path::new("a.txt");
+        let found = import(path, text.as_bytes(), Some(Kind::A1111), path).unwrap();
+        let (film, _) = kinora::schedule::read("film.kin", &found.film).unwrap();
+        let timeline = kinora::timeline::Timeline::new(&film, &Default::default()).unwrap();
+        let usual = resolve(choice.name).unwrap().0.usual_spacing().name();
+        let written = timeline.at(0).unwrap().sampling.spacing;
+        assert!(written.as_deref().is_none_or(|written| written == usual), "{}: {written:?}", choice.name);
+        let is_none_of_ours = matches!(choice.name, "lcm" | "tcd" | "unipc");
+        assert_eq!(written.is_none(), is_none_of_ours, "{}", choice.name);
+    }
+}

@@ -42,20 +42,16 @@ fn paint(model: &Path, side: usize) -> Canvas {
     println!("loaded in {loaded:.1?}, peak {:.0} MiB", high_water() / MIB);
     let size = Size::new(side, side);
     let init = Canvas::filled(size, [90, 120, 150]);
+    let defaults = engine.defaults();
     let job = PaintJob {
-        size,
         init: Some(&init),
         denoise: 1.0,
-        prompt: "the sea, sunset".into(),
-        negative: "blurry".into(),
         steps: 1,
         guidance: 7.0,
         sampler: Sampler::Euler,
         spacing: Spacing::Karras,
         seed: 1,
-        variation: None,
-        clip_skip: 1,
-        controls: Vec::new(),
+        ..PaintJob::new(size, "the sea, sunset".into(), "blurry".into(), &defaults)
     };
     let picture = engine.paint(&job, &mut |_, _| true).unwrap().unwrap();
     println!("painted in {:.1?}, peak {:.0} MiB", start.elapsed() - loaded, high_water() / MIB);

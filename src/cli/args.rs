@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cli::frame_list::FrameList;
+use crate::cli::inspect::InspectArgs;
+use crate::cli::still::StillArgs;
 use crate::run::models::DeviceChoice;
 use crate::run::table::Names;
 use crate::schedule::units::Rate;
@@ -19,6 +21,10 @@ use crate::timeline::Compat;
 #[derive(Debug, Parser)]
 #[command(name = "kinora", version, propagate_version = true)]
 pub(crate) struct Args {
+    /// A folder of models, such as that of the A1111 web UI or ComfyUI; may be given several times. `KINORA_MODELS`
+    /// and kinora's config file name folders too
+    #[arg(long = "models-dir", global = true, value_name = "FOLDER")]
+    pub(crate) models_dirs: Vec<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -27,6 +33,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Render a film. Interrupted or edited, the same command goes on where frames are missing
     Render(RenderArgs),
+    /// Paint one picture or several, from text or over a picture, or repeat one that says how it was made
+    Still(Box<StillArgs>),
+    /// Print what a picture says about its making
+    Inspect(InspectArgs),
     /// Check a film without rendering it: every mistake in one run
     Check(CheckArgs),
     /// Show a film's motion without a model: the same warp over a grid or the film's own picture
@@ -53,6 +63,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Lay films out in the one form: aligned, two blanks a level. Comments and spellings stay
     Fmt(FmtArgs),
+    /// List the models that films can name: kind, precision, size, hash, and what each can be used for
+    Models(ModelsArgs),
     /// Explain an error or warning by its code, with an example and its fix
     ExplainError(ExplainErrorArgs),
     /// Serve an editor over stdin and stdout (language server protocol)
@@ -266,6 +278,9 @@ pub(crate) struct ExplainArgs {
     /// The frame, counted from 0, or a time: `48`, `4.0s`, `8b`, `50%`
     #[arg(long, value_name = "FRAME")]
     pub(crate) frame: String,
+    /// Show the prompts as the model reads them: when each text is in force, its tokens, weights and embeddings
+    #[arg(long)]
+    pub(crate) tokens: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
@@ -403,6 +418,19 @@ pub(crate) struct FmtArgs {
     /// Read one film from stdin and write it to stdout
     #[arg(long, conflicts_with = "films")]
     pub(crate) stdin: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kinora models --models-dir ~/stable-diffusion-webui --hash")]
+pub(crate) struct ModelsArgs {
+    /// The folder of films whose own models are listed too [default: this one]
+    pub(crate) folder: Option<PathBuf>,
+    /// Compute the hashes that the A1111 web UI prints: every file is read whole, and large ones are remembered
+    #[arg(long)]
+    pub(crate) hash: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

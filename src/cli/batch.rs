@@ -1,7 +1,6 @@
 //! `kinora batch`: each film in a process of its own, so that nothing one does can harm another.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::ValueEnum as _;
 
@@ -25,7 +24,7 @@ pub(crate) fn run(args: &BatchArgs, stop: &StopFlag) -> Result<()> {
 
 /// One film in a process of its own. Its messages go to our stderr.
 fn job(program: &Path, film: &Path, args: &BatchArgs) -> Job {
-    let mut command = Command::new(program);
+    let mut command = jobs::again(program);
     command.arg("render");
     if let Some(out) = video(film, args) {
         command.arg("-o").arg(out);

@@ -7,7 +7,7 @@ use crate::run::explain;
 
 /// Says where each value of a frame comes from.
 pub(crate) fn run(args: &ExplainArgs) -> Result<()> {
-    let (explanation, warnings) = explain::explain(&args.film, &args.frame)?;
+    let (explanation, warnings) = explain::explain(&args.film, &args.frame, args.tokens)?;
     show(&warnings);
     match args.format {
         ReportFormat::Json => print(&explain::json(&explanation)?),

@@ -1,11 +1,12 @@
 //! Films one after the other, each in a process of its own, so that nothing one does can harm another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cli::print;
 use crate::error::{Error, Result};
 use crate::progress::{Stop, StopFlag, say};
+use crate::run::library::named;
 
 /// How often a running job is looked at.
 #[cfg(unix)]
@@ -45,6 +46,15 @@ impl Outcome {
 /// The program's own file.
 pub(crate) fn program() -> Result<PathBuf> {
     std::env::current_exe().map_err(|e| Error::Bug(format!("cannot find the program's own file: {e}")))
+}
+
+/// This program again, with the model folders that it was given.
+pub(crate) fn again(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for dir in named() {
+        command.arg("--models-dir").arg(dir);
+    }
+    command
 }
 
 /// Runs the jobs in turn and reports at the end.

@@ -10,14 +10,17 @@ mod explain_error;
 mod fmt;
 mod frame_list;
 mod import;
+mod inspect;
 mod jobs;
 mod lsp;
+mod models;
 mod params;
 mod plan;
 mod plot;
 mod presets;
 mod preview;
 mod render;
+mod still;
 mod timeline;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -29,6 +32,7 @@ use clap::Parser as _;
 use crate::cli::args::{Args, Command};
 use crate::error::{Error, Result};
 use crate::progress::{StopFlag, say};
+use crate::run::library::look_into;
 use crate::run::project::{Project, Purpose};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::report;
@@ -61,8 +65,11 @@ fn bug(panic: &(dyn std::any::Any + Send)) -> Error {
 
 fn dispatch(args: Args) -> Result<()> {
     let stop = StopFlag::default();
+    look_into(&args.models_dirs)?;
     match args.command {
         Command::Render(command) => render::run(&command, stop),
+        Command::Still(command) => still::run(&command, stop),
+        Command::Inspect(command) => inspect::run(&command),
         Command::Check(command) => check::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),
@@ -78,6 +85,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Import(command) => import::run(&command),
         Command::Fmt(command) => fmt::run(&command),
         Command::ExplainError(command) => explain_error::run(&command),
+        Command::Models(command) => models::run(&command),
         Command::Lsp(_) => lsp::run(),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &RenderArgs, stop: StopFlag) -> Result<()> {
         variants => {
             show(&project.warnings);
             let program = jobs::program()?;
-            let job = |variant| job(Command::new(&program), variant, args);
+            let job = |variant| job(jobs::again(&program), variant, args);
             let jobs = variants.iter().map(job).collect();
             // The job at hand is told, and says itself what it does about it.
             jobs::run(jobs, &listening(stop, |_| {})?)

@@ -1,12 +1,17 @@
 //! The real denoiser: a UNet with classifier-free guidance, ControlNets and an inpainting mask.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 
-use super::controlnet::{ControlNet, ControlResiduals};
+use super::conditions::{Batch, Conditions, Stage};
+use super::controlnet::{ControlNet, ControlResiduals, LlliteHint};
+use super::nn::AttentionHooks;
+use super::reference::{Bank, ReferenceUnit, ranks};
 use super::sampler::{Denoiser, mix};
 use super::sigmas::NoiseSchedule;
+use super::steering::Steering;
 use super::unet::{AddedCond, UNet};
 use crate::error::Result;
 use crate::models::model_error;
@@ -41,33 +46,47 @@ pub struct ControlUnit<'a> {
     pub mode: ControlMode,
 }
 
-impl ControlUnit<'_> {
-    /// Whether the unit counts now. sd-webui compares the window with the last *finished* step, which is 0
-    /// in the first two steps, divided by the number of steps.
-    fn active(&self, finished: usize, steps: usize) -> bool {
-        let moment = finished as f64 / steps.max(1) as f64;
-        self.weight != 0.0 && self.start <= moment && moment <= self.end
-    }
+/// A ControlLLLite at work. Control modes mean nothing to it, as in sd-webui-controlnet.
+#[derive(Debug)]
+pub struct LlliteUnit<'a> {
+    /// The network, which has seen its hint.
+    pub hint: LlliteHint<'a>,
+    /// How much its shifts count; 0 is as good as absent, 1 is as trained.
+    pub weight: f64,
+    /// First moment at which it counts, as a share of the run.
+    pub start: f64,
+    /// Last moment at which it counts, as a share of the run.
+    pub end: f64,
+}
 
+/// Whether a unit of any kind counts now. sd-webui compares the window with the last *finished* step, which is 0
+/// in the first two steps, divided by the number of steps.
+fn counts(weight: f64, (start, end): (f64, f64), (finished, steps): (usize, usize)) -> bool {
+    let moment = finished as f64 / steps.max(1) as f64;
+    weight != 0.0 && start <= moment && moment <= end
+}
+
+impl ControlUnit<'_> {
     /// The second argument is the numbers of rows with the prompt and with the negative prompt.
     fn weigh(
         &self,
         residuals: &ControlResiduals,
         (positive, negative): (usize, usize),
     ) -> candle_core::Result<ControlResiduals> {
-        match self.mode {
-            ControlMode::Balanced => residuals.scale(self.weight),
-            ControlMode::Prompt => residuals.scale_soft(self.weight),
-            ControlMode::Control if negative > 0 => {
-                let factors = [vec![1.0; positive], vec![0.0; negative]].concat();
-                residuals.scale_soft(self.weight)?.scale_rows(&factors)
-            }
-            ControlMode::Control => residuals.scale_soft(self.weight),
+        let weighed = match self.mode {
+            ControlMode::Balanced => residuals.scale(self.weight)?,
+            ControlMode::Prompt | ControlMode::Control => residuals.scale_soft(self.weight)?,
+        };
+        // sd-webui never controls the negative prompt with a network that pools.
+        let is_positive_only = self.mode == ControlMode::Control || self.net.pools();
+        if is_positive_only && negative > 0 {
+            return weighed.scale_rows(&[vec![1.0; positive], vec![0.0; negative]].concat());
         }
+        Ok(weighed)
     }
 }
 
-/// What the text says to the networks.
+/// What the text says to the networks, the same throughout a run; [`Conditions`] change on the way.
 #[derive(Clone, Debug)]
 pub struct Conditioning {
     /// `[2, T, C]`: the prompt, then the negative prompt; or `[1, T, C]` without guidance. With `parts` one row
@@ -85,7 +104,7 @@ pub struct Conditioning {
 /// arXiv:2206.01714; sd-webui's `AND`, which knows one negative prompt only).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
-    /// Weights of the first rows of the context.
+    /// Weights of the first rows of the context, each times the guidance.
     pub positive: Vec<f64>,
     /// Weights of the rows behind them, summing to 1; none without guidance.
     pub negative: Vec<f64>,
@@ -112,25 +131,44 @@ pub enum Inpaint {
 pub struct GuidedDenoiser<'a> {
     unet: &'a UNet,
     schedule: &'a NoiseSchedule,
-    conditioning: Conditioning,
+    conditions: Conditions,
     controls: Vec<ControlUnit<'a>>,
-    inpaint: Option<Inpaint>,
+    lllites: Vec<LlliteUnit<'a>>,
+    references: Vec<ReferenceUnit<'a>>,
+    ranks: BTreeMap<String, f64>,
+    blend: Option<(Tensor, Tensor)>,
+    channels: Option<Tensor>,
     steps: usize,
     finished: usize,
+    calls: usize,
     place: PathBuf,
 }
 
 impl<'a> GuidedDenoiser<'a> {
-    /// A denoiser for a run of `steps` steps. `place` is where the model lies, for messages.
+    /// A denoiser for a run of `steps` steps: of [`Conditioning`], or of [`Conditions`] that change from call to
+    /// call. `place` is where the model lies, for messages.
     pub fn new(
         unet: &'a UNet,
         schedule: &'a NoiseSchedule,
-        conditioning: Conditioning,
+        conditions: impl Into<Conditions>,
         steps: usize,
         place: &Path,
     ) -> Self {
-        let (controls, inpaint) = (Vec::new(), None);
-        Self { unet, schedule, conditioning, controls, inpaint, steps, finished: 0, place: place.to_owned() }
+        Self {
+            unet,
+            schedule,
+            conditions: conditions.into(),
+            controls: Vec::new(),
+            lllites: Vec::new(),
+            references: Vec::new(),
+            ranks: BTreeMap::new(),
+            blend: None,
+            channels: None,
+            steps,
+            finished: 0,
+            calls: 0,
+            place: place.to_owned(),
+        }
     }
 
     /// The same with ControlNets, whose residuals are added up.
@@ -139,69 +177,103 @@ impl<'a> GuidedDenoiser<'a> {
         Self { controls, ..self }
     }
 
-    /// The same with a mask.
+    /// The same with ControlLLLites, whose shifts are added up.
+    #[must_use]
+    pub fn with_lllites(self, lllites: Vec<LlliteUnit<'a>>) -> Self {
+        Self { lllites, ..self }
+    }
+
+    /// The same with reference pictures.
+    #[must_use]
+    pub fn with_references(self, references: Vec<ReferenceUnit<'a>>) -> Self {
+        let ranks = if references.is_empty() { BTreeMap::new() } else { ranks(self.unet) };
+        Self { references, ranks, ..self }
+    }
+
+    /// The same with a mask. A model for inpainting may be given both kinds, one after the other.
     #[must_use]
     pub fn with_inpaint(self, inpaint: Inpaint) -> Self {
-        Self { inpaint: Some(inpaint), ..self }
-    }
-
-    /// How many rows carry the prompt and how many the negative prompt.
-    fn rows(&self) -> (usize, usize) {
-        match &self.conditioning.parts {
-            Some(parts) => (parts.positive.len(), parts.negative.len()),
-            None => (1, usize::from(self.conditioning.context.dims().first() == Some(&2))),
+        match inpaint {
+            Inpaint::Blend { keep, init } => Self { blend: Some((keep, init)), ..self },
+            Inpaint::Channels(channels) => Self { channels: Some(channels), ..self },
         }
-    }
-
-    /// Guides the predictions of all rows.
-    fn guide(&self, out: &Tensor) -> candle_core::Result<Tensor> {
-        let (positive, negative) = self.rows();
-        let parts = self.conditioning.parts.as_ref();
-        let sum = |from: usize, count: usize, weights: Option<&Vec<f64>>| match weights {
-            None => out.narrow(0, from, 1),
-            Some(weights) => {
-                let mut sum = (out.narrow(0, from, 1)? * weights[0])?;
-                for (row, weight) in weights.iter().enumerate().take(count).skip(1) {
-                    sum = (sum + (out.narrow(0, from + row, 1)? * *weight)?)?;
-                }
-                Ok(sum)
-            }
-        };
-        // The weights sum to 1: the sum of the guidance differences is the difference of the sums.
-        let cond = sum(0, positive, parts.map(|parts| &parts.positive))?;
-        if negative == 0 {
-            return Ok(cond);
-        }
-        let uncond = sum(positive, negative, parts.map(|parts| &parts.negative))?;
-        &uncond + ((cond - &uncond)? * self.conditioning.guidance)?
     }
 
     /// The network's output for a latent of the VP scale, guided.
-    fn predict(&self, x: &Tensor, t: f64) -> candle_core::Result<Tensor> {
-        let (positive, negative) = self.rows();
-        let count = positive + negative;
+    fn predict(&mut self, x: &Tensor, t: f64, stage: &Stage) -> candle_core::Result<Tensor> {
+        let outs = stage
+            .batches()
+            .iter()
+            .map(|batch| self.predict_batch(x, t, batch))
+            .collect::<candle_core::Result<Vec<_>>>()?;
+        let out = if outs.len() == 1 { outs[0].clone() } else { Tensor::cat(&outs, 0)? };
+        stage.guide(&out)
+    }
+
+    /// The network's output for each row of a batch.
+    fn predict_batch(&mut self, x: &Tensor, t: f64, batch: &Batch) -> candle_core::Result<Tensor> {
+        let count = batch.positive + batch.negative;
         let rows = if count == 1 { x.clone() } else { Tensor::cat(&vec![x; count], 0)? };
-        let added = self.conditioning.added.as_ref();
-        let residuals = self.residuals(&rows, t)?;
-        let rows = match &self.inpaint {
-            Some(Inpaint::Channels(more)) => {
-                let batch = rows.dim(0)?;
+        let bank = self.remembered(batch, t)?;
+        let moment = (self.finished, self.steps);
+        let now = |unit: &&LlliteUnit<'_>| counts(unit.weight, (unit.start, unit.end), moment);
+        let lllites = self.lllites.iter().filter(now).map(|unit| (&unit.hint, unit.weight)).collect();
+        let steering = Steering { lllites, bank: &bank, negative: batch.negative };
+        let hooks = (!steering.is_idle()).then_some(&steering as &dyn AttentionHooks);
+        let residuals = self.residuals(&rows, t, batch)?;
+        let rows = match &self.channels {
+            Some(more) => {
                 let (_, channels, height, width) = more.dims4()?;
-                Tensor::cat(&[&rows, &more.expand((batch, channels, height, width))?], 1)?
+                Tensor::cat(&[&rows, &more.expand((count, channels, height, width))?], 1)?
             }
-            _ => rows,
+            None => rows,
         };
-        let out = self.unet.forward(&rows, &[t], &self.conditioning.context, added, residuals.as_ref())?;
-        if count == 1 { Ok(out) } else { self.guide(&out) }
+        let context = &batch.context;
+        self.unet.forward_hooked(&rows, &[t], context, batch.added.as_ref(), residuals.as_ref(), hooks)
+    }
+
+    /// What the network's blocks remember of the reference pictures that count now, for the rows of a batch.
+    fn remembered(&mut self, batch: &Batch, t: f64) -> candle_core::Result<Bank> {
+        let (bank, count) = (Bank::default(), batch.positive + batch.negative);
+        let moment = (self.finished, self.steps);
+        // sd-webui noises the picture to the nearest level that the model was trained with.
+        let alpha = self.schedule.alpha_at(t.round_ties_even());
+        for unit in &mut self.references {
+            if !counts(unit.weight, (unit.start, unit.end), moment) {
+                continue;
+            }
+            let noised = unit.noised(count, alpha).map_err(candle_core::Error::wrap)?;
+            let rows = match &self.channels {
+                // The mask is empty: nothing of the reference picture is hidden.
+                Some(_) => {
+                    let latent = Tensor::cat(&vec![&unit.latent; count], 0)?;
+                    let mask = latent.narrow(1, 0, 1)?.zeros_like()?;
+                    Tensor::cat(&[&noised, &mask, &latent], 1)?
+                }
+                None => noised,
+            };
+            let hooks = bank.writer(&self.ranks, unit);
+            self.unet.forward_hooked(
+                &rows,
+                &[t],
+                &batch.context,
+                batch.added.as_ref(),
+                None,
+                Some(&hooks),
+            )?;
+        }
+        Ok(bank)
     }
 
     /// What the controls that count now add.
-    fn residuals(&self, x: &Tensor, t: f64) -> candle_core::Result<Option<ControlResiduals>> {
+    fn residuals(&self, x: &Tensor, t: f64, batch: &Batch) -> candle_core::Result<Option<ControlResiduals>> {
         let mut sum: Option<ControlResiduals> = None;
-        let added = self.conditioning.added.as_ref();
-        for unit in self.controls.iter().filter(|unit| unit.active(self.finished, self.steps)) {
-            let raw = unit.net.forward(x, &[t], &self.conditioning.context, added, &unit.hint)?;
-            let weighed = unit.weigh(&raw, self.rows())?;
+        let added = batch.added.as_ref();
+        let moment = (self.finished, self.steps);
+        let now = |unit: &&ControlUnit<'_>| counts(unit.weight, (unit.start, unit.end), moment);
+        for unit in self.controls.iter().filter(now) {
+            let raw = unit.net.forward(x, &[t], &batch.context, added, &unit.hint)?;
+            let weighed = unit.weigh(&raw, (batch.positive, batch.negative))?;
             sum = Some(match sum {
                 Some(sum) => sum.sum(&weighed)?,
                 None => weighed,
@@ -215,7 +287,7 @@ impl<'a> GuidedDenoiser<'a> {
     /// # Errors
     /// [`crate::error::Error::Model`] when mask and latent differ in size.
     pub fn keep(&self, latent: Tensor) -> Result<Tensor> {
-        let Some(Inpaint::Blend { keep, init }) = &self.inpaint else { return Ok(latent) };
+        let Some((keep, init)) = &self.blend else { return Ok(latent) };
         let blend = || init.broadcast_mul(keep)? + latent.broadcast_mul(&keep.affine(-1.0, 1.0)?)?;
         blend().map_err(|e| model_error(&self.place, &e))
     }
@@ -224,7 +296,9 @@ impl<'a> GuidedDenoiser<'a> {
 impl Denoiser for GuidedDenoiser<'_> {
     fn denoise(&mut self, x: &Tensor, sigma: f64) -> Result<Tensor> {
         let scaled = mix([(1.0 / (1.0 + sigma * sigma).sqrt(), x)])?;
-        let out = self.predict(&scaled, self.schedule.sigma_to_t(sigma));
+        let stage = std::sync::Arc::clone(self.conditions.at(self.calls));
+        self.calls += 1;
+        let out = self.predict(&scaled, self.schedule.sigma_to_t(sigma), &stage);
         let out = out.map_err(|e| model_error(&self.place, &e))?;
         let (of_x, of_out) = self.schedule.prediction().weights(sigma);
         self.keep(mix([(of_x, x), (of_out, &out)])?)

@@ -111,7 +111,7 @@ mod tests {
     proptest! {
         #[test]
         fn more_denoising_begins_noisier(
-            a in 0.001f64..1.0, b in 0.001f64..1.0, n in 1usize..30, spacing in 0usize..12, dropped: bool,
+            a in 0.001f64..1.0, b in 0.001f64..1.0, n in 1usize..30, spacing in 0usize..13, dropped: bool,
         ) {
             let (a, b) = (a.min(b), a.max(b));
             prop_assume!(b - a > 1e-4);

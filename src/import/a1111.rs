@@ -4,23 +4,16 @@
 use super::deforum::footer;
 use super::print::{number, string};
 use super::report::Report;
-use super::sampler::{sampler, spacing};
+use super::sampler::{own_spacing, sampler, spacing};
 use super::score::{Group, Line, Score, Value};
 use super::{Imported, header};
+use crate::infotext::{Parameters, read_pairs};
 use crate::schedule::deforum::ReadError;
 use crate::schedule::params::find;
 
-/// The parts of the text.
-#[derive(Debug, Default, PartialEq)]
-struct Parameters {
-    prompt: String,
-    negative: String,
-    pairs: Vec<(String, String)>,
-}
-
 /// Whether a text is one: a line that begins `Steps:` with more pairs behind it.
 pub(super) fn looks_like(text: &str) -> bool {
-    text.lines().any(|line| line.trim_start().starts_with("Steps: ") && pairs(line).len() >= 3)
+    text.lines().any(|line| line.trim_start().starts_with("Steps: ") && read_pairs(line).len() >= 3)
 }
 
 /// Imports the text.
@@ -28,7 +21,7 @@ pub(super) fn looks_like(text: &str) -> bool {
 /// # Errors
 /// Text without the line of pairs.
 pub(super) fn import(name: &str, text: &str) -> Result<Imported, ReadError> {
-    let Some(found) = Parameters::read(text) else {
+    let Some(found) = Parameters::read(text).filter(|found| !found.pairs.is_empty()) else {
         return Err(ReadError::new(
             Default::default(),
             "expected parameters of the A1111 web UI, found no line such as `Steps: 20, Sampler: Euler a, Seed: 1`",
@@ -38,57 +31,6 @@ pub(super) fn import(name: &str, text: &str) -> Result<Imported, ReadError> {
     let mut writer = Writer { report, score: Score::default(), model: Group::default(), found };
     writer.film();
     Ok(Imported { film: writer.score.text(), report: writer.report })
-}
-
-impl Parameters {
-    fn read(text: &str) -> Option<Self> {
-        let text = text.trim_end().trim_end_matches('\0').trim_end();
-        let lines: Vec<&str> = text.lines().collect();
-        // The pairs are the last line; a text copied by hand may have more behind it.
-        let at = lines.iter().rposition(|line| line.trim_start().starts_with("Steps: "))?;
-        let pairs = pairs(lines[at]);
-        let body = lines[..at].join("\n");
-        let (prompt, negative) = match body.strip_prefix("Negative prompt:") {
-            Some(negative) => ("", negative),
-            None => body.split_once("\nNegative prompt:").unwrap_or((&body, "")),
-        };
-        Some(Self { prompt: prompt.trim().to_owned(), negative: negative.trim().to_owned(), pairs })
-    }
-}
-
-/// `Name: value, Name: "value, with commas"`.
-fn pairs(line: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = line.trim();
-    while let Some((name, after)) = rest.split_once(':') {
-        let after = after.trim_start();
-        let (value, next) = match after.strip_prefix('"') {
-            Some(inside) => {
-                let end = closing(inside);
-                let after = inside.get(end + 1..).unwrap_or_default();
-                (inside[..end].replace("\\\"", "\""), after.trim_start().trim_start_matches(','))
-            }
-            None => {
-                let (value, next) = after.split_once(',').unwrap_or((after, ""));
-                (value.trim().to_owned(), next)
-            }
-        };
-        found.push((name.trim().to_owned(), value));
-        rest = next.trim_start();
-    }
-    found
-}
-
-/// Where the quote that is not escaped stands.
-fn closing(inside: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in inside.char_indices() {
-        if c == '"' && !escaped {
-            return at;
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    inside.len()
 }
 
 struct Writer {
@@ -113,9 +55,11 @@ impl Writer {
             words.set("negative", Value::One(string(&self.found.negative)));
             self.report.carry("Negative prompt", "negative");
         }
-        for (name, value) in std::mem::take(&mut self.found.pairs) {
-            self.pair(&name, &value);
+        let pairs = std::mem::take(&mut self.found.pairs);
+        for (name, value) in &pairs {
+            self.pair(name, value);
         }
+        self.unsaid(&pairs);
         let mut length = Group::default();
         length.one("frames", "1");
         self.score.groups = vec![length, words, std::mem::take(&mut self.model)];
@@ -129,6 +73,15 @@ impl Writer {
             "Seed" => self.number(name, "seed", value),
             "Variation seed" => self.number(name, "subseed", value),
             "Variation seed strength" => self.number(name, "subseed_strength", value),
+            "Eta" => self.number(name, "eta", value),
+            "Eta DDIM" => self.number(name, "ddim_eta", value),
+            "Sigma noise" => self.number(name, "s_noise", value),
+            "ENSD" => self.number(name, "eta_noise_seed_delta", value),
+            "RNG" => match value {
+                "CPU" => self.word(name, "rng", "cpu"),
+                "NV" => self.word(name, "rng", "nv"),
+                _ => self.report.leave(name, value, "there is no such source of random numbers"),
+            },
             "Clip skip" => self.number(name, "clip_skip", value),
             "Denoising strength" => self.number(name, "denoise", value),
             "Sampler" => self.sampler(name, value),
@@ -152,10 +105,29 @@ impl Writer {
         }
     }
 
+    /// What the web UI does where the parameters say nothing of it, and kinora something else.
+    fn unsaid(&mut self, pairs: &[(String, String)]) {
+        let said = |key: &str| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        let is_automatic = said("Schedule type").is_some_and(|kind| kind.eq_ignore_ascii_case("automatic"));
+        if let Some((word, _)) = said("Sampler").and_then(sampler)
+            && !self.has("spacing")
+            && let Some(own) = own_spacing(word, is_automatic)
+        {
+            self.model.one("spacing", own);
+        }
+        if !self.has("rng") {
+            let why = "The web UI draws noise on the graphics card unless it says `RNG: CPU`.";
+            self.model.lines.push(Line::Comment(why.to_owned()));
+            self.model.one("rng", "nv");
+        }
+    }
+
+    fn has(&self, param: &str) -> bool {
+        self.model.lines.iter().any(|line| matches!(line, Line::Setting { name, .. } if name == param))
+    }
+
     fn set(&mut self, name: &str, param: &str, value: String) {
-        let is_there =
-            self.model.lines.iter().any(|line| matches!(line, Line::Setting { name, .. } if name == param));
-        if is_there {
+        if self.has(param) {
             self.report.leave(name, value, format!("`{param}` was given twice"));
             return;
         }
@@ -209,16 +181,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_taken_apart() {
-        let text = "a cat, <lora:ink:0.8>\nin the rain\nNegative prompt: blurry,\nugly\n\
-                    Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Lora hashes: \"ink: ab, x: cd\", Size: 512x768";
-        let found = Parameters::read(text).unwrap();
-        assert_eq!(found.prompt, "a cat, <lora:ink:0.8>\nin the rain");
-        assert_eq!(found.negative, "blurry,\nugly");
-        assert_eq!(found.pairs[3], ("Lora hashes".to_owned(), "ink: ab, x: cd".to_owned()));
-        assert_eq!(found.pairs[4], ("Size".to_owned(), "512x768".to_owned()));
+    fn the_text_is_recognised() {
+        let text =
+            "a cat, <lora:ink:0.8>\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Size: 512x768";
         assert!(looks_like(text));
         assert!(!looks_like("Steps: one by one"));
-        assert_eq!(Parameters::read("a cat"), None);
+        assert!(import("a.txt", "a cat").is_err());
     }
 }

@@ -24,6 +24,20 @@ pub(super) fn spacing(written: &str) -> Option<&'static str> {
     find_choice(find("spacing")?.choices(), written).map(|choice| choice.name)
 }
 
+/// The spacing that the web UI takes for a sampler of the language: the sampler's own with the schedule type
+/// «Automatic» (1.10), which versions without schedule types, before 1.9, did not have. `None` where the web UI has
+/// a rule of its own that is none of the language's spacings.
+pub(super) fn own_spacing(sampler: &str, is_automatic: bool) -> Option<&'static str> {
+    match sampler {
+        "lcm" | "tcd" | "unipc" => None,
+        "ddim" | "plms" => Some("ddim_uniform"),
+        _ if !is_automatic => Some("uniform"),
+        "dpmpp_2m" | "dpmpp_sde" | "dpmpp_2m_sde" | "dpmpp_2s_a" | "dpm2" | "dpm2_a" => Some("karras"),
+        "dpmpp_2m_sde_heun" | "dpmpp_3m_sde" => Some("exponential"),
+        _ => Some("uniform"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,7 +51,9 @@ mod tests {
             ("DPM++ 2M SDE Exponential", Some(("dpmpp_2m_sde", Some("exponential")))),
             ("DPM++ 2M SGM Uniform", Some(("dpmpp_2m", Some("sgm_uniform")))),
             ("dpmpp_2m_sde_gpu", Some(("dpmpp_2m_sde", None))),
-            ("DPM adaptive", None),
+            ("DPM adaptive", Some(("dpm_adaptive", None))),
+            ("Euler Align Your Steps", Some(("euler", Some("ays")))),
+            ("Restart", None),
             ("", None),
         ] {
             assert_eq!(sampler(written), expected, "{written}");

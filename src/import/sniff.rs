@@ -6,9 +6,8 @@ use serde_json::{Map, Value};
 
 use super::Kind;
 use crate::error::{Error, Result};
+use crate::infotext::{self, Container, Found};
 use crate::schedule::deforum::settings::{MAX_FILE, Settings, relaxed};
-
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The kind of a file and its text.
 pub(super) fn open(path: &Path, bytes: &[u8], kind: Option<Kind>) -> Result<(Kind, String)> {
@@ -16,20 +15,20 @@ pub(super) fn open(path: &Path, bytes: &[u8], kind: Option<Kind>) -> Result<(Kin
         let message = format!("expected a file of at most {MAX_FILE} bytes, found {}", bytes.len());
         return Err(Error::input(path, message));
     }
-    if bytes.starts_with(PNG) {
+    if let Some(container) = Container::of(bytes) {
         return match kind {
             None | Some(Kind::A1111) => Ok((Kind::A1111, parameters(path, bytes)?)),
-            Some(_) => Err(Error::input(path, "expected a settings file, found a PNG picture")
-                .with_hint("pictures of the web UI are read with `--from a1111`")),
+            Some(_) => Err(Error::input(
+                path,
+                format!("expected a settings file, found a {} picture", container.name()),
+            )
+            .with_hint("pictures of the web UI are read with `--from a1111`")),
         };
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
-        Error::input(
-            path,
-            format!("expected UTF-8 text or a PNG picture, found another byte at position {at}"),
-        )
-        .with_hint("save the file as UTF-8")
+        Error::input(path, format!("expected UTF-8 text or a picture, found another byte at position {at}"))
+            .with_hint("save the file as UTF-8")
     })?;
     let text = text.trim_start_matches('\u{feff}').to_owned();
     let kind = kind.map_or_else(|| recognised(path, &text), Ok)?;
@@ -81,29 +80,19 @@ fn unknown(path: &Path, found: &str) -> Error {
     Error::input(path, message).with_hint("when it is one of them, say which: `--from deforum`")
 }
 
-/// The web UI's text in a PNG: a `tEXt`, `zTXt` or `iTXt` chunk called `parameters`.
+/// The web UI's text in a picture.
 fn parameters(path: &Path, bytes: &[u8]) -> Result<String> {
-    let damaged =
-        |error: png::DecodingError| Error::input(path, format!("the picture cannot be read: {error}"));
-    let mut decoder =
-        png::Decoder::new_with_limits(std::io::Cursor::new(bytes), png::Limits { bytes: MAX_FILE });
-    decoder.set_ignore_text_chunk(false);
-    let mut reader = decoder.read_info().map_err(damaged)?;
-    // The chunk may stand behind the pixels.
-    if text_chunk(reader.info()).is_none() {
-        reader.finish().map_err(damaged)?;
+    match infotext::find(bytes) {
+        Found::Text(text) => Ok(text),
+        Found::Foreign(program) => Err(Error::input(
+            path,
+            format!("the picture's settings are in {program}'s form, which is not read"),
+        )
+        .with_hint("kinora reads the text that the A1111 web UI, Forge and kinora itself write")),
+        Found::Nothing => Err(Error::input(
+            path,
+            "expected a picture with a text called `parameters`, found none in this one",
+        )
+        .with_hint("the web UI writes it when «save text information about generation parameters» is on")),
     }
-    text_chunk(reader.info()).ok_or_else(|| {
-        Error::input(path, "expected a picture with a text called `parameters`, found none in this one")
-            .with_hint("the web UI writes it when «save text information about generation parameters» is on")
-    })
-}
-
-fn text_chunk(info: &png::Info<'_>) -> Option<String> {
-    const NAME: &str = "parameters";
-    let plain =
-        info.uncompressed_latin1_text.iter().find(|chunk| chunk.keyword == NAME).map(|c| c.text.clone());
-    let packed = || info.compressed_latin1_text.iter().find(|chunk| chunk.keyword == NAME)?.get_text().ok();
-    let utf8 = || info.utf8_text.iter().find(|chunk| chunk.keyword == NAME)?.get_text().ok();
-    plain.or_else(packed).or_else(utf8)
 }

@@ -1,5 +1,7 @@
 //! A folder of model files, wherever it lies.
 
+mod hash;
+mod read;
 mod weigh;
 
 pub use weigh::Weight;
@@ -7,31 +9,17 @@ pub use weigh::Weight;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use candle_core::Device;
-use candle_nn::VarBuilder;
 use serde::de::DeserializeOwned;
 
-use super::stored::Files;
+use super::family::Family;
+use super::single::{SD_SCALE, SingleFile, TOKENIZER, XL_SCALE, inside};
 use crate::error::{Error, Result};
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// Names under which weights are looked for in a folder, best first.
-const WEIGHTS: [&str; 4] = [
-    "diffusion_pytorch_model.safetensors",
-    "model.safetensors",
-    "diffusion_pytorch_model.fp16.safetensors",
-    "model.fp16.safetensors",
-];
-
-/// Folders in folders that a model has at the most. Without a limit a link to its own folder never ends.
-const DEEPEST: u32 = 3;
-
-/// Endings of the files that decide what a model paints.
-const DECISIVE: [&str; 3] = ["json", "txt", "safetensors"];
-
-/// A folder of model files: on disk, or compiled into the program.
+/// A folder of model files: on disk, compiled into the program, or one file that stands for a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFolder {
     place: Place,
@@ -42,20 +30,83 @@ enum Place {
     Disk(PathBuf),
     /// A path below `presets/models` at build time, such as `kinora-tiny/unet`.
     Embedded(String),
+    /// A file, and the folder of those that it stands for; empty is the whole.
+    Single(Arc<SingleFile>, String),
+    /// A model with the autoencoder of another place.
+    WithVae(Box<ModelFolder>, Box<ModelFolder>),
 }
 
 impl ModelFolder {
-    /// A folder on disk.
+    /// A folder on disk, or a safetensors file as the web UIs have them, which is read as a folder would be:
+    /// `join("unet")`, `join("vae")` and so on are its parts, a UNet or autoencoder by itself is the folder.
     ///
     /// # Errors
-    /// [`Error::Model`] when there is no such folder; the message says what is there instead.
+    /// [`Error::Model`] when there is neither, or the file cannot be read; the message says what is there instead.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Ok(Self { place: Place::Disk(path.to_owned()) });
         }
-        let found = if path.is_file() { "this is a file" } else { "there is nothing here" };
-        Err(Error::model(path, format!("expected a model folder, {found}"))
-            .with_hint("give a folder in diffusers layout (it holds model_index.json, unet/, vae/ …)"))
+        if path.is_file() {
+            let single = SingleFile::open(path, None)?;
+            return Ok(Self { place: Place::Single(Arc::new(single), String::new()) });
+        }
+        Err(Error::model(path, "expected a model, there is nothing here").with_hint(
+            "give a .safetensors file, or a folder in diffusers layout (it holds model_index.json, unet/, vae/ …)",
+        ))
+    }
+
+    /// As [`ModelFolder::open`] for a file, whose configs and tokenizers are those of a folder in diffusers layout as far
+    /// as it has them. They say what shapes do not show: numbers of heads, groups of norms.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the file cannot be read.
+    pub fn open_with_configs(file: &Path, configs: &Path) -> Result<Self> {
+        let single = SingleFile::open(file, Some(configs))?;
+        Ok(Self { place: Place::Single(Arc::new(single), String::new()) })
+    }
+
+    /// This model with another autoencoder: a folder of one, or one file, in whatever naming. It is scaled as the
+    /// model's own, which its file does not say.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is none, or the model's configs cannot be read.
+    pub fn with_vae(&self, vae: Self) -> Result<Self> {
+        vae.require("config.json", "an autoencoder (VAE)")?;
+        let place = match vae.place {
+            Place::Single(file, part) => Place::Single(Arc::new(file.scaled(self.vae_scale()?)), part),
+            other => other,
+        };
+        Ok(Self { place: Place::WithVae(Box::new(self.clone()), Box::new(Self { place })) })
+    }
+
+    /// What the encoder's result is multiplied by for this model's UNet.
+    fn vae_scale(&self) -> Result<f64> {
+        #[derive(serde::Deserialize)]
+        struct Said {
+            #[serde(default)]
+            scaling_factor: Option<f64>,
+            #[serde(rename = "_class_name", default)]
+            class: String,
+        }
+        let own = self.join("vae");
+        if own.has("config.json") {
+            let said: Said = own.json("config.json")?;
+            // A tiny one gives scaled latents itself.
+            if let (Some(scale), "AutoencoderKL") = (said.scaling_factor, said.class.as_str()) {
+                return Ok(scale);
+            }
+        }
+        let index: Said = self.json("model_index.json")?;
+        Ok(if index.class.starts_with("StableDiffusionXL") { XL_SCALE } else { SD_SCALE })
+    }
+
+    /// What the file is, when the model is one file.
+    pub fn family(&self) -> Option<Family> {
+        match &self.place {
+            Place::Single(file, _) => Some(file.family()),
+            Place::WithVae(model, _) => model.family(),
+            Place::Disk(_) | Place::Embedded(_) => None,
+        }
     }
 
     /// A model compiled into the program, by the name of its folder in `presets/models`.
@@ -65,7 +116,11 @@ impl ModelFolder {
 
     /// Names of the models that are compiled in.
     pub fn embedded_names() -> BTreeSet<&'static str> {
-        EMBEDDED.iter().filter_map(|(path, _)| path.split('/').next()).collect()
+        let config = |path: &'static str| {
+            let (name, file) = path.split_once('/')?;
+            matches!(file, "config.json" | "model_index.json").then_some(name)
+        };
+        EMBEDDED.iter().filter_map(|(path, _)| config(path)).collect()
     }
 
     /// The folder's path, for messages. Embedded folders begin with `embedded:`.
@@ -73,6 +128,9 @@ impl ModelFolder {
         match &self.place {
             Place::Disk(path) => path.clone(),
             Place::Embedded(path) => PathBuf::from(format!("embedded:{path}")),
+            Place::Single(file, part) if part.is_empty() => file.path().to_owned(),
+            Place::Single(file, part) => file.path().join(part),
+            Place::WithVae(model, _) => model.label(),
         }
     }
 
@@ -82,6 +140,9 @@ impl ModelFolder {
         let place = match &self.place {
             Place::Disk(path) => Place::Disk(path.join(name)),
             Place::Embedded(path) => Place::Embedded(format!("{path}/{name}")),
+            Place::Single(file, part) => Place::Single(file.clone(), inside(part, name)),
+            Place::WithVae(_, vae) if name == "vae" => vae.place.clone(),
+            Place::WithVae(model, _) => model.join(name).place,
         };
         Self { place }
     }
@@ -93,6 +154,8 @@ impl ModelFolder {
             Place::Embedded(path) => EMBEDDED
                 .iter()
                 .any(|(p, _)| p.strip_prefix(path.as_str()).is_some_and(|r| r.starts_with('/'))),
+            Place::Single(file, part) => file.has_part(part),
+            Place::WithVae(model, _) => model.exists(),
         }
     }
 
@@ -104,6 +167,11 @@ impl ModelFolder {
         if self.has(file) {
             return Ok(());
         }
+        if let Place::Single(single, _) = &self.place {
+            let message = format!("expected {what}, found a file with another content: {}", single.family());
+            return Err(Error::model(&self.label(), message)
+                .with_hint("`kinora models` says what each file is and what it can be used for"));
+        }
         let hint = match &self.place {
             Place::Disk(path) if self.has("config.json") && path.join("../model_index.json").is_file() => {
                 "this is one part of a model: name the folder above it"
@@ -113,23 +181,25 @@ impl ModelFolder {
                 "this is a whole model: name one of its folders, such as `controlnet`"
             }
             _ => {
-                "give a folder as diffusers saves it (model_index.json, unet/, vae/ …); one file must be converted"
+                "give a .safetensors file, or a folder as diffusers saves it (model_index.json, unet/, vae/ …)"
             }
         };
         Err(Error::model(&self.label(), format!("expected {what}, found a folder without {file}"))
             .with_hint(hint))
     }
 
-    /// Looks at the weights without loading them: whether they are there and whole.
+    /// Looks at the weights without loading them: whether they are there, whole, and of types that are read.
     ///
     /// # Errors
     /// [`Error::Model`] when there are none, or a file is truncated or no safetensors file.
     pub fn check_weights(&self) -> Result<()> {
-        let files = self.weight_files()?;
-        match &self.place {
-            Place::Disk(path) => check_headers(&files.iter().map(|f| path.join(f)).collect::<Vec<_>>()),
-            Place::Embedded(_) => Ok(()),
-        }
+        let weights = self.tensors()?;
+        let unread =
+            weights.names().find(|name| weights.source(name).is_none_or(|source| source.dtype().is_none()));
+        let Some(name) = unread else { return Ok(()) };
+        let found = weights.source(name).map(|source| source.stored_as().to_owned()).unwrap_or_default();
+        let message = format!("weight `{name}`: expected numbers of type F16, BF16 or F32, found {found}");
+        Err(Error::model(&self.label(), message).with_hint("take the fp16, bf16 or fp32 file of this model"))
     }
 
     /// Whether the folder holds the file.
@@ -137,6 +207,11 @@ impl ModelFolder {
         match &self.place {
             Place::Disk(path) => path.join(file).is_file(),
             Place::Embedded(path) => embedded_bytes(path, file).is_some(),
+            Place::Single(single, part) => {
+                single.has(&inside(part, file))
+                    || (single.brings_tokenizer(part) && embedded_bytes(TOKENIZER, file).is_some())
+            }
+            Place::WithVae(model, _) => model.has(file),
         }
     }
 
@@ -155,6 +230,19 @@ impl ModelFolder {
             Place::Embedded(path) => embedded_bytes(path, file)
                 .map(Cow::Borrowed)
                 .ok_or_else(|| Error::model(&self.label().join(file), "there is no such file in the model")),
+            Place::Single(single, part) => {
+                let missing = || Error::model(&self.label(), single.lacks(part));
+                match single.read(&inside(part, file)) {
+                    Some(read) => read
+                        .map(Cow::Owned)
+                        .map_err(|e| Error::model(&self.label(), format!("cannot read its config: {e}"))),
+                    None if single.brings_tokenizer(part) => {
+                        embedded_bytes(TOKENIZER, file).map(Cow::Borrowed).ok_or_else(missing)
+                    }
+                    None => Err(missing().with_hint(single.hint(part))),
+                }
+            }
+            Place::WithVae(model, _) => model.read(file),
         }
     }
 
@@ -166,70 +254,6 @@ impl ModelFolder {
         serde_json::from_slice(&self.read(file)?)
             .map_err(|e| Error::model(&self.label().join(file), format!("cannot understand this file: {e}")))
     }
-
-    /// The folder's weights on `device` as a tree of names: `f32`, or as they are for those who ask [`stored`](super::stored).
-    ///
-    /// # Errors
-    /// [`Error::Model`] when there are none, or the file is truncated or no safetensors file.
-    pub fn weights(&self, device: &Device) -> Result<VarBuilder<'static>> {
-        let files = self.weight_files()?;
-        match &self.place {
-            Place::Disk(path) => {
-                let paths: Vec<PathBuf> = files.iter().map(|f| path.join(f)).collect();
-                check_headers(&paths)?;
-                Files::open(&paths)
-            }
-            Place::Embedded(path) => {
-                let bytes = files.first().and_then(|f| embedded_bytes(path, f)).unwrap_or_default();
-                Files::embedded(bytes)
-            }
-        }
-        .map(|files| files.builder(device))
-        .map_err(|e| model_error(&self.label(), &e))
-    }
-
-    /// A hash of the model's files (configs, tokenizers, safetensors): two folders with the same hash make
-    /// the same picture. Hidden files and other formats decide nothing and do not count.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when a file cannot be read.
-    pub fn fingerprint(&self) -> Result<blake3::Hash> {
-        let mut hasher = blake3::Hasher::new();
-        match &self.place {
-            Place::Disk(path) => hash_folder(path, DEEPEST, &mut hasher)?,
-            Place::Embedded(path) => {
-                let inside =
-                    |p: &&(&str, &[u8])| p.0.strip_prefix(path.as_str()).is_some_and(|r| r.starts_with('/'));
-                for (name, bytes) in EMBEDDED.iter().filter(inside) {
-                    hasher.update(name.as_bytes()).update(bytes);
-                }
-            }
-        }
-        Ok(hasher.finalize())
-    }
-
-    /// Names of the files that hold the weights: one, or the shards that an index names.
-    fn weight_files(&self) -> Result<Vec<String>> {
-        for name in WEIGHTS {
-            if self.has(name) {
-                return Ok(vec![name.to_owned()]);
-            }
-            let index = format!("{name}.index.json");
-            if self.has(&index) {
-                let index: ShardIndex = self.json(&index)?;
-                let shards: BTreeSet<String> = index.weight_map.into_values().collect();
-                return Ok(shards.into_iter().collect());
-            }
-        }
-        Err(Error::model(&self.label(), format!("expected weights here ({})", WEIGHTS.join(" or ")))
-            .with_hint("copy the whole model folder; .bin and .ckpt files must be converted to safetensors"))
-    }
-}
-
-/// diffusers' and transformers' list of shards.
-#[derive(serde::Deserialize)]
-struct ShardIndex {
-    weight_map: std::collections::BTreeMap<String, String>,
 }
 
 /// Bytes of an embedded file.
@@ -240,78 +264,6 @@ fn embedded_bytes(folder: &str, file: &str) -> Option<&'static [u8]> {
             path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).is_some_and(|rest| rest == file)
         })
         .map(|(_, bytes)| *bytes)
-}
-
-/// Reads each file's safetensors header and compares the length it promises with the file's, so that
-/// a truncated download is named as such.
-fn check_headers(paths: &[PathBuf]) -> Result<()> {
-    use std::io::Read as _;
-    for path in paths {
-        let read = || -> std::io::Result<(u64, u64, Vec<u8>)> {
-            let mut file = std::fs::File::open(path)?;
-            let size = file.metadata()?.len();
-            let mut length = [0; 8];
-            if size < 8 {
-                return Ok((size, 8, Vec::new()));
-            }
-            file.read_exact(&mut length)?;
-            let length = u64::from_le_bytes(length);
-            let mut header = Vec::new();
-            file.take(length.min(size)).read_to_end(&mut header)?;
-            Ok((size, length, header))
-        };
-        let (size, length, header) =
-            read().map_err(|e| Error::model(path, format!("cannot read the weights: {e}")))?;
-        let truncated = |needed: u64| {
-            Error::model(path, format!("expected {needed} bytes, the file has {size}: it is truncated"))
-                .with_hint("copy or download the file again")
-        };
-        if length.saturating_add(8) > size {
-            return Err(truncated(length.saturating_add(8)));
-        }
-        let header: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_slice(&header)
-            .map_err(|_| {
-            Error::model(path, "expected a safetensors file, its header cannot be read")
-                .with_hint("only safetensors weights are read, never .ckpt or .bin")
-        })?;
-        let end = header
-            .values()
-            .filter_map(|tensor| tensor.get("data_offsets")?.get(1)?.as_u64())
-            .max()
-            .unwrap_or(0);
-        if 8 + length + end > size {
-            return Err(truncated(8 + length + end));
-        }
-    }
-    Ok(())
-}
-
-/// Feeds names and contents of all files at most `levels` folders below `folder`, in name order, to `hasher`.
-fn hash_folder(folder: &Path, levels: u32, hasher: &mut blake3::Hasher) -> Result<()> {
-    let cannot = |e: std::io::Error| Error::model(folder, format!("cannot read the folder: {e}"));
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map_err(cannot)?
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<std::io::Result<_>>()
-        .map_err(cannot)?;
-    entries.sort();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            if levels > 0 {
-                hasher.update(name.as_bytes());
-                hash_folder(&path, levels - 1, hasher)?;
-            }
-        } else if path.extension().is_some_and(|e| DECISIVE.iter().any(|known| e == *known)) {
-            hasher.update(name.as_bytes());
-            let file = std::fs::File::open(&path).map_err(cannot)?;
-            hasher.update_reader(file).map_err(cannot)?;
-        }
-    }
-    Ok(())
 }
 
 /// A candle error as a model error that names the weight, with expected and found shape.
@@ -340,6 +292,8 @@ pub fn model_error(path: &Path, error: &candle_core::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     #[test]

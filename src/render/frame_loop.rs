@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 use crate::camera;
 use crate::canvas::{Canvas, DepthMap, Size};
 use crate::colour::{self, Anchor, ChannelOrder, Overflow};
+use crate::edges;
 use crate::error::{Error, Result};
 use crate::noise;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::seams::{PaintRequest, Painter, Sources};
 use crate::render::store::{Shelf, Store};
-use crate::timeline::frame::{Camera, Coherence, ControlInput, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{
+    Camera, Coherence, ControlInput, ControlParams, DepthSource, Fit, FrameParams, FrameSource,
+};
 
 /// Time spent in each stage of the loop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,8 +121,9 @@ impl Studio<'_> {
         if params.cut {
             *state = LoopState::default();
         }
-        let (init, depth) = self.underneath(params, state)?;
-        let hints = self.hints(params, depth.as_ref(), init.is_some())?;
+        let Underneath { init, depth, seen } = self.underneath(params, state)?;
+        let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
+        let hints = self.hints(params, &found)?;
         let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
         let painter = &mut *self.painter;
         let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
@@ -134,21 +138,19 @@ impl Studio<'_> {
         Ok(Some(painted))
     }
 
-    /// The picture that is painted over, and its depth as a control is shown it.
-    fn underneath(
-        &mut self,
-        params: &FrameParams,
-        state: &mut LoopState,
-    ) -> Result<(Option<Canvas>, Option<Canvas>)> {
+    /// The picture that is painted over, and what controls may be shown of it.
+    fn underneath(&mut self, params: &FrameParams, state: &mut LoopState) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
         let given = match (&params.source, &state.previous) {
             (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => Some(path),
             _ => None,
         };
         if let Some(path) = given {
-            let picture = self.sources.picture(path, self.size)?;
+            let picture = self.sources.picture(path, self.size, Fit::Crop)?;
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
-            return Ok((Some(picture), depth.map(|depth| self.sources.hint(&depth))));
+            let depth = depth.map(|depth| self.sources.hint(&depth));
+            let seen = wants_edges(params).then(|| picture.clone());
+            return Ok(Underneath { init: Some(picture), depth, seen });
         }
         if let Some(previous) = state.previous.take() {
             return self.moved(params, &previous, state);
@@ -157,7 +159,7 @@ impl Studio<'_> {
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        Ok((None, depth.map(|depth| self.sources.hint(&depth))))
+        Ok(Underneath { init: None, depth: depth.map(|depth| self.sources.hint(&depth)), seen: None })
     }
 
     /// The previous frame, moved and prepared, and its depth moved with it.
@@ -166,7 +168,7 @@ impl Studio<'_> {
         params: &FrameParams,
         previous: &Canvas,
         state: &mut LoopState,
-    ) -> Result<(Option<Canvas>, Option<Canvas>)> {
+    ) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
         let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
@@ -180,7 +182,9 @@ impl Studio<'_> {
             (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
             (_, hint) => hint,
         };
-        Ok((Some(self.prepared(params, warped, state)), hint))
+        // Noise has edges of its own: they are looked for before it is added.
+        let seen = wants_edges(params).then(|| warped.clone());
+        Ok(Underneath { init: Some(self.prepared(params, warped, state)), depth: hint, seen })
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture.
@@ -215,31 +219,80 @@ impl Studio<'_> {
     }
 
     /// What each control is shown.
-    fn hints(
-        &mut self,
-        params: &FrameParams,
-        depth: Option<&Canvas>,
-        painted_over: bool,
-    ) -> Result<Vec<Option<Canvas>>> {
+    fn hints(&mut self, params: &FrameParams, found: &Found<'_>) -> Result<Vec<Option<Canvas>>> {
         let mut hints = Vec::with_capacity(params.controls.len());
         for control in &params.controls {
-            let hint = match &control.input {
-                ControlInput::Depth => depth.cloned(),
-                ControlInput::Picture(path) => Some(self.sources.picture(path, self.size)?),
-            };
-            // Only a first frame from text may go without: there is no picture to see depth in.
-            if hint.is_none() && painted_over {
+            let hint = self.hint(control, found)?;
+            if hint.is_none() && !waits(params, control) {
                 return Err(Error::Bug(format!("control `{}` has nothing to show", control.name)));
             }
             hints.push(hint);
         }
         Ok(hints)
     }
+
+    /// What one control is shown.
+    fn hint(&mut self, control: &ControlParams, found: &Found<'_>) -> Result<Option<Canvas>> {
+        let (sources, size, fit) = (&mut *self.sources, self.size, control.fit);
+        let hint = match &control.input {
+            ControlInput::Depth => found.depth.cloned(),
+            ControlInput::Picture(path) => Some(sources.picture(path, size, fit)?),
+            ControlInput::Canny { image: Some(path), low, high } => {
+                Some(sources.edges(path, size, fit, (*low, *high))?)
+            }
+            ControlInput::Canny { image: None, low, high } => {
+                found.seen.map(|picture| edges::canny(picture, *low, *high))
+            }
+            ControlInput::Reference { image: Some(path), .. } => Some(sources.picture(path, size, fit)?),
+            ControlInput::Reference { image: None, .. } => found.first.cloned(),
+        };
+        Ok(if control.invert { hint.map(negative) } else { hint })
+    }
+}
+
+/// The picture that is painted over, and what controls may be shown of it.
+struct Underneath {
+    init: Option<Canvas>,
+    /// Its depth as a picture.
+    depth: Option<Canvas>,
+    /// As it was before noise was added, where edges are looked for.
+    seen: Option<Canvas>,
+}
+
+/// What there is to be shown at a frame.
+struct Found<'a> {
+    depth: Option<&'a Canvas>,
+    seen: Option<&'a Canvas>,
+    /// The scene's first frame.
+    first: Option<&'a Canvas>,
+}
+
+fn negative(mut picture: Canvas) -> Canvas {
+    picture.as_rgb8_mut().iter_mut().for_each(|value| *value = 255 - *value);
+    picture
+}
+
+/// Whether a control is shown the edges of the picture underneath.
+fn wants_edges(params: &FrameParams) -> bool {
+    params.controls.iter().any(|control| matches!(control.input, ControlInput::Canny { image: None, .. }))
 }
 
 /// Whether a control is shown the frame's depth.
 fn wants_depth_hint(params: &FrameParams) -> bool {
     params.controls.iter().any(|control| control.input == ControlInput::Depth)
+}
+
+/// Whether a control has nothing to show at this frame, which can only be a scene's first one: in what comes from
+/// text alone no depth and no edges are seen yet, and a first frame cannot look at itself.
+pub fn waits(params: &FrameParams, control: &ControlParams) -> bool {
+    let from_text = params.source == FrameSource::Previous;
+    params.cut
+        && match &control.input {
+            ControlInput::Depth => from_text && matches!(params.depth, DepthSource::Network(_)),
+            ControlInput::Canny { image: None, .. } => from_text,
+            ControlInput::Reference { image: None, .. } => true,
+            _ => false,
+        }
 }
 
 /// Whether the frame can be made without the frame before it.
@@ -254,6 +307,8 @@ pub struct Planned {
     pub params: FrameParams,
     /// What its journal entry must say.
     pub expected: Expected,
+    /// What its file says about its making; nothing when empty.
+    pub text: String,
     /// It is in the store and right.
     pub done: bool,
 }
@@ -296,7 +351,7 @@ pub fn run(
         let made = studio.frame(params, &mut current, &mut watch).map_err(|e| at_frame(params.frame, e))?;
         let Some(canvas) = made else { return Err(Error::Interrupted) };
         let waiting = Instant::now();
-        shelf.put(params.frame, canvas, planned.expected.clone())?;
+        shelf.put(params.frame, canvas, &planned.text, planned.expected.clone())?;
         studio.times.store += waiting.elapsed();
         progress.frame();
         state = Some(current);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::canvas::{Canvas, DepthMap, Size};
 use crate::error::Result;
-use crate::timeline::frame::{DepthSource, FrameParams};
+use crate::timeline::frame::{DepthSource, Fit, FrameParams};
 
 /// What is to be painted.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub struct PaintRequest<'a> {
     pub size: Size,
     /// The picture underneath, of that size; without one the picture comes from text alone.
     pub init: Option<&'a Canvas>,
-    /// What each of `params.controls` is shown, in the same order; `None` where there is nothing to
-    /// show yet (the depth of a first frame that comes from text alone).
+    /// What each of `params.controls` is shown, in the same order (of a reference: the picture that the model
+    /// looks at); `None` where there is nothing to show yet: at a first frame.
     pub hints: Vec<Option<Canvas>>,
 }
 
@@ -40,7 +40,13 @@ pub trait Sources {
     ///
     /// # Errors
     /// When it cannot be read.
-    fn picture(&mut self, path: &Path, size: Size) -> Result<Canvas>;
+    fn picture(&mut self, path: &Path, size: Size, fit: Fit) -> Result<Canvas>;
+
+    /// The edges of the picture file at `path`, white on black, with Canny's low and high threshold.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn edges(&mut self, path: &Path, size: Size, fit: Fit, thresholds: (f64, f64)) -> Result<Canvas>;
 
     /// Relative inverse depth of `picture`, of its size; large is near, any range.
     ///

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::canvas::Canvas;
 use crate::error::{Error, Result};
+use crate::infotext;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 
 /// Pictures that may wait for the disk. Four hide a slow moment of the disk; more would only cost
@@ -144,8 +145,11 @@ impl Store {
         let mut journal = Journal::open(&self.folder)?;
         let mut before: Option<(u32, String)> = None;
         for finished in receive {
-            let Finished { frame, canvas, expected } = finished;
-            let bytes = canvas.to_png()?;
+            let Finished { frame, canvas, text, expected } = finished;
+            let mut bytes = canvas.to_png()?;
+            if !text.is_empty() {
+                bytes = infotext::described(&bytes, &text);
+            }
             self.write(&self.path(frame), &bytes)?;
             let output = hash(&bytes);
             let input = if expected.independent {
@@ -218,17 +222,19 @@ pub struct Shelf {
 struct Finished {
     frame: u32,
     canvas: Canvas,
+    text: String,
     expected: Expected,
 }
 
 impl Shelf {
-    /// Hands a frame over. Waits only when the disk is more than four pictures behind.
+    /// Hands a frame over, and what its file says about its making ([`infotext`], nothing when empty). Waits
+    /// only when the disk is more than four pictures behind.
     ///
     /// # Errors
     /// When the store has stopped; the reason is what [`Store::while_storing`] returns.
-    pub fn put(&self, frame: u32, canvas: Canvas, expected: Expected) -> Result<()> {
+    pub fn put(&self, frame: u32, canvas: Canvas, text: &str, expected: Expected) -> Result<()> {
         self.send
-            .send(Finished { frame, canvas, expected })
+            .send(Finished { frame, canvas, text: text.to_owned(), expected })
             .map_err(|_| Error::Bug("the store stopped taking frames".to_owned()))
     }
 }
@@ -258,7 +264,7 @@ mod tests {
         let film = [expected("a", true), expected("b", false), expected("c", false)];
         store
             .while_storing(|shelf| {
-                (0..3).try_for_each(|i| shelf.put(i, picture(i as u8), film[i as usize].clone()))
+                (0..3).try_for_each(|i| shelf.put(i, picture(i as u8), "", film[i as usize].clone()))
             })
             .unwrap();
         assert_eq!(store.valid(&film).unwrap(), [true; 3]);
@@ -272,8 +278,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let film = [expected("a", true), expected("b", false)];
-        store.while_storing(|shelf| shelf.put(0, picture(0), film[0].clone())).unwrap();
-        store.while_storing(|shelf| shelf.put(1, picture(1), film[1].clone())).unwrap();
+        store.while_storing(|shelf| shelf.put(0, picture(0), "", film[0].clone())).unwrap();
+        store.while_storing(|shelf| shelf.put(1, picture(1), "", film[1].clone())).unwrap();
         assert_eq!(store.valid(&film).unwrap(), [true; 2]);
     }
 
@@ -296,7 +302,7 @@ mod tests {
         store.discard_if_empty();
         assert!(!folder.exists());
         let store = Store::open(&folder).unwrap();
-        store.while_storing(|shelf| shelf.put(0, picture(0), expected("a", true))).unwrap();
+        store.while_storing(|shelf| shelf.put(0, picture(0), "", expected("a", true))).unwrap();
         store.discard_if_empty();
         assert!(store.path(0).exists());
     }
@@ -307,7 +313,7 @@ mod tests {
         let store = Store::open(&folder.path().join("frames")).unwrap();
         let result = store.while_storing(|shelf| {
             std::fs::remove_dir_all(store.folder()).unwrap();
-            (0..20).try_for_each(|i| shelf.put(i, picture(1), expected("a", true)))
+            (0..20).try_for_each(|i| shelf.put(i, picture(1), "", expected("a", true)))
         });
         assert!(matches!(result, Err(Error::Output { .. })), "{result:?}");
     }

@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::error::{Error, Result};
+use crate::run::loras::{FrameLora, Spoken};
+use crate::run::tokens::{self, ToldTokens};
 use crate::schedule::diagnostic::Diagnostics;
 use crate::schedule::units::Short;
 use crate::timeline::explain::{Explained, Explanation, How, KeyPlace, Place};
@@ -11,15 +15,33 @@ use crate::timeline::table::Cell;
 use crate::timeline::{Options, Timeline};
 
 /// Explains the frame of the film in the file `path` that `frame` says: a number (`48`) or a time (`4.0s`,
-/// `8b`, `50%`). What is odd about the film stands beside it.
+/// `8b`, `50%`). What is odd about the film stands beside it. With `tokens` its prompts are read as its model does.
 ///
 /// # Errors
 /// [`Error::Input`] when the film cannot be read, [`Error::Schedule`] with everything that is wrong with it,
 /// [`Error::Usage`] when it has no such frame.
-pub fn explain(path: &Path, frame: &str) -> Result<(Explanation, Diagnostics)> {
+pub fn explain(path: &Path, frame: &str, tokens: bool) -> Result<(Told, Diagnostics)> {
     let (film, timeline, warnings) = super::look(path, &Options::default())?;
     let frame = frame_of(&timeline, film.tempo.bpm, frame)?;
-    Ok((timeline.explain(frame)?, warnings))
+    let params = timeline.at(frame)?;
+    let loras = Spoken::of(&params)?.loras;
+    let films = path.parent().unwrap_or(Path::new(""));
+    let tokens = if tokens { Some(tokens::told(films, &params)?) } else { None };
+    Ok((Told { explanation: timeline.explain(frame)?, loras, tokens }, warnings))
+}
+
+/// A frame, explained, with the LoRAs in force.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// Its values.
+    #[serde(flatten)]
+    pub explanation: Explanation,
+    /// LoRAs that its prompts name, with their weights; on the way between two prompts by each one's share.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub loras: Vec<FrameLora>,
+    /// How its prompts are read, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<ToldTokens>,
 }
 
 /// The frame at a time: the one that is shown then.
@@ -45,14 +67,14 @@ fn frame_of(timeline: &Timeline, bpm: Option<f64>, text: &str) -> Result<u32> {
 ///
 /// # Errors
 /// [`Error::Bug`] when it cannot be written as JSON.
-pub fn json(explanation: &Explanation) -> Result<String> {
-    let text = serde_json::to_string_pretty(explanation)
+pub fn json(told: &Told) -> Result<String> {
+    let text = serde_json::to_string_pretty(told)
         .map_err(|e| Error::Bug(format!("the explanation cannot be written: {e}")))?;
     Ok(text + "\n")
 }
 
 /// The explanation to read: what the film sets, each with its place; then the defaults.
-pub fn text(film: &Path, explanation: &Explanation) -> String {
+pub fn text(film: &Path, Told { explanation, loras, tokens }: &Told) -> String {
     let mut out = heading(film, explanation);
     let (defaults, set): (Vec<&Explained>, Vec<&Explained>) =
         explanation.values.iter().partition(|value| value.how == How::Default);
@@ -60,6 +82,18 @@ pub fn text(film: &Path, explanation: &Explanation) -> String {
         let _ = write!(out, "\n{} = {}\n", explained.name, value(explained));
         let _ = writeln!(out, "    {}", how(&explained.how));
     }
+    if !loras.is_empty() {
+        out.push_str("\nLoRAs\n");
+    }
+    for FrameLora { name, unet, text } in loras {
+        let weights = if unet == text {
+            format!("{}", Short(*unet))
+        } else {
+            format!("{} for the UNet, {} for the text", Short(*unet), Short(*text))
+        };
+        let _ = writeln!(out, "    {name} = {weights}");
+    }
+    out.push_str(&tokens.as_ref().map(tokens::text).unwrap_or_default());
     if !defaults.is_empty() {
         out.push_str("\nby default\n");
     }

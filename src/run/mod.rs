@@ -1,19 +1,29 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+mod caption;
+mod embeddings;
 pub mod eval;
 pub mod explain;
 mod finish;
+mod fit;
+pub mod inspect;
+pub mod inventory;
+pub mod library;
+pub mod loras;
 mod memory;
 pub mod models;
 pub mod plan;
 pub mod plot;
 pub mod preview;
 pub mod project;
+mod recorded;
 pub mod render;
 pub mod report;
 pub mod sound;
 mod sources;
+pub mod still;
 pub mod table;
+pub mod tokens;
 
 use std::path::Path;
 

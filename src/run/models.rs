@@ -1,20 +1,29 @@
 //! The diffusion model behind the loop's painter: found, loaded when first needed, kept.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
+use crate::diffusion::controlnet::ControlPlace;
+use crate::diffusion::engine::check_vae;
 use crate::diffusion::engine::{
-    Blend, ControlSource, Engine, Memory, Mix, ModelDefaults, PaintControl, PaintJob,
+    Blend, ControlSource, Engine, Memory, Mix, ModelDefaults, PaintControl, PaintJob, PaintMask,
+    PaintReference,
 };
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
-use crate::models::ModelFolder;
+use crate::models::library::Role;
+use crate::models::{ModelFolder, digest};
+use crate::noise::NoiseKind;
 use crate::render::seams::{PaintRequest, Painter};
-use crate::timeline::frame::{self, FrameParams, PromptBlend, PromptMix, SamplingParams};
+use crate::run::caption::stem;
+use crate::run::library::library;
+use crate::run::loras::{Finder, Spoken};
+use crate::timeline::frame::{self, ControlInput, FrameParams, PromptBlend, PromptMix, SamplingParams};
 
 /// The model of a film that names none.
 pub(crate) const EMBEDDED: &str = "kinora-tiny";
@@ -56,15 +65,19 @@ impl DeviceChoice {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cast {
     model: Option<String>,
+    vae: Option<String>,
     controls: Vec<(String, Option<String>)>,
 }
 
 impl Cast {
     /// The networks of a frame.
     pub(crate) fn of(params: &FrameParams) -> Self {
+        // A reference is looked at by the film's own model.
+        let networks = params.controls.iter().filter(|c| !matches!(c.input, ControlInput::Reference { .. }));
         Self {
             model: params.sampling.model.clone(),
-            controls: params.controls.iter().map(|c| (c.name.clone(), c.model.clone())).collect(),
+            vae: params.sampling.vae.clone(),
+            controls: networks.map(|c| (c.name.clone(), c.model.clone())).collect(),
         }
     }
 
@@ -72,7 +85,7 @@ impl Cast {
     pub(crate) fn is_embedded(&self) -> bool {
         let embedded =
             |name: &Option<String>| name.as_deref().is_none_or(|n| ModelFolder::embedded(n).is_some());
-        embedded(&self.model) && self.controls.iter().all(|(_, model)| embedded(model))
+        embedded(&self.model) && self.vae.is_none() && self.controls.iter().all(|(_, model)| embedded(model))
     }
 
     /// The model's folder.
@@ -80,38 +93,60 @@ impl Cast {
     /// # Errors
     /// [`Error::Model`] when there is none of that name.
     pub(crate) fn model(&self, films: &Path) -> Result<ModelFolder> {
+        let folder = self.own_model(films)?;
+        match self.vae(films)? {
+            None => Ok(folder),
+            Some(vae) => {
+                check_vae(&vae, &folder)?;
+                folder.with_vae(vae)
+            }
+        }
+    }
+
+    /// The model as it is, with its own autoencoder.
+    fn own_model(&self, films: &Path) -> Result<ModelFolder> {
         let folder = match &self.model {
             None => ModelFolder::embedded(EMBEDDED)
                 .ok_or_else(|| Error::Bug("this build has no embedded model".to_owned()))?,
-            Some(name) => find(name, films)?,
+            Some(name) => find(Role::Checkpoint, name, films)?,
         };
         folder.require("model_index.json", "a diffusion model")?;
         Ok(folder)
     }
 
-    /// The folders of the controls; `None` is the model's own network.
-    fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ModelFolder)>> {
-        let folder = |(name, given): &(String, Option<String>)| {
-            let folder = match given {
-                Some(given) => find(given, films)?,
-                None => model.join("controlnet"),
+    /// The folder of the autoencoder that takes the place of the model's own.
+    pub(crate) fn vae(&self, films: &Path) -> Result<Option<ModelFolder>> {
+        let Some(name) = &self.vae else { return Ok(None) };
+        let found = find(Role::Vae, name, films)?;
+        // Of a whole model its autoencoder is meant.
+        Ok(Some(if found.has("model_index.json") { found.join("vae") } else { found }))
+    }
+
+    /// Where the controls' networks lie; `None` is the model's own network.
+    fn controls(&self, films: &Path, model: &ModelFolder) -> Result<Vec<(String, ControlPlace)>> {
+        let place = |(name, given): &(String, Option<String>)| {
+            let place = match given {
+                Some(given) => find_control(given, films)?,
+                None => ControlPlace::Folder(model.join("controlnet")),
             };
-            if !folder.exists() {
+            if matches!(&place, ControlPlace::Folder(folder) if !folder.exists()) {
                 return Err(Error::model(
                     &model.label(),
                     format!("expected a ControlNet for `control {name}`, the model brings none of its own"),
                 )
                 .with_hint(format!("name one: `control {name} {{ model = \"folder\" }}`")));
             }
-            folder.require("config.json", "a ControlNet")?;
-            Ok((name.clone(), folder))
+            if let ControlPlace::Folder(folder) = &place {
+                folder.require("config.json", "a ControlNet")?;
+            }
+            Ok((name.clone(), place))
         };
-        self.controls.iter().map(folder).collect()
+        self.controls.iter().map(place).collect()
     }
 }
 
-/// A model by its name: an embedded one, or a folder, relative to the film's.
-fn find(name: &str, films: &Path) -> Result<ModelFolder> {
+/// A model by its name: an embedded one, or one of the library.
+pub(crate) fn find(role: Role, name: &str, films: &Path) -> Result<ModelFolder> {
     if let Some(folder) = ModelFolder::embedded(name) {
         return Ok(folder);
     }
@@ -122,27 +157,44 @@ fn find(name: &str, films: &Path) -> Result<ModelFolder> {
         )
         .with_hint("leave `model` out for the one that is compiled in"));
     }
-    let path = films.join(name);
-    ModelFolder::open(&path).map_err(|e| match nearest(&path, name) {
+    let found = library(films)?.find(role, name);
+    let near = || crate::run::nearest_of(ModelFolder::embedded_names().into_iter().map(str::to_owned), name);
+    let path = found.map_err(|e| match near() {
         Some(near) => e.with_hint(format!("did you mean `{near}`?")),
         None => e,
-    })
+    })?;
+    ModelFolder::open(&path)
 }
 
-/// The folder beside a path, or the embedded model, that is named most like it.
-fn nearest(path: &Path, name: &str) -> Option<String> {
-    let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let beside = crate::run::nearest_name(path.parent()?, &wanted, |entry| entry.is_dir());
-    beside.or_else(|| {
-        let embedded = ModelFolder::embedded_names().into_iter().map(str::to_owned);
-        crate::run::nearest_of(embedded, name)
-    })
+/// A model's name and hash, as pictures say them: of one file the hash that the web UI finds it by.
+pub(crate) fn identity(model: &ModelFolder) -> Result<(String, String)> {
+    let label = model.label();
+    let shown = label.to_string_lossy().into_owned();
+    let name = stem(shown.strip_prefix("embedded:").unwrap_or(&shown)).to_owned();
+    let hash =
+        if label.is_file() { digest::short(&label)? } else { model.fingerprint()?.to_hex()[..10].to_owned() };
+    Ok((name, hash))
+}
+
+/// A control network by its name: an embedded one, or a folder or file of the library.
+fn find_control(name: &str, films: &Path) -> Result<ControlPlace> {
+    if let Some(folder) = ModelFolder::embedded(name) {
+        return Ok(ControlPlace::Folder(folder));
+    }
+    if name.trim().is_empty() {
+        let message = "expected the name of a control network, found an empty text";
+        return Err(Error::model(Path::new("\"\""), message)
+            .with_hint("leave `model` out for the one that belongs to the film's model"));
+    }
+    ControlPlace::open(&library(films)?.find(Role::Control, name)?)
 }
 
 /// Paints with a diffusion model.
 pub(crate) struct ModelPainter {
     device: Device,
     films: PathBuf,
+    /// The LoRAs that prompts name.
+    pub(crate) loras: Finder,
     /// The networks in memory. A film that changes its model swaps them: two at a time may not fit.
     loaded: Option<(Cast, Engine)>,
 }
@@ -150,7 +202,12 @@ pub(crate) struct ModelPainter {
 impl ModelPainter {
     /// Loads nothing yet. `films` is the folder that model names are relative to.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
-        Self { device, films: films.to_owned(), loaded: None }
+        Self { device, films: films.to_owned(), loras: Finder::new(films), loaded: None }
+    }
+
+    /// The folder of the autoencoder that takes the place of the model's own.
+    pub(crate) fn vae(&self, cast: &Cast) -> Result<Option<ModelFolder>> {
+        cast.vae(&self.films)
     }
 
     /// The engine with these networks.
@@ -159,13 +216,29 @@ impl ModelPainter {
             self.loaded = None;
             let model = cast.model(&self.films)?;
             let controls = cast.controls(&self.films, &model)?;
-            let engine = Engine::load(&model, &controls, &self.device)?;
+            let mut engine = Engine::load(&model, &controls, &self.device)?;
+            engine.set_embeddings(crate::run::embeddings::known(&self.films)?)?;
             self.loaded = Some((cast.clone(), engine));
         }
         match &mut self.loaded {
             Some((_, engine)) => Ok(engine),
             None => Err(Error::Bug("a model was loaded and is gone".to_owned())),
         }
+    }
+
+    /// Opens the LoRAs of the frames that are painted with the networks in memory, so that what is wrong with them is
+    /// known before the first frame; what is odd about them is returned.
+    pub(crate) fn rehearse<'a>(
+        &mut self,
+        frames: impl Iterator<Item = &'a FrameParams>,
+    ) -> Result<Vec<String>> {
+        let Some((cast, engine)) = &mut self.loaded else { return Ok(Vec::new()) };
+        let mut files = BTreeSet::new();
+        for params in frames.filter(|params| Cast::of(params) == *cast) {
+            files.extend(Spoken::of(params)?.files(&self.loras)?);
+        }
+        engine.check_loras(files.iter().map(PathBuf::as_path))?;
+        Ok(engine.take_lora_warnings())
     }
 
     /// What suits the model, read from its configs: nothing is loaded.
@@ -176,24 +249,28 @@ impl ModelPainter {
         Engine::defaults_of(&cast.model(&self.films)?)
     }
 
-    /// The folders that are loaded for a cast, each with what it does there.
-    pub(crate) fn folders(&self, cast: &Cast) -> Result<Vec<(String, ModelFolder)>> {
+    /// The model of a cast, and the control networks beside it, each with what it does there.
+    pub(crate) fn folders(&self, cast: &Cast) -> Result<(ModelFolder, Vec<(String, ControlPlace)>)> {
         let model = cast.model(&self.films)?;
-        let own = model.join("controlnet");
-        let mut folders = vec![("diffusion".to_owned(), model.clone())];
         // The model's own network is among its parts.
-        let controls = cast.controls(&self.films, &model)?.into_iter().filter(|(_, folder)| *folder != own);
-        folders.extend(controls.map(|(name, folder)| (format!("control {name}"), folder)));
-        Ok(folders)
+        let own = ControlPlace::Folder(model.join("controlnet"));
+        let controls = cast.controls(&self.films, &model)?.into_iter().filter(|(_, place)| *place != own);
+        let controls = controls.map(|(name, place)| (format!("control {name}"), place)).collect();
+        Ok((model, controls))
+    }
+
+    /// The name and the hash by which pictures say what they were made with.
+    pub(crate) fn identity(&self, cast: &Cast) -> Result<(String, String)> {
+        identity(&cast.own_model(&self.films)?)
     }
 
     /// What painting a picture of `size` takes; `guided` is whether the negative prompt goes through the network too.
     pub(crate) fn memory(&self, cast: &Cast, size: Size, guided: bool) -> Result<Memory> {
         let model = cast.model(&self.films)?;
-        let own = model.join("controlnet");
-        let controls = cast.controls(&self.films, &model)?.into_iter().map(|(_, folder)| folder);
+        let own = ControlPlace::Folder(model.join("controlnet"));
+        let controls = cast.controls(&self.films, &model)?.into_iter().map(|(_, place)| place);
         // The model's own network is among its parts.
-        let controls: Vec<ModelFolder> = controls.filter(|folder| *folder != own).collect();
+        let controls: Vec<ControlPlace> = controls.filter(|place| *place != own).collect();
         Engine::memory(&model, &controls, size, guided)
     }
 
@@ -211,9 +288,9 @@ impl ModelPainter {
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update(model.fingerprint()?.as_bytes());
-        for (name, folder) in cast.controls(&self.films, &model)? {
-            folder.check_weights()?;
-            hasher.update(name.as_bytes()).update(folder.fingerprint()?.as_bytes());
+        for (name, place) in cast.controls(&self.films, &model)? {
+            place.check()?;
+            hasher.update(name.as_bytes()).update(place.fingerprint()?.as_bytes());
         }
         Ok(hasher.finalize().to_hex()[..32].to_owned())
     }
@@ -225,52 +302,100 @@ impl Painter for ModelPainter {
         request: &PaintRequest<'_>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
+        self.paint_masked(request, None, watch).map_err(|error| at_frame(error, request.params.frame))
+    }
+}
+
+impl ModelPainter {
+    /// As [`Painter::paint`], of the picture underneath only what a mask leaves free. The picture may have any
+    /// size where the mask has a region.
+    pub(crate) fn paint_masked<'a>(
+        &mut self,
+        request: &'a PaintRequest<'_>,
+        mask: Option<PaintMask<'a>>,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Canvas>> {
+        let spoken = Spoken::of(request.params)?;
+        let files = spoken.files(&self.loras)?;
         let engine = self.engine(&Cast::of(request.params))?;
-        let job = job(engine, request)?;
+        let job = PaintJob { loras: spoken.uses(&files), mask, ..job(engine, request, &spoken)? };
         engine.paint(&job, watch)
     }
 }
 
+/// The error of a model that failed while it painted, with the frame's number. Frames before it are finished.
+fn at_frame(error: Error, frame: u32) -> Error {
+    match error {
+        Error::Model { path, message, hint } => {
+            Error::Render { frame, message: format!("model {}: {message}", path.display()), hint }
+        }
+        other => other,
+    }
+}
+
 /// The engine's order for a frame: what the film leaves open is filled with what suits the model.
-fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>) -> Result<PaintJob<'a>> {
+fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -> Result<PaintJob<'a>> {
     let PaintRequest { params, size, init, hints } = request;
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
-    let (sampler, spacing) = sampling(engine, &params.sampling)?;
-    let controls = params.controls.iter().zip(hints).filter_map(|(control, hint)| {
-        Some(PaintControl {
-            net: ControlSource::Named(&control.name),
-            hint: hint.as_ref()?,
-            weight: control.weight,
-            start: control.start,
-            end: control.end,
-            mode: match control.mode {
-                frame::ControlMode::Balanced => ControlMode::Balanced,
-                frame::ControlMode::Prompt => ControlMode::Prompt,
-                frame::ControlMode::Control => ControlMode::Control,
-            },
-        })
-    });
+    let SamplingParams { rng, eta, ddim_eta, s_noise, eta_noise_seed_delta, .. } = params.sampling;
+    let (sampler, spacing) = sampling(&defaults, &params.sampling)?;
+    let (controls, references) = controls(params, hints);
     Ok(PaintJob {
         size: *size,
         init: *init,
         denoise: if init.is_some() { 1.0 - strength } else { 1.0 },
-        prompt: mix(&params.prompt),
-        negative: mix(&params.negative),
+        prompt: mix(&spoken.prompt),
+        negative: mix(&spoken.negative),
         steps: steps.unwrap_or(defaults.steps),
         guidance: guidance.unwrap_or(defaults.guidance),
         sampler,
         spacing,
         seed: seed.cast_unsigned(),
+        noise: match rng {
+            frame::Rng::Cpu => NoiseKind::TorchCpu,
+            frame::Rng::Nv => NoiseKind::PhiloxNv,
+        },
+        ensd: eta_noise_seed_delta,
+        eta: if sampler == Sampler::Ddim { ddim_eta } else { eta },
+        s_noise,
+        mask: None,
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),
             strength: subseed_strength,
             every_draw: seed_walk,
         }),
         clip_skip,
-        controls: controls.collect(),
+        controls,
+        references,
+        loras: Vec::new(),
     })
+}
+
+/// A frame's controls with what they are shown.
+fn controls<'a>(
+    params: &'a FrameParams,
+    hints: &'a [Option<Canvas>],
+) -> (Vec<PaintControl<'a>>, Vec<PaintReference<'a>>) {
+    let (mut controls, mut references) = (Vec::new(), Vec::new());
+    for (control, hint) in params.controls.iter().zip(hints) {
+        // Nothing to show: a first frame, see `PaintRequest::hints`.
+        let Some(hint) = hint else { continue };
+        let (weight, start, end) = (control.weight, control.start, control.end);
+        let mode = match control.mode {
+            frame::ControlMode::Balanced => ControlMode::Balanced,
+            frame::ControlMode::Prompt => ControlMode::Prompt,
+            frame::ControlMode::Control => ControlMode::Control,
+        };
+        if let ControlInput::Reference { fidelity, .. } = control.input {
+            references.push(PaintReference { picture: hint, weight, fidelity, start, end, mode });
+        } else {
+            let net = ControlSource::Named(&control.name);
+            controls.push(PaintControl { net, hint, weight, start, end, mode });
+        }
+    }
+    (controls, references)
 }
 
 /// A frame's prompts as the engine takes them.
@@ -286,8 +411,7 @@ fn mix(prompts: &PromptMix) -> Mix<'_> {
 }
 
 /// Sampler and spacing of a frame. A sampler's name may bring a spacing («DPM++ 2M Karras»).
-fn sampling(engine: &Engine, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
-    let defaults = engine.defaults();
+pub(crate) fn sampling(defaults: &ModelDefaults, params: &SamplingParams) -> Result<(Sampler, Spacing)> {
     let (sampler, implied) = match &params.sampler {
         None => (defaults.sampler, Some(defaults.spacing)),
         Some(name) => sampler::resolve(name).ok_or_else(|| Error::Usage {

@@ -14,7 +14,7 @@ pub use report::{json, text};
 use crate::canvas::Size;
 use crate::error::Result;
 use crate::models::ModelFolder;
-use crate::render::frame_loop::independent;
+use crate::render::frame_loop::{independent, waits};
 use crate::render::store::Store;
 use crate::run::finish::refuse_other_formats;
 use crate::run::memory;
@@ -75,6 +75,15 @@ pub struct ModelLoad {
     pub memory_bytes: u64,
 }
 
+/// A control that begins with a scene's second frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Its name.
+    pub control: String,
+    /// The scene's first frame.
+    pub frame: u32,
+}
+
 /// Bytes that will be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Disk {
@@ -125,6 +134,9 @@ pub struct Plan {
     pub models: Vec<ModelLoad>,
     /// Most bytes of weights that are in memory at once.
     pub memory_bytes: u64,
+    /// Controls that have nothing to show at a scene's first frame.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
     /// Most bytes that a picture in work takes beside them, about.
     pub work_bytes: u64,
     /// What to know where the machine has less memory free than that.
@@ -187,6 +199,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         segments: segments(project, &params, &done),
         models,
         memory_bytes,
+        waiting: params.iter().flat_map(waiting).collect(),
         work_bytes,
         memory_warning: memory::warning(memory_bytes.saturating_add(work_bytes)),
         disk: disk(project, size, &folder, &done, video_fps),
@@ -238,9 +251,18 @@ fn models(todo: &[&FrameParams], painter: &ModelPainter) -> Result<(Vec<ModelLoa
     for params in todo {
         let cast = Cast::of(params);
         if loaded.as_ref() != Some(&cast) {
-            let added =
-                painter.folders(&cast)?.into_iter().map(|(role, folder)| load(role, &folder, params.frame));
-            let added = added.collect::<Result<Vec<ModelLoad>>>()?;
+            let (model, controls) = painter.folders(&cast)?;
+            let mut added = vec![load("diffusion".to_owned(), &model, params.frame)?];
+            for (role, place) in controls {
+                let weight = place.weigh()?;
+                added.push(ModelLoad {
+                    role,
+                    folder: place.label(),
+                    frame: params.frame,
+                    disk_bytes: weight.disk,
+                    memory_bytes: weight.memory,
+                });
+            }
             own = added.iter().map(|load| load.memory_bytes).sum();
             loads.extend(added);
             loaded = Some(cast);
@@ -257,6 +279,12 @@ fn models(todo: &[&FrameParams], painter: &ModelPainter) -> Result<(Vec<ModelLoa
         most = most.max(own + beside);
     }
     Ok((loads, most))
+}
+
+/// The controls that have nothing to show at a frame.
+fn waiting(params: &FrameParams) -> impl Iterator<Item = Waiting> {
+    let idle = params.controls.iter().filter(|control| waits(params, control));
+    idle.map(|control| Waiting { control: control.name.clone(), frame: params.frame })
 }
 
 /// Whether the frame asks for the depth of the picture underneath.

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::encode::Fps;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::models::library::{Library, Role};
+use crate::run::library::library;
+use crate::run::loras::diagnose;
 use crate::run::models::EMBEDDED;
 use crate::run::sound::hearing;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
@@ -102,7 +105,8 @@ impl Project {
         let missed: Vec<_> = found.list.iter().map(|found| found.span).collect();
         found
             .list
-            .extend(missing_files(&film, purpose).into_iter().filter(|file| !missed.contains(&file.span)));
+            .extend(missing_files(&film, purpose)?.into_iter().filter(|file| !missed.contains(&file.span)));
+        found.list.extend(diagnose(&film, purpose));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {
             Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),
@@ -191,31 +195,55 @@ pub fn labelled(video: &Path, label: &str) -> PathBuf {
 }
 
 /// An error for each file and model that the film names and that is not there.
-fn missing_files(film: &Film, purpose: Purpose) -> Vec<Diagnostic> {
+fn missing_files(film: &Film, purpose: Purpose) -> Result<Vec<Diagnostic>> {
+    let library = library(&film.folder)?;
     let files = film.files();
-    let needed = files.iter().filter(|file| purpose == Purpose::Render || file.param != "model");
-    needed.filter_map(|file| missing(film, file)).collect()
+    let needed = files.iter().filter(|file| purpose == Purpose::Render || !is_model(file));
+    Ok(needed.filter_map(|file| missing(film, &library, file)).collect())
 }
 
-fn missing(film: &Film, file: &FileRef) -> Option<Diagnostic> {
+fn missing(film: &Film, library: &Library, file: &FileRef) -> Option<Diagnostic> {
     if file.path.exists() {
         return None;
     }
     let written = file.path.strip_prefix(&film.folder).unwrap_or(&file.path).to_string_lossy().into_owned();
-    if file.param != "model" {
-        let found = Diagnostic::error("E60", format!("there is no file `{written}`"), file.span);
-        let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
-        return Some(found.label(near).hint("its name is relative to the file it is named in"));
+    if is_model(file) {
+        return missing_model(library, file, &written);
     }
-    if ModelFolder::embedded(&written).is_some() {
+    let found = Diagnostic::error("E60", format!("there is no file `{written}`"), file.span);
+    let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
+    Some(found.label(near).hint("its name is relative to the file it is named in"))
+}
+
+/// Whether it is a model, which the model folders may have.
+fn is_model(file: &FileRef) -> bool {
+    matches!(file.param, "model" | "vae")
+}
+
+/// What is wrong with the name of a model, autoencoder or ControlNet.
+fn missing_model(library: &Library, file: &FileRef, written: &str) -> Option<Diagnostic> {
+    if ModelFolder::embedded(written).is_some() {
         return None;
     }
-    let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
-    let near = near.or_else(|| did_you_mean(&written, [EMBEDDED]));
+    let role = match file.param {
+        "vae" => Role::Vae,
+        _ if file.of_control => Role::Control,
+        _ => Role::Checkpoint,
+    };
+    let refusal = library.find(role, written).err()?;
+    let near = nearest(&file.path).or_else(|| library.nearest(role, written));
+    let near = near.map(|name| format!("did you mean `{name}`?"));
+    let near = near.or_else(|| did_you_mean(written, [EMBEDDED]));
+    if library.is_ambiguous(role, written) {
+        let found = Diagnostic::error("E67", refusal.to_string(), file.span);
+        return Some(found.hint(refusal.hint().unwrap_or_default().to_owned()));
+    }
     let found = Diagnostic::error("E67", format!("there is no model `{written}`"), file.span).label(near);
-    Some(
-        found.hint(format!("a model is a folder beside the film, or the one that is built in: `{EMBEDDED}`")),
-    )
+    let places =
+        if library.dirs().is_empty() { "beside the film" } else { "beside the film, in the model folders" };
+    Some(found.hint(format!(
+        "a model is a folder or file {places}, or the one that is built in: `{EMBEDDED}`; `kinora models` lists them"
+    )))
 }
 
 /// What lies beside `path` and is named most like it.

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::canvas::{Canvas, Size};
+use crate::diffusion::lora::LoraFile;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, StopFlag, say};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
+use crate::run::caption::Captions;
+use crate::run::embeddings;
 use crate::run::finish::Finish;
+use crate::run::loras::Spoken;
 use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
@@ -19,7 +23,7 @@ use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams, Fra
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
-const PICTURES: u32 = 1;
+const PICTURES: u32 = 2;
 
 /// What the user asks of a render.
 #[derive(Clone, Debug, Default)]
@@ -58,13 +62,14 @@ pub fn render(
     let expected = expected(project, options, size, &mut painter)?;
     let store = Store::open(&frames_folder(&out, options.draft))?;
     let _lock = store.lock()?;
-    let plan = plan(expected, options, &store, &wanted)?;
+    let mut plan = plan(expected, options, &store, &wanted)?;
     let found = plan.iter().filter(|p| p.done).count() as u32;
     if found < plan.len() as u32 {
         finish.forget(&store)?;
     }
     let mut report = Report::new(&out, store.folder(), plan.len() as u32, found);
     if found < plan.len() as u32 {
+        Captions::new(&painter, project.folder()).describe(&mut plan, size)?;
         report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)
             .inspect_err(|_| store.discard_if_empty())?;
     }
@@ -93,6 +98,8 @@ fn paint(
     // A model that cannot be loaded is better known before the bar appears.
     if let Some(first) = plan.iter().find(|p| !p.done) {
         painter.engine(&Cast::of(&first.params))?;
+        let missing = plan.iter().filter(|planned| !planned.done).map(|planned| &planned.params);
+        painter.rehearse(missing)?.iter().for_each(|warning| say(&format!("warning: {warning}")));
     }
     let mut sources = Files::new(device);
     let mut studio =
@@ -182,6 +189,7 @@ fn expected(
         painter,
         films: project.folder(),
         device: options.device,
+        embeddings: embeddings::known(project.folder())?,
         models: BTreeMap::new(),
         depths: BTreeMap::new(),
         files: BTreeMap::new(),
@@ -220,7 +228,7 @@ fn plan(
     let planned: Vec<Planned> = frames
         .into_iter()
         .zip(valid)
-        .map(|((params, expected), done)| Planned { params, expected, done })
+        .map(|((params, expected), done)| Planned { params, expected, text: String::new(), done })
         .collect();
     let needed = needed(&planned, wanted);
     Ok(planned.into_iter().zip(needed).filter_map(|(planned, needed)| needed.then_some(planned)).collect())
@@ -270,6 +278,8 @@ struct Hashes<'a> {
     /// The folder that the film's paths are relative to.
     films: &'a Path,
     device: DeviceChoice,
+    /// Textual inversions that prompts may name.
+    embeddings: Vec<(String, PathBuf)>,
     models: BTreeMap<Cast, String>,
     depths: BTreeMap<Option<PathBuf>, String>,
     files: BTreeMap<PathBuf, String>,
@@ -300,6 +310,13 @@ impl Hashes<'_> {
         for path in files(params) {
             text.push_str(&self.file(path)?);
         }
+        let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
+        for (name, path) in named {
+            text.push_str(&format!(" embedding {name} {}", self.embedding(&path)?));
+        }
+        for path in Spoken::of(params)?.files(&self.painter.loras)? {
+            text.push_str(&self.lora(&path)?);
+        }
         let independent = independent(params);
         Ok(Expected { params: store::hash(text.as_bytes()), models, independent })
     }
@@ -311,6 +328,33 @@ impl Hashes<'_> {
         }
         let hash = depth_network(folder.as_deref())?.fingerprint()?.to_hex().to_string();
         self.depths.insert(folder.clone(), hash.clone());
+        Ok(hash)
+    }
+
+    /// Hash of a textual inversion's file.
+    fn embedding(&mut self, path: &Path) -> Result<String> {
+        if let Some(hash) = self.files.get(path) {
+            return Ok(hash.clone());
+        }
+        let bytes =
+            std::fs::read(path).map_err(|e| Error::model(path, format!("cannot read the embedding: {e}")))?;
+        let hash = store::hash(&bytes);
+        self.files.insert(path.to_owned(), hash.clone());
+        Ok(hash)
+    }
+
+    /// Hash of a LoRA's file.
+    fn lora(&mut self, path: &Path) -> Result<String> {
+        if let Some(hash) = self.files.get(path) {
+            return Ok(hash.clone());
+        }
+        // What is no LoRA is better known now than at its frame.
+        LoraFile::open(path)?;
+        let cannot = |e: std::io::Error| Error::model(path, format!("cannot read this LoRA file: {e}"));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(path).map_err(cannot)?).map_err(cannot)?;
+        let hash = hasher.finalize().to_hex()[..32].to_owned();
+        self.files.insert(path.to_owned(), hash.clone());
         Ok(hash)
     }
 
@@ -340,6 +384,7 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     };
     let controls = params.controls.iter().filter_map(|control| match &control.input {
         ControlInput::Picture(path) => Some(path),
+        ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
     source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()

@@ -8,10 +8,12 @@ use candle_core::Device;
 
 use crate::canvas::{Canvas, DepthMap, Size};
 use crate::depth::{self, DepthEstimator as _, Estimator};
+use crate::edges;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::render::seams::Sources;
-use crate::timeline::frame::DepthSource;
+use crate::run::fit::{border_colour, framed, scaled};
+use crate::timeline::frame::{DepthSource, Fit};
 
 /// The depth network of a film that names none.
 const EMBEDDED_DEPTH: &str = "kinora-depth";
@@ -19,7 +21,8 @@ const EMBEDDED_DEPTH: &str = "kinora-depth";
 /// Reads files and loads depth networks when they are first asked for.
 pub(crate) struct Files {
     device: Device,
-    pictures: BTreeMap<PathBuf, Canvas>,
+    /// Scaled, but not yet framed, and the size of the frame.
+    pictures: BTreeMap<(PathBuf, Fit), (Size, Canvas)>,
     estimators: BTreeMap<DepthSource, Estimator>,
 }
 
@@ -28,16 +31,31 @@ impl Files {
     pub(crate) fn new(device: Device) -> Self {
         Self { device, pictures: BTreeMap::new(), estimators: BTreeMap::new() }
     }
+
+    /// The picture, scaled for a frame of that size.
+    fn scaled(&mut self, path: &Path, size: Size, fit: Fit) -> Result<&Canvas> {
+        let key = (path.to_owned(), fit);
+        if self.pictures.get(&key).is_none_or(|(of, _)| *of != size) {
+            let canvas = scaled(&Canvas::open_upright(path)?, size, fit);
+            self.pictures.insert(key.clone(), (size, canvas));
+        }
+        match self.pictures.get(&key) {
+            Some((_, canvas)) => Ok(canvas),
+            None => Err(Error::Bug("a picture was read and is gone".to_owned())),
+        }
+    }
 }
 
 impl Sources for Files {
-    fn picture(&mut self, path: &Path, size: Size) -> Result<Canvas> {
-        if let Some(canvas) = self.pictures.get(path).filter(|canvas| canvas.size() == size) {
-            return Ok(canvas.clone());
-        }
-        let canvas = filling(&Canvas::open_upright(path)?, size);
-        self.pictures.insert(path.to_owned(), canvas.clone());
-        Ok(canvas)
+    fn picture(&mut self, path: &Path, size: Size, fit: Fit) -> Result<Canvas> {
+        let picture = self.scaled(path, size, fit)?;
+        Ok(framed(picture, size, border_colour(picture)))
+    }
+
+    fn edges(&mut self, path: &Path, size: Size, fit: Fit, (low, high): (f64, f64)) -> Result<Canvas> {
+        // Found before the frame is filled: its seam is no edge.
+        let edges = edges::canny(self.scaled(path, size, fit)?, low, high);
+        Ok(framed(&edges, size, [0; 3]))
     }
 
     fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap> {
@@ -73,40 +91,5 @@ pub(crate) fn depth_network(folder: Option<&Path>) -> Result<ModelFolder> {
         }
         None => ModelFolder::embedded(EMBEDDED_DEPTH)
             .ok_or_else(|| Error::Bug("this build has no embedded depth network".to_owned())),
-    }
-}
-
-/// The picture at `size`: cut to the same shape about its middle, then resampled.
-fn filling(picture: &Canvas, size: Size) -> Canvas {
-    let (width, height) = (picture.width(), picture.height());
-    // Of the two possible cuts, the one that lies inside the picture.
-    let cut = if width * size.height > height * size.width {
-        Size::new((height * size.width).div_ceil(size.height).min(width), height)
-    } else {
-        Size::new(width, (width * size.height).div_ceil(size.width).min(height))
-    };
-    let (left, top) = ((width - cut.width) / 2, (height - cut.height) / 2);
-    let rows = (top..top + cut.height).flat_map(|y| {
-        let start = (y * width + left) * 3;
-        picture.as_rgb8()[start..start + cut.width * 3].iter().copied()
-    });
-    Canvas::from_rgb8(cut, rows.collect()).resized(size)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_picture_of_another_shape_is_cut_about_its_middle() {
-        let wide = Size::new(8, 2);
-        let mut rgb = vec![0; wide.area() * 3];
-        for y in 0..2 {
-            for x in 3..5 {
-                rgb[(y * 8 + x) * 3] = 200;
-            }
-        }
-        let square = filling(&Canvas::from_rgb8(wide, rgb), Size::new(2, 2));
-        assert!(square.as_rgb8().chunks(3).all(|p| p == [200, 0, 0]));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ease::{Family, Side};
 use super::expr::{Expr, ExprKind, TextPart};
-use super::params::{CallSpec, Kind, Param};
+use super::params::{CallSpec, Kind, Param, Places};
 use super::sounds::AUDIO;
 use super::source::Sources;
 use super::span::Span;
@@ -87,7 +87,7 @@ impl Film {
                 if let Some((path, file)) = file.and_then(|arg| Some((arg.value.literal_text()?, arg))) {
                     let beside = self.sources.folder(file.value.span.source);
                     let path = self.folder.join(beside).join(path);
-                    files.push(FileRef { path, param: AUDIO, span: file.value.span });
+                    files.push(FileRef { path, param: AUDIO, of_control: false, span: file.value.span });
                 }
                 args.iter().for_each(|arg| self.sounds(&arg.value, files));
             }
@@ -103,6 +103,7 @@ impl Film {
                 files.push(FileRef {
                     path: self.folder.join(path),
                     param: setting.param.name,
+                    of_control: setting.param.places == Places::CONTROL,
                     span: expr.span,
                 });
             }
@@ -132,6 +133,8 @@ pub struct FileRef {
     pub path: PathBuf,
     /// The parameter it was given to.
     pub param: &'static str,
+    /// Whether that is a parameter of a control.
+    pub of_control: bool,
     /// Where it is named.
     pub span: Span,
 }

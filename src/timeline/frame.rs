@@ -274,6 +274,8 @@ pub enum NoiseKind {
 pub struct SamplingParams {
     /// Model folder; `None` is the embedded model.
     pub model: Option<String>,
+    /// Autoencoder in place of the model's own.
+    pub vae: Option<String>,
     /// Sampler's name as the language writes it (`euler_a`, `dpmpp_2m`); `None` is what suits the model.
     pub sampler: Option<String>,
     /// Spacing of the noise levels (`karras`, `uniform`); `None` is what suits the model.
@@ -295,8 +297,28 @@ pub struct SamplingParams {
     /// Whether the frame is on its way from one seed to the next (a fractional `seed`): then every draw of noise
     /// is mixed, so that arriving at the next seed is no jump. Else, as in the web UI, only the start noise is.
     pub seed_walk: bool,
+    /// Whose noise a seed stands for.
+    pub rng: Rng,
+    /// Share of fresh noise of samplers that add some; `None` is what each of them takes.
+    pub eta: Option<f64>,
+    /// The same of DDIM.
+    pub ddim_eta: Option<f64>,
+    /// Multiplier of all fresh noise, 1 by theory.
+    pub s_noise: f64,
+    /// Added to the seed of the fresh noise.
+    pub eta_noise_seed_delta: u32,
     /// Layers of the text encoder left out, counted as the web UI does: 1 is none.
     pub clip_skip: u32,
+}
+
+/// Generators of random numbers that pictures are known by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rng {
+    /// PyTorch's on the CPU.
+    #[default]
+    Cpu,
+    /// CUDA's, as Nvidia cards draw.
+    Nv,
 }
 
 /// One ControlNet at a frame.
@@ -308,7 +330,11 @@ pub struct ControlParams {
     pub model: Option<String>,
     /// What the network is shown.
     pub input: ControlInput,
-    /// Multiplier of the residuals, usually 0 to 2.
+    /// How a picture of another shape than the frame's is brought to it.
+    pub fit: Fit,
+    /// Whether what is shown is turned into its negative: some networks for line art want white on black.
+    pub invert: bool,
+    /// Multiplier of the network's influence, usually 0 to 2; of a reference the share of the blocks that look.
     pub weight: f64,
     /// Share of the steps after which it begins, 0 to 1.
     pub start: f64,
@@ -319,12 +345,45 @@ pub struct ControlParams {
 }
 
 /// What a ControlNet is shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ControlInput {
     /// The frame's depth, from the same estimate as the warp.
     Depth,
     /// A picture, used as it is.
     Picture(std::path::PathBuf),
+    /// The edges (Canny) of a picture, or of the one that is painted over.
+    Canny {
+        /// The picture; `None` is the previous frame as it was moved.
+        image: Option<std::path::PathBuf>,
+        /// Edges go on above this gradient.
+        low: f64,
+        /// Edges begin above this gradient.
+        high: f64,
+    },
+    /// Nothing: the film's model itself looks at a second picture («reference-only»).
+    Reference {
+        /// The picture; `None` is the scene's first frame, from the second one on.
+        image: Option<std::path::PathBuf>,
+        /// How far the negative prompt is kept from seeing it, 0 to 1.
+        fidelity: f64,
+    },
+}
+
+/// How a picture is brought to the shape of the frame (sd-webui-controlnet's resize modes).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// It covers the frame, and what stands over is cut off («Crop and Resize»).
+    #[default]
+    Crop,
+    /// It is drawn to the shape («Just Resize»).
+    Stretch,
+    /// All of it is inside the frame, and the rest is filled («Resize and Fill»).
+    Inside,
+}
+
+impl Fit {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Crop, Self::Stretch, Self::Inside];
 }
 
 /// The web UI's three control modes.

@@ -6,6 +6,7 @@ mod by_name;
 mod camera;
 mod clock;
 mod compat;
+mod controls;
 pub mod deforum;
 mod ease;
 pub mod eval;

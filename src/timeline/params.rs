@@ -2,10 +2,11 @@
 //! `schedule::params` (a test compares them).
 
 use super::camera;
+use super::controls;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, ControlInput, ControlMode, ControlParams,
-    DepthSource, FrameParams, FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix,
-    Sampling, SamplingParams, SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
+    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
+    SharpenParams,
 };
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -28,8 +29,52 @@ const DEEP: [&str; 9] = [
 /// Parameters that only the flat camera has.
 const FLAT: [&str; 4] = ["zoom", "angle", "transform_center_x", "transform_center_y"];
 
-/// Settings in force that the scene's camera does not use.
+/// Samplers whose fresh noise `eta` is the share of.
+pub const WITH_ETA: [&str; 10] = [
+    "euler_a",
+    "dpm2_a",
+    "dpm_fast",
+    "dpm_adaptive",
+    "dpmpp_2s_a",
+    "dpmpp_sde",
+    "dpmpp_2m_sde",
+    "dpmpp_2m_sde_heun",
+    "dpmpp_3m_sde",
+    "tcd",
+];
+
+/// Samplers that add fresh noise besides: always, or by `ddim_eta`.
+const WITH_NOISE: [&str; 3] = ["ddim", "ddpm", "lcm"];
+
+/// Settings of fresh noise in force that the scene's sampler has no use for, as far as it is known.
+fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
+    let Some(sampler) = values.constant_choice("sampler") else { return };
+    let sampler = sampler.split(' ').next().unwrap_or_default();
+    let by_eta = WITH_ETA.contains(&sampler);
+    for (name, is_used, hint) in [
+        (
+            "eta",
+            by_eta,
+            if sampler == "ddim" { "it is called `ddim_eta` here" } else { "`euler_a` adds noise" },
+        ),
+        (
+            "ddim_eta",
+            sampler == "ddim",
+            if by_eta { "it is called `eta` here" } else { "say `sampler = ddim`" },
+        ),
+        ("s_noise", by_eta || WITH_NOISE.contains(&sampler), "`euler_a` adds noise"),
+        ("eta_noise_seed_delta", by_eta || WITH_NOISE.contains(&sampler), "`euler_a` adds noise"),
+    ] {
+        if let Some(line) = values.lines.get(name).filter(|_| !is_used) {
+            let message = format!("`{}` has no effect with the sampler `{sampler}`", line.param.name);
+            warnings.push(Diagnostic::warning("W05", message, line.span()).hint(hint));
+        }
+    }
+}
+
+/// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
+    unused_noise(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
@@ -85,7 +130,11 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         sampling: sampling(reader, stage, cut && matches!(source, FrameSource::Init(_))),
         prompt,
         negative,
-        controls: stage.controls.iter().map(|(name, values)| control(reader, name, values)).collect(),
+        controls: stage
+            .controls
+            .iter()
+            .map(|(name, values)| controls::at(reader, &source, name, values))
+            .collect(),
         source,
     }
 }
@@ -241,6 +290,7 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     let seeds = seed::at(reader, stage);
     SamplingParams {
         model: reader.maybe_text(values, "model"),
+        vae: reader.maybe_text(values, "vae"),
         sampler,
         spacing: reader.maybe_choice(values, "spacing").or(spelled),
         steps: reader.maybe_count(values, "steps"),
@@ -250,23 +300,14 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
         subseed: seeds.subseed,
         subseed_strength: seeds.strength,
         seed_walk: seeds.walks,
-        clip_skip: reader.maybe_count(values, "clip_skip").unwrap_or(1),
-    }
-}
-
-fn control(reader: &mut Reader<'_>, name: &str, values: &Values) -> ControlParams {
-    let image = reader.maybe_text(values, "image").filter(|image| !image.is_empty());
-    ControlParams {
-        name: name.to_owned(),
-        model: reader.maybe_text(values, "model"),
-        input: image.map_or(ControlInput::Depth, |image| ControlInput::Picture(reader.path(&image))),
-        weight: reader.number(values, "weight", 1.0),
-        start: reader.number(values, "start", 0.0),
-        end: reader.number(values, "end", 1.0),
-        mode: match reader.maybe_choice(values, "mode").as_deref() {
-            Some("prompt") => ControlMode::Prompt,
-            Some("control") => ControlMode::Control,
-            _ => ControlMode::Balanced,
+        rng: match reader.maybe_choice(values, "rng").as_deref() {
+            Some("nv") => Rng::Nv,
+            _ => Rng::Cpu,
         },
+        eta: reader.maybe_number(values, "eta"),
+        ddim_eta: reader.maybe_number(values, "ddim_eta"),
+        s_noise: reader.number(values, "s_noise", 1.0),
+        eta_noise_seed_delta: reader.maybe_count(values, "eta_noise_seed_delta").unwrap_or(0),
+        clip_skip: reader.maybe_count(values, "clip_skip").unwrap_or(1),
     }
 }

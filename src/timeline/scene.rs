@@ -196,13 +196,17 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
     for stage in stages {
         let mut here = Vec::new();
         super::params::unused(&stage.values, &mut here);
+        stage.controls.iter().for_each(|(_, values)| super::controls::unused(values, &mut here));
         super::seed::unused(&stage.values, &mut here);
         for warning in here {
             unused.entry(warning.span).or_insert((0, warning)).0 += 1;
         }
     }
     for (span, (times, warning)) in unused {
-        let in_force = stages.iter().filter(|stage| stage.values.stands_at(span));
+        let everywhere = |stage: &&Stage| {
+            stage.values.stands_at(span) || stage.controls.iter().any(|(_, values)| values.stands_at(span))
+        };
+        let in_force = stages.iter().filter(everywhere);
         if in_force.count() == times {
             found.warnings.push(warning);
         }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::reader::Reader;
 use super::scene::{Stage, Values};
-use super::{Timeline, params, seed, sorted};
+use super::{Timeline, controls, params, seed, sorted};
 use crate::error::{Error, Result};
 use crate::schedule::params::{Kind, Param, Places, all};
 use crate::schedule::units::Rate;
@@ -223,7 +223,11 @@ impl Timeline {
         let param = place.param();
         let by_default = match place {
             Place::Scene(_) => self.stages.iter().any(|stage| params::has_effect(&stage.values, param.name)),
-            Place::Control(..) => true,
+            Place::Control(..) => {
+                let values = self.stages.iter().filter_map(|stage| place.values(stage));
+                let mut values = values.filter(|values| controls::has_effect(values, param.name));
+                values.next().is_some()
+            }
         };
         // `strength` says what `denoise` says: without the film's word one of the two is enough.
         (param.keyed && !param.default.is_empty() && by_default && param.name != "denoise")

@@ -39,6 +39,44 @@ fn variation_seeds_become_subseeds() {
     }
 }
 
+#[test]
+fn eta_schedules_are_carried_over_where_they_are_switched_on() {
+    let film = |ancestral: bool, ddim: bool| {
+        deforum(&format!(
+            "{{\"max_frames\": 11, \"enable_ancestral_eta_scheduling\": {ancestral},
+              \"enable_ddim_eta_scheduling\": {ddim},
+              \"ancestral_eta_schedule\": \"0:(1), 10:(0.5)\", \"ddim_eta_schedule\": \"0:(0.01*t)\"}}"
+        ))
+    };
+    let both = film(true, true);
+    let frame = timeline(&both.film).at(10).unwrap().sampling;
+    assert_eq!((frame.eta, frame.ddim_eta), (Some(0.5), Some(0.1)), "{}", both.film);
+    assert!(both.report.carried.iter().any(|carried| carried.key == "ancestral_eta_schedule"));
+    assert!(both.report.not_carried.iter().all(|note| !note.key.contains("eta_sched")));
+    let none = film(false, false);
+    let frame = timeline(&none.film).at(10).unwrap().sampling;
+    assert_eq!((frame.eta, frame.ddim_eta), (None, None), "{}", none.film);
+    assert!(none.report.without_effect.iter().any(|note| note.key == "ddim_eta_schedule"));
+}
+
+#[test]
+fn pictures_of_the_web_ui_say_whose_noise_they_were_made_of() {
+    use kinora::timeline::frame::Rng;
+    let film = |more: &str| {
+        let text = format!("a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5{more}");
+        let found = import(Path::new("a.txt"), text.as_bytes(), Some(Kind::A1111), Path::new("/nowhere"));
+        timeline(&found.unwrap().film).at(0).unwrap().sampling
+    };
+    let plain = film("");
+    assert_eq!((plain.rng, plain.spacing.as_deref()), (Rng::Nv, Some("uniform")));
+    let said =
+        film(", RNG: CPU, ENSD: 31337, Eta: 0.67, Eta DDIM: 0.2, Sigma noise: 1.05, Schedule type: Karras");
+    assert_eq!((said.rng, said.spacing.as_deref()), (Rng::Cpu, Some("karras")));
+    assert_eq!((said.eta_noise_seed_delta, said.eta, said.ddim_eta), (31337, Some(0.67), Some(0.2)));
+    assert_eq!(said.s_noise, 1.05);
+    assert_eq!(film(", RNG: NV").rng, Rng::Nv);
+}
+
 fn parseq(text: &str) -> Imported {
     import(Path::new("a.json"), text.as_bytes(), Some(Kind::Parseq), Path::new("/nowhere")).unwrap()
 }

@@ -1,10 +1,19 @@
 //! A copy of a UNet's encoder that looks at a hint picture and steers the UNet by adding to its skips.
 //!
 //! Zhang et al. 2023, "Adding Conditional Control to Text-to-Image Diffusion Models"; layout and names
-//! of diffusers' `ControlNetModel`.
+//! of diffusers' `ControlNetModel`. Beside it the lighter kinds: Control-LoRA and ControlLLLite.
 
+mod file;
+mod infer;
+mod lllite;
+mod lora;
+mod names;
+mod place;
 mod residuals;
 
+pub use file::WeightFile;
+pub use lllite::{Lllite, LlliteHint, Projection};
+pub use place::{ControlBase, ControlModel, ControlPlace};
 pub use residuals::ControlResiduals;
 
 use candle_core::{Device, Result, Tensor};
@@ -28,6 +37,10 @@ pub struct ControlNetConfig {
     /// Channels of the hint's convolutions; each after the first halves the resolution.
     #[serde(default = "usual_hint_channels")]
     pub conditioning_embedding_out_channels: Vec<usize>,
+    /// Whether only the mean of each residual counts, so that the hint lends its look and not its shapes
+    /// (the «shuffle» network).
+    #[serde(default)]
+    pub global_pool_conditions: bool,
 }
 
 fn three() -> usize {
@@ -45,6 +58,7 @@ pub struct ControlNet {
     hint: HintEmbedding,
     down: Vec<Conv2d>,
     mid: Conv2d,
+    pools: bool,
 }
 
 impl ControlNet {
@@ -63,6 +77,7 @@ impl ControlNet {
             hint: HintEmbedding::new(config, first, &vb.pp("controlnet_cond_embedding"))?,
             down: down.map(|(i, c)| zero(c, vb.pp("controlnet_down_blocks").pp(i))).collect::<Result<_>>()?,
             mid: zero(last, vb.pp("controlnet_mid_block"))?,
+            pools: config.global_pool_conditions,
         })
     }
 
@@ -95,9 +110,15 @@ impl ControlNet {
         let time = self.encoder.embed(sample, timestep, added)?;
         self.hint.check(hint, sample)?;
         let x = self.encoder.enter(sample)?.broadcast_add(&self.hint.forward(hint)?)?;
-        let (mid, skips) = self.encoder.forward(&x, &time, context)?;
+        let (mid, skips) = self.encoder.forward(&x, &time, context.into())?;
         let down = self.down.iter().zip(&skips).map(|(zero, skip)| zero.forward(skip));
-        Ok(ControlResiduals { down: down.collect::<Result<_>>()?, mid: self.mid.forward(&mid)? })
+        let residuals = ControlResiduals { down: down.collect::<Result<_>>()?, mid: self.mid.forward(&mid)? };
+        if self.pools { residuals.pooled() } else { Ok(residuals) }
+    }
+
+    /// Whether only the means of its residuals count, see [`ControlNetConfig::global_pool_conditions`].
+    pub fn pools(&self) -> bool {
+        self.pools
     }
 }
 

@@ -46,14 +46,23 @@ impl ControlResiduals {
         Ok(Self { down: self.down.iter().map(scale).collect::<Result<_>>()?, mid: scale(&self.mid)? })
     }
 
+    /// The mean of each over the picture, `[B, C, 1, 1]`.
+    ///
+    /// # Errors
+    /// When the device refuses.
+    pub fn pooled(&self) -> Result<Self> {
+        let mean = |x: &Tensor| x.mean_keepdim((2, 3));
+        Ok(Self { down: self.down.iter().map(mean).collect::<Result<_>>()?, mid: mean(&self.mid)? })
+    }
+
     /// The sum with another ControlNet's.
     ///
     /// # Errors
     /// When their numbers or shapes differ.
     pub fn sum(&self, other: &Self) -> Result<Self> {
         self.check_count(other.down.len())?;
-        let down = self.down.iter().zip(&other.down).map(|(a, b)| a + b);
-        Ok(Self { down: down.collect::<Result<_>>()?, mid: (&self.mid + &other.mid)? })
+        let down = self.down.iter().zip(&other.down).map(|(a, b)| a.broadcast_add(b));
+        Ok(Self { down: down.collect::<Result<_>>()?, mid: self.mid.broadcast_add(&other.mid)? })
     }
 
     /// Adds to the middle's result, which is returned, and to the skips.
@@ -114,6 +123,16 @@ mod tests {
             ones(1, 2).scale_rows(&[1.0, 0.0]).unwrap().mid.flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(rows, [1.0, 0.0]);
         assert!(ones(1, 2).scale_rows(&[1.0]).is_err());
+    }
+
+    #[test]
+    fn pooled_residuals_are_means_and_add_up_with_others() {
+        let x = Tensor::arange(0f32, 8.0, &Device::Cpu).unwrap().reshape((1, 2, 2, 2)).unwrap();
+        let plain = ControlResiduals { down: vec![x.clone()], mid: x };
+        let pooled = plain.pooled().unwrap();
+        assert_eq!(pooled.mid.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [1.5, 5.5]);
+        let both = [pooled.sum(&plain).unwrap(), plain.sum(&pooled).unwrap()];
+        assert!(both.iter().all(|sum| sum.mid.dims() == [1, 2, 2, 2] && first(&sum.mid) == 1.5));
     }
 
     #[test]

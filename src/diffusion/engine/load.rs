@@ -6,14 +6,16 @@ use candle_core::Device;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::loras::LoraShelf;
 use super::prompts::{PromptCache, TextStack};
+use super::usual::usual;
 use super::{Engine, ModelDefaults};
 use crate::canvas::Size;
-use crate::diffusion::controlnet::ControlNet;
-use crate::diffusion::sampler::{Sampler, resolve, sampler_names, spacing_names};
+use crate::diffusion::controlnet::{ControlBase, ControlModel, ControlNet, ControlPlace};
+use crate::diffusion::sampler::{resolve, sampler_names, spacing_names};
 use crate::diffusion::sigmas::{NoiseSchedule, SchedulerConfig, Spacing};
 use crate::diffusion::text::{TextModel, TextPair};
-use crate::diffusion::unet::UNet;
+use crate::diffusion::unet::UNetConfig;
 use crate::diffusion::vae::Autoencoder;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
@@ -50,40 +52,48 @@ enum Kind {
 }
 
 impl Engine {
-    /// Loads a model and ControlNets beside it (by the names that jobs call them).
+    /// Loads a model and control networks beside it (by the names that jobs call them).
     ///
     /// The folder is in diffusers layout, of any size: Stable Diffusion 1.x, 2.x or XL, with the usual or the
     /// tiny autoencoder. A `controlnet/` folder inside it is the model's own depth ControlNet.
     ///
     /// # Errors
     /// [`Error::Model`] that names the file, class, option or weight that is missing or not supported.
-    pub fn load(model: &ModelFolder, controls: &[(String, ModelFolder)], device: &Device) -> Result<Self> {
+    pub fn load(model: &ModelFolder, controls: &[(String, ControlPlace)], device: &Device) -> Result<Self> {
         let index: ModelIndex = model.json("model_index.json")?;
         let kind = check_index(&index, model)?;
         let unet_config = check_unet(&model.join("unet"))?;
+        let shelf = LoraShelf::new(model, matches!(kind, Kind::Xl), device)?;
         let text = match kind {
-            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load(
+            Kind::StableDiffusion => TextStack::Single(Box::new(TextModel::load_from(
                 &model.join("text_encoder"),
+                shelf.text_weights(0),
                 &model.join("tokenizer"),
-                device,
             )?)),
             Kind::Xl => TextStack::Pair {
-                models: Box::new(TextPair::load(model, device)?),
+                models: Box::new(TextPair::load_from(model, [shelf.text_weights(0), shelf.text_weights(1)])?),
                 zero_empty_negative: index.force_zeros_for_empty_prompt,
             },
         };
         let vae = Autoencoder::load(&model.join("vae"), device)?;
         let own = model.join("controlnet");
-        let named = |(name, folder): &(String, ModelFolder)| -> Result<(String, ControlNet)> {
-            Ok((name.clone(), ControlNet::load(folder, device)?))
+        let folder = model.join("unet");
+        let (config, unet) = (folder.json::<UNetConfig>("config.json")?, shelf.build_unet()?);
+        let base = ControlBase { unet: &unet, config: &config, folder: &folder };
+        let named = |(name, place): &(String, ControlPlace)| -> Result<(String, ControlModel)> {
+            Ok((name.clone(), place.load(&base, device)?))
         };
+        let controls = controls.iter().map(named).collect::<Result<_>>()?;
         Ok(Self {
-            unet: UNet::load(&model.join("unet"), device)?,
+            unet: Some(unet),
+            loras: shelf,
             prompts: PromptCache::new(text),
             schedule: load_schedule(model)?,
             own_controlnet: own.exists().then(|| ControlNet::load(&own, device)).transpose()?,
-            controls: controls.iter().map(named).collect::<Result<_>>()?,
+            controls,
             defaults: defaults(kind, &unet_config, vae.downscale(), model)?,
+            is_xl: kind == Kind::Xl,
+            inpaints: unet_config.in_channels == INPAINTING,
             vae,
             device: device.clone(),
             place: model.label(),
@@ -112,6 +122,46 @@ struct VaeSummary {
     encoder_block_out_channels: Option<Vec<Value>>,
 }
 
+/// What tells one family's autoencoder from another's.
+#[derive(Deserialize)]
+struct VaeKind {
+    #[serde(default = "four")]
+    latent_channels: usize,
+    #[serde(rename = "_class_name")]
+    class: Option<String>,
+    scaling_factor: Option<f64>,
+}
+
+/// Refuses an autoencoder that cannot read the model's latents. Families scale them differently; the tiny ones all
+/// by 1, so that nothing shows whose they are.
+///
+/// # Errors
+/// [`Error::Model`] when it belongs to another family, or a config cannot be read.
+pub fn check_vae(vae: &ModelFolder, model: &ModelFolder) -> Result<()> {
+    vae.require("config.json", "an autoencoder")?;
+    let other: VaeKind = vae.json("config.json")?;
+    let refuse = |what: &str, expected: String, found: String| {
+        Err(Error::model(&vae.label(), format!("{what}: expected {expected} for this model, found {found}"))
+            .with_hint("this autoencoder belongs to another family of models: take one made for this"))
+    };
+    let own = model.join("vae");
+    if !own.has("config.json") {
+        return Ok(());
+    }
+    let own: VaeKind = own.json("config.json")?;
+    if other.latent_channels != own.latent_channels {
+        let (expected, found) = (own.latent_channels.to_string(), other.latent_channels.to_string());
+        return refuse("channels of the latent", expected, found);
+    }
+    let full = |kind: &VaeKind| kind.class.as_deref() == Some("AutoencoderKL");
+    match (own.scaling_factor, other.scaling_factor) {
+        (Some(expected), Some(found)) if full(&own) && full(&other) && expected != found => {
+            refuse("scale of the latent", expected.to_string(), found.to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses pipelines and parts that are not known, by name.
 fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
     let file = model.label().join("model_index.json");
@@ -124,6 +174,8 @@ fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
         "StableDiffusionPipeline"
         | "StableDiffusionImg2ImgPipeline"
         | "StableDiffusionControlNetPipeline"
+        | "StableDiffusionInpaintPipeline"
+        | "StableDiffusionControlNetInpaintPipeline"
         | "StableDiffusionControlNetImg2ImgPipeline" => Kind::StableDiffusion,
         other => return Err(refuse(format!("expected a Stable Diffusion pipeline, found `{other}`"))),
     };
@@ -137,6 +189,9 @@ fn check_index(index: &ModelIndex, model: &ModelFolder) -> Result<Kind> {
     }
     Ok(kind)
 }
+
+/// Input channels of a UNet for inpainting: the latent's 4, the mask, and the 4 of the masked picture's latent.
+const INPAINTING: usize = 9;
 
 /// What the engine itself needs of the UNet's config.
 #[derive(Deserialize)]
@@ -154,12 +209,13 @@ fn four() -> usize {
 
 fn check_unet(folder: &ModelFolder) -> Result<UNetSummary> {
     let config: UNetSummary = folder.json("config.json")?;
-    if config.in_channels == 4 {
+    if matches!(config.in_channels, 4 | INPAINTING) {
         return Ok(config);
     }
-    let message = format!("option `in_channels`: expected 4, found {}", config.in_channels);
+    let message =
+        format!("option `in_channels`: expected 4, or 9 for inpainting, found {}", config.in_channels);
     Err(Error::model(&folder.label().join("config.json"), message).with_hint(
-        "models for inpainting, upscaling or depth input cannot paint whole frames; take the base model",
+        "models for upscaling, depth input or edits by instruction are not known; take the base model",
     ))
 }
 
@@ -188,7 +244,8 @@ fn defaults(kind: Kind, unet: &UNetSummary, factor: usize, model: &ModelFolder) 
         let message = format!("`{key}`: expected one of {}, found `{found}`", known.join(", "));
         Error::model(&model.label().join(file), message)
     };
-    let (mut sampler, mut spacing) = (Sampler::Dpmpp2m, Spacing::Karras);
+    let usual = usual(model, kind == Kind::Xl)?;
+    let (mut sampler, mut spacing) = (usual.sampler, usual.spacing);
     if let Some(name) = &wishes.sampler {
         let (found, its) = resolve(name).ok_or_else(|| refuse("sampler", name, sampler_names()))?;
         (sampler, spacing) = (found, its.unwrap_or_else(|| found.usual_spacing()));
@@ -196,14 +253,10 @@ fn defaults(kind: Kind, unet: &UNetSummary, factor: usize, model: &ModelFolder) 
     if let Some(name) = &wishes.spacing {
         spacing = Spacing::from_name(name).ok_or_else(|| refuse("spacing", name, spacing_names()))?;
     }
-    let (steps, guidance) = match kind {
-        Kind::StableDiffusion => (20, 7.0),
-        Kind::Xl => (25, 5.0),
-    };
     Ok(ModelDefaults {
         size: trained_size(&unet.sample_size, factor),
-        steps: wishes.steps.unwrap_or(steps).max(1),
-        guidance: wishes.guidance.unwrap_or(guidance),
+        steps: wishes.steps.unwrap_or(usual.steps).max(1),
+        guidance: wishes.guidance.unwrap_or(usual.guidance),
         sampler,
         spacing,
     })

@@ -4,6 +4,7 @@ use std::ops::AddAssign;
 
 use super::Engine;
 use crate::canvas::Size;
+use crate::diffusion::controlnet::ControlPlace;
 use crate::diffusion::unet::UNetConfig;
 use crate::diffusion::vae::{AutoencoderConfig, Tiling};
 use crate::error::Result;
@@ -50,7 +51,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`crate::error::Error::Model`] when a config or a header cannot be read.
-    pub fn memory(model: &ModelFolder, controls: &[ModelFolder], size: Size, guided: bool) -> Result<Memory> {
+    pub fn memory(
+        model: &ModelFolder,
+        controls: &[ControlPlace],
+        size: Size,
+        guided: bool,
+    ) -> Result<Memory> {
         let mut memory = Memory::default();
         for part in PARTS.map(|part| model.join(part)).iter().filter(|part| part.exists()) {
             memory += part.weigh()?;

@@ -4,28 +4,41 @@
 //! nowhere else.
 
 mod blend;
+mod controls;
+mod guard;
+mod inpaint;
 mod job;
 mod load;
+mod loras;
 mod memory;
 mod paint;
 mod picture;
 mod prompts;
+mod script;
+mod usual;
 
 use std::path::PathBuf;
 
 use candle_core::Device;
 
-pub use job::{Blend, ControlSource, Mix, PaintControl, PaintJob};
+pub use job::{
+    Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
+};
+pub use load::check_vae;
 pub use memory::Memory;
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
 
+use self::loras::LoraShelf;
 use self::prompts::PromptCache;
-use super::controlnet::ControlNet;
+use super::controlnet::{ControlModel, ControlNet};
 use super::sampler::Sampler;
 use super::sigmas::{NoiseSchedule, Spacing};
 use super::unet::UNet;
 use super::vae::Autoencoder;
 use crate::canvas::Size;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 
 /// What a model does best, for films that do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,13 +58,18 @@ pub struct ModelDefaults {
 /// A loaded model with its ControlNets.
 #[derive(Debug)]
 pub struct Engine {
-    unet: UNet,
+    /// `None` only while it is built anew.
+    unet: Option<UNet>,
+    loras: LoraShelf,
     vae: Autoencoder,
     prompts: PromptCache,
     schedule: NoiseSchedule,
     own_controlnet: Option<ControlNet>,
-    controls: Vec<(String, ControlNet)>,
+    controls: Vec<(String, ControlModel)>,
     defaults: ModelDefaults,
+    is_xl: bool,
+    /// Whether the UNet looks at a mask and the picture under it.
+    inpaints: bool,
     device: Device,
     place: PathBuf,
 }
@@ -73,9 +91,24 @@ impl Engine {
         self.controls.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Makes textual inversions known by their names, for prompts that name them. Their files are read when one
+    /// does. The same list again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when a name cannot be read, which none is known for.
+    pub fn set_embeddings(&mut self, embeddings: Vec<(String, PathBuf)>) -> Result<()> {
+        self.prompts.set_embeddings(embeddings)
+    }
+
     /// The noise that the model was trained with.
     pub fn schedule(&self) -> &NoiseSchedule {
         &self.schedule
+    }
+
+    /// Whether the model was made for inpainting: its UNet is shown the mask and what it leaves of the picture.
+    /// Jobs without a mask count as masked throughout.
+    pub fn is_inpainting_model(&self) -> bool {
+        self.inpaints
     }
 
     /// Pixels per latent pixel: sides of pictures must be multiples of it.
@@ -84,5 +117,11 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod mask_tests;
+#[cfg(test)]
+mod noise_tests;
 #[cfg(test)]
 mod tests;

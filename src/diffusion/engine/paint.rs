@@ -2,15 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
-use super::picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
-use super::{ControlSource, Engine, PaintControl, PaintJob};
+use super::guard::{Flaw, Precision, guarded};
+use super::inpaint::{Prepared, thinned};
+use super::picture::{canvas_from_tensor, tensor_from_canvas};
+use super::prompts::Asked;
+use super::{Engine, PaintJob};
 use crate::canvas::Canvas;
-use crate::diffusion::controlnet::ControlNet;
-use crate::diffusion::guidance::{Conditioning, ControlUnit, GuidedDenoiser};
+use crate::diffusion::conditions::Conditions;
+use crate::diffusion::guidance::{GuidedDenoiser, Inpaint};
 use crate::diffusion::img2img::continuous_tail;
-use crate::diffusion::sampler::{Run, SeededNoise, mix};
+use crate::diffusion::sampler::{BrownianNoise, NoiseSource, Run, SamplerSettings, SeededNoise, Step, mix};
 use crate::error::{Error, Result};
 use crate::models::model_error;
 
@@ -22,30 +25,55 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Usage`] when the job contradicts itself or the model; [`Error::Model`] when the model fails
-    /// or its picture is broken (NaN, or black throughout where nothing was black).
+    /// or its picture is broken: NaN, black or of one colour where nothing was, or the picture that was to be
+    /// painted over. Where networks compute in half precision it is made once more in single precision before.
     pub fn paint(
         &mut self,
         job: &PaintJob,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         self.check(job)?;
+        self.apply_loras(&job.loras)?;
         let denoise = if job.init.is_some() { job.denoise } else { 1.0 };
-        let sigmas = continuous_tail(job.sampler, job.spacing, job.steps as usize, denoise, &self.schedule);
+        let spacing = job.spacing.for_family(self.is_xl);
+        let sigmas = continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule);
         if let (Some(init), true) = (job.init, sigmas.is_empty()) {
             return Ok(Some(init.clone()));
         }
-        let prompts = (&job.prompt, &job.negative);
-        let conditioning =
-            self.prompts.conditioning(prompts, job.clip_skip, job.guidance, job.size, &self.device)?;
-        match self.sample(job, conditioning, &sigmas, watch) {
-            Ok(latent) => self.develop(&latent, job).map(Some),
+        let masked = match (job.mask, job.init) {
+            (Some(mask), Some(init)) => match Prepared::new(job, mask, init) {
+                None => return Ok(Some(init.clone())),
+                masked => masked,
+            },
+            _ => None,
+        };
+        let asked = Asked {
+            prompt: &job.prompt,
+            negative: &job.negative,
+            clip_skip: job.clip_skip,
+            guidance: job.guidance,
+            size: job.size,
+            calls: job.sampler.planned_calls(job.steps),
+        };
+        let conditions = self.prompts.conditions(&asked, &self.device)?;
+        // Every device computes in f32 today, see `Precision`.
+        let made = guarded(Precision::Single, |_| {
+            let latent = self.sample(job, masked.as_ref(), conditions.clone(), &sigmas, watch)?;
+            self.develop(&latent, masked.as_ref().map(|masked| &masked.init).or(job.init), denoise)
+        });
+        match made {
+            Ok(Ok(canvas)) => Ok(Some(match &masked {
+                Some(masked) => masked.finish(canvas),
+                None => canvas,
+            })),
+            Ok(Err(flaw)) => Err(self.flawed(flaw, job)),
             Err(Error::Interrupted) => Ok(None),
             Err(other) => Err(other),
         }
     }
 
     /// The picture as the model's latent `[1, C, h, w]`, in the UNet's scale.
-    fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
+    pub(super) fn encode(&self, canvas: &Canvas) -> Result<Tensor> {
         tensor_from_canvas(canvas, &self.device)
             .and_then(|x| self.vae.encode(&x))
             .map_err(|e| self.broken(&e))
@@ -55,78 +83,120 @@ impl Engine {
     fn sample(
         &self,
         job: &PaintJob,
-        conditioning: Conditioning,
+        masked: Option<&Prepared>,
+        conditions: Conditions,
         sigmas: &[f64],
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
-        let unit = self.size_unit();
-        let shape = (1, self.vae.latent_channels(), job.size.height / unit, job.size.width / unit);
-        let mut noise = SeededNoise::new(job.seed, shape, &self.device).varied(job.variation);
+        let shape = self.latent_shape(job);
+        let mut noise = SeededNoise::of(job.noise, job.seed, shape, &self.device)
+            .varied(job.variation)
+            .with_seed_delta(job.ensd);
         let start = noise.draw()?;
-        let x = match job.init {
-            Some(init) => mix([(1.0, &self.encode(init)?), (sigmas[0], &start)])?,
-            None => mix([(sigmas[0], &start)])?,
-        };
         let steps = sigmas.len() - 1;
-        let controls = job.controls.iter().map(|c| self.control(c, job)).collect::<Result<_>>()?;
-        let mut model = GuidedDenoiser::new(&self.unet, &self.schedule, conditioning, steps, &self.place)
-            .with_controls(controls);
-        let mut each = |step: &crate::diffusion::sampler::Step| match watch(step.index, step.of) {
+        let (controls, lllites) = self.units(job, masked)?;
+        let mut model = GuidedDenoiser::new(self.unet()?, &self.schedule, conditions, steps, &self.place)
+            .with_controls(controls)
+            .with_lllites(lllites)
+            .with_references(self.references(job)?);
+        let mut x = mix([(sigmas[0], &start)])?;
+        if let Some(init) = masked.map(|masked| &masked.init).or(job.init) {
+            let mut latent = self.encode(init)?;
+            if let Some(masked) = masked {
+                let blend = self.blend(job, masked, latent)?;
+                latent = blend.1.clone();
+                model = model.with_inpaint(Inpaint::Blend { keep: blend.0, init: blend.1 });
+            }
+            x = mix([(1.0, &latent), (1.0, &x)])?;
+        }
+        if self.inpaints {
+            model = model.with_inpaint(Inpaint::Channels(self.inpainting_channels(job, masked)?));
+        }
+        let mut each = |step: &Step| match watch(step.index, step.of) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         };
-        let mut run = Run { model: &mut model as _, noise: &mut noise, watch: &mut each };
-        job.sampler.sample(&mut run, x, sigmas, &self.schedule)
+        let mut brownian;
+        let noise: &mut dyn NoiseSource = if job.sampler.draws_brownian_noise() {
+            let spacing = job.spacing.for_family(self.is_xl);
+            let levels = job.sampler.sigmas(job.steps as usize, spacing, &self.schedule);
+            brownian = BrownianNoise::new(job.noise, job.seed, &levels, shape, &self.device).varied(
+                job.noise,
+                &levels,
+                job.variation,
+            );
+            &mut brownian
+        } else {
+            &mut noise
+        };
+        let settings = SamplerSettings { eta: job.eta, s_noise: job.s_noise, ..SamplerSettings::default() };
+        let mut run = Run { model: &mut model as _, noise, watch: &mut each };
+        let latent = job.sampler.sample_with(settings, &mut run, x, sigmas, &self.schedule)?;
+        model.keep(latent)
     }
 
-    /// The latent as a picture.
-    fn develop(&self, latent: &Tensor, job: &PaintJob) -> Result<Canvas> {
-        let failed = |what: &str| {
-            Error::model(&self.place, format!("expected a picture, the model gave {what}"))
-                .with_hint("lower guidance, or try another sampler or spacing; the weights may be damaged")
+    /// Shape of the latent of a job.
+    fn latent_shape(&self, job: &PaintJob) -> (usize, usize, usize, usize) {
+        let unit = self.size_unit();
+        (1, self.vae.latent_channels(), job.size.height / unit, job.size.width / unit)
+    }
+
+    /// What a mask keeps of the latent, and the latent that it is kept of.
+    fn blend(&self, job: &PaintJob, masked: &Prepared, init: Tensor) -> Result<(Tensor, Tensor)> {
+        let keep = masked.keep(self.size_unit(), &self.device).map_err(|e| self.broken(&e))?;
+        // The web UI takes the noise of the seed without its variation.
+        let noise = SeededNoise::of(job.noise, job.seed, self.latent_shape(job), &self.device).draw()?;
+        let init = masked.content(init, &keep, &noise).map_err(|e| self.broken(&e))?;
+        Ok((keep, init))
+    }
+
+    /// What a UNet for inpainting sees behind the latent: mask and masked picture, at full strength
+    /// («inpainting conditioning mask strength» 1). Without a mask all is masked, and the picture is grey.
+    fn inpainting_channels(&self, job: &PaintJob, masked: Option<&Prepared>) -> Result<Tensor> {
+        let channels = || {
+            let (picture, mask) = match masked {
+                Some(masked) => masked.shown(&self.device)?,
+                None => {
+                    let (height, width) = (job.size.height, job.size.width);
+                    let zeros =
+                        |channels| Tensor::zeros((1, channels, height, width), DType::F32, &self.device);
+                    (zeros(3)?, zeros(1)?.affine(1.0, 1.0)?)
+                }
+            };
+            Tensor::cat(&[&thinned(&mask, self.size_unit())?, &self.vae.encode(&picture)?], 1)
         };
+        channels().map_err(|e: candle_core::Error| self.broken(&e))
+    }
+
+    /// The latent as a picture, or what is wrong with it.
+    fn develop(
+        &self,
+        latent: &Tensor,
+        init: Option<&Canvas>,
+        denoise: f64,
+    ) -> Result<std::result::Result<Canvas, Flaw>> {
         if !is_finite(latent).map_err(|e| self.broken(&e))? {
-            return Err(failed("numbers that are not finite (NaN)"));
+            return Ok(Err(Flaw::Latent));
         }
         let picture = self.vae.decode(latent).map_err(|e| self.broken(&e))?;
         if !is_finite(&picture).map_err(|e| self.broken(&e))? {
-            return Err(failed("numbers that are not finite (NaN) when its latent was decoded"));
+            return Ok(Err(Flaw::Decoded));
         }
         let canvas = canvas_from_tensor(&picture).map_err(|e| self.broken(&e))?;
-        if is_black(&canvas) && !job.init.is_some_and(is_black) {
-            return Err(failed("one that is black throughout"));
-        }
-        Ok(canvas)
+        Ok(Flaw::of(&canvas, init, denoise).map_or(Ok(canvas), Err))
     }
 
-    /// A control of the job with its network.
-    fn control<'a>(&'a self, control: &PaintControl, job: &PaintJob) -> Result<ControlUnit<'a>> {
-        let hint = hint_from_canvas(&control.hint.resized(job.size), &self.device);
-        Ok(ControlUnit {
-            net: self.find_control(control.net)?,
-            hint: hint.map_err(|e| self.broken(&e))?,
-            weight: control.weight,
-            start: control.start,
-            end: control.end,
-            mode: control.mode,
-        })
-    }
-
-    fn find_control(&self, wanted: ControlSource) -> Result<&ControlNet> {
-        let found = match wanted {
-            ControlSource::Own => self.own_controlnet.as_ref(),
-            ControlSource::Named(name) => self.controls.iter().find(|c| c.0 == name).map(|c| &c.1),
-        };
-        found.ok_or_else(|| match wanted {
-            ControlSource::Own => {
-                usage("the model brings no control network of its own".to_owned(), "name a control model")
-            }
-            ControlSource::Named(name) => {
-                let names: Vec<&str> = self.control_names().collect();
-                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-                usage(format!("control `{name}`: loaded are {names}"), "load it with the model")
-            }
-        })
+    /// The error of a broken picture.
+    fn flawed(&self, flaw: Flaw, job: &PaintJob) -> Error {
+        let text = job.prompt.parts.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or("", |part| part.0);
+        let short: String = text.chars().take(40).collect();
+        let more = if short.len() < text.len() { "…" } else { "" };
+        let message = format!(
+            "expected a picture, the model gave {} (seed {}, prompt `{short}{more}`)",
+            flaw.describe(),
+            job.seed
+        );
+        Error::model(&self.place, message).with_hint(flaw.hint())
     }
 
     /// Refuses what cannot be painted before anything is computed.
@@ -138,7 +208,8 @@ impl Engine {
             let message = format!("size: expected multiples of {unit} for this model, found {size}");
             return Err(usage(message, &format!("take {width}x{height}")));
         }
-        if let Some(init) = job.init.filter(|init| init.size() != size) {
+        let any_size = job.mask.is_some_and(|mask| mask.region.is_some());
+        if let Some(init) = job.init.filter(|init| init.size() != size && !any_size) {
             let message = format!("first picture: expected {size}, found {}", init.size());
             return Err(usage(message, "bring it to the size of the film"));
         }
@@ -148,6 +219,8 @@ impl Engine {
         if !(0.0..=1.0).contains(&job.denoise) {
             return Err(usage(format!("denoise: expected 0 to 1, found {}", job.denoise), "0.5 is usual"));
         }
+        self.check_noise(job)?;
+        check_mask(job)?;
         for (what, mix) in [("prompt", &job.prompt), ("negative prompt", &job.negative)] {
             let sum = mix.parts.iter().fold(0.0, |sum, part| sum + part.1);
             // Weights are computed: (1 - w) + w is 1 to the last bits.
@@ -156,6 +229,10 @@ impl Engine {
                 return Err(usage(message, "divide them by their sum"));
             }
         }
+        if let Some(lora) = job.loras.iter().find(|lora| !(lora.unet.is_finite() && lora.text.is_finite())) {
+            let message = format!("strength of the LoRA {}: expected a number", lora.file.display());
+            return Err(usage(message, "0.8 is usual"));
+        }
         if !job.guidance.is_finite() {
             let message = format!("guidance: expected a number, found {}", job.guidance);
             return Err(usage(message, "7 is usual"));
@@ -163,20 +240,45 @@ impl Engine {
         Ok(())
     }
 
-    fn broken(&self, error: &candle_core::Error) -> Error {
+    /// Refuses impossible settings of the noise.
+    fn check_noise(&self, job: &PaintJob) -> Result<()> {
+        let not_negative = |what: &str, value: f64| {
+            let fine = value.is_finite() && value >= 0.0;
+            let refuse = || usage(format!("{what}: expected 0 or more, found {value}"), "1 is usual");
+            if fine { Ok(()) } else { Err(refuse()) }
+        };
+        not_negative("eta", job.eta.unwrap_or(1.0))?;
+        not_negative("s_noise", job.s_noise)
+    }
+
+    pub(super) fn broken(&self, error: &candle_core::Error) -> Error {
         model_error(&self.place, error)
     }
 }
 
-fn usage(message: String, hint: &str) -> Error {
+/// Refuses masks that cannot be painted by.
+fn check_mask(job: &PaintJob) -> Result<()> {
+    let Some(mask) = &job.mask else { return Ok(()) };
+    let empty = |canvas: &Canvas| canvas.size().area() == 0;
+    if job.init.is_none_or(empty) {
+        let hint = "give the picture whose parts are kept, or leave the mask out";
+        return Err(usage("mask: expected a picture under it, found none".to_owned(), hint));
+    }
+    if empty(mask.mask) {
+        return Err(usage("mask: expected a picture, found one without pixels".to_owned(), "leave it out"));
+    }
+    if !(mask.blur.is_finite() && mask.blur >= 0.0) {
+        let message = format!("mask blur: expected 0 or more pixels, found {}", mask.blur);
+        return Err(usage(message, "4 is usual"));
+    }
+    Ok(())
+}
+
+pub(super) fn usage(message: String, hint: &str) -> Error {
     Error::Usage { message, hint: Some(hint.to_owned()) }
 }
 
 /// Whether all values are finite.
 fn is_finite(x: &Tensor) -> candle_core::Result<bool> {
     Ok(x.flatten_all()?.to_vec1::<f32>()?.iter().all(|v| v.is_finite()))
-}
-
-fn is_black(canvas: &Canvas) -> bool {
-    canvas.as_rgb8().iter().all(|v| *v == 0)
 }

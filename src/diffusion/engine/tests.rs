@@ -7,35 +7,28 @@ use crate::diffusion::sampler::Variation;
 use crate::error::Error;
 use crate::models::ModelFolder;
 
-const SIZE: Size = Size::new(64, 64);
+pub(super) const SIZE: Size = Size::new(64, 64);
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     Engine::load(&ModelFolder::embedded("kinora-tiny").unwrap(), &[], &Device::Cpu).unwrap()
 }
 
-fn job() -> PaintJob<'static> {
-    PaintJob {
+pub(super) fn job() -> PaintJob<'static> {
+    let defaults = ModelDefaults {
         size: SIZE,
-        init: None,
-        denoise: 1.0,
-        prompt: "the sea, sunset".into(),
-        negative: "fog".into(),
         steps: 2,
         guidance: 3.0,
         sampler: Sampler::EulerA,
         spacing: Spacing::Karras,
-        seed: 5,
-        variation: None,
-        clip_skip: 1,
-        controls: Vec::new(),
-    }
+    };
+    PaintJob { seed: 5, ..PaintJob::new(SIZE, "the sea, sunset".into(), "fog".into(), &defaults) }
 }
 
-fn paint(engine: &mut Engine, job: &PaintJob) -> Canvas {
+pub(super) fn paint(engine: &mut Engine, job: &PaintJob) -> Canvas {
     engine.paint(job, &mut |_, _| true).unwrap().unwrap()
 }
 
-fn ramp() -> Canvas {
+pub(super) fn ramp() -> Canvas {
     let grey = |i: usize| [(i % SIZE.width * 4) as u8; 3];
     Canvas::from_rgb8(SIZE, (0..SIZE.area()).flat_map(grey).collect())
 }
@@ -243,6 +236,104 @@ fn impossible_jobs_are_refused_with_a_hint() {
 }
 
 #[test]
+fn a_prompt_changes_on_its_way() {
+    let mut engine = engine();
+    let long = PaintJob { steps: 6, sampler: Sampler::Euler, ..job() };
+    let mut with = |prompt: &'static str, sampler| {
+        paint(&mut engine, &PaintJob { prompt: prompt.into(), sampler, ..long.clone() })
+    };
+    let (sea, snow) = (with("the sea", Sampler::Euler), with("snow", Sampler::Euler));
+    let change = with("[the sea:snow:0.5]", Sampler::Euler);
+    assert!(change != sea && change != snow);
+    assert!(change == with("[the sea:snow:3]", Sampler::Euler));
+    assert!(snow == with("[the sea:snow:0]", Sampler::Euler));
+    assert!(sea == with("[the sea:snow:1.0]", Sampler::Euler));
+    assert!(sea != with("[the sea|snow]", Sampler::Euler));
+    // Heun calls twice a step, and sd-webui counts its calls: 0.5 is the 6th of 12.
+    let heun = with("[the sea:snow:0.5]", Sampler::Heun);
+    assert!(heun == with("[the sea:snow:6]", Sampler::Heun));
+    assert!(heun != with("[the sea:snow:3]", Sampler::Heun));
+    // A negative prompt changes too, and is not divided.
+    let mut against =
+        |negative: &'static str| paint(&mut engine, &PaintJob { negative: negative.into(), ..long.clone() });
+    assert!(against("[fog:snow:2]") != against("fog"));
+    assert!(against("fog AND snow") != against("fog"));
+}
+
+#[test]
+fn over_a_picture_the_count_begins_at_0_and_the_share_is_of_the_whole() {
+    let mut engine = engine();
+    let init = ramp();
+    let mut with = |prompt: &'static str| {
+        let over = PaintJob { init: Some(&init), denoise: 0.5, steps: 8, sampler: Sampler::Euler, ..job() };
+        paint(&mut engine, &PaintJob { prompt: prompt.into(), ..over })
+    };
+    let sea = with("the sea");
+    assert!(sea == with("[the sea:snow:0.5]"));
+    assert!(sea != with("[the sea:snow:0.25]"));
+    assert!(with("[the sea:snow:2]") == with("[the sea:snow:0.25]"));
+}
+
+#[test]
+fn prompts_joined_by_and_are_weighed() {
+    let mut engine = engine();
+    let mut with = |prompt: &str, guidance| {
+        paint(&mut engine, &PaintJob { prompt: prompt.into(), guidance, sampler: Sampler::Euler, ..job() })
+    };
+    let close =
+        |a: &Canvas, b: &Canvas| a.as_rgb8().iter().zip(b.as_rgb8()).all(|(a, b)| a.abs_diff(*b) <= 1);
+    let sea = with("the sea", 3.0);
+    assert!(sea == with("the sea AND snow:0", 3.0));
+    // Two halves are a whole, up to the last bits; a weight is a guidance.
+    assert!(close(&sea, &with("the sea:0.5 AND the sea:0.5", 3.0)));
+    assert!(close(&with("the sea:2", 1.5), &sea));
+    assert!(close(&with("the sea:3", 1.0), &sea));
+    assert!(sea != with("the sea AND snow", 3.0));
+    let error =
+        engine.paint(&PaintJob { prompt: "a AND ".repeat(70).as_str().into(), ..job() }, &mut |_, _| true);
+    assert!(error.unwrap_err().to_string().contains("joined by AND"));
+}
+
+#[test]
+fn prompts_of_equally_many_parts_are_blended_part_by_part() {
+    let mut engine = engine();
+    let mut with = |prompt| paint(&mut engine, &PaintJob { prompt, sampler: Sampler::Euler, ..job() });
+    let (a, b) = ("the sea AND snow:0.5", "the sea AND snow:0.5");
+    let close =
+        |a: &Canvas, b: &Canvas| a.as_rgb8().iter().zip(b.as_rgb8()).all(|(a, b)| a.abs_diff(*b) <= 1);
+    let one = with(a.into());
+    for blend in BLENDS {
+        assert!(close(&one, &with(two((a, 0.25), (b, 0.75), blend))), "{blend:?}");
+    }
+    // Unequally many: each is looked at for itself, as if it were composed.
+    let mixed = two(("the sea AND snow", 0.5), ("a castle", 0.5), Blend::Lerp);
+    let composed = Mix { blend: Blend::Composed, ..mixed.clone() };
+    assert!(with(mixed) == with(composed));
+}
+
+#[test]
+fn an_embedding_is_named_like_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("easynegative.safetensors");
+    let values: Vec<f32> = (0..3 * 96).map(|i| (i % 7) as f32 / 7.0 - 0.4).collect();
+    let vectors = candle_core::Tensor::from_vec(values, (3, 96), &Device::Cpu).unwrap();
+    candle_core::safetensors::save(&std::collections::HashMap::from([("emb_params", vectors)]), &path)
+        .unwrap();
+    let mut engine = engine();
+    let with = |engine: &mut Engine, negative: &'static str| {
+        paint(engine, &PaintJob { negative: negative.into(), ..job() })
+    };
+    let word = with(&mut engine, "easynegative");
+    engine.set_embeddings(vec![("easynegative".to_owned(), path)]).unwrap();
+    let named = with(&mut engine, "EasyNegative");
+    assert!(named != word);
+    assert!(named != with(&mut engine, "(easynegative:0.5)"));
+    assert!(with(&mut engine, "fog") == with(&mut self::engine(), "fog"));
+    engine.set_embeddings(Vec::new()).unwrap();
+    assert!(word == with(&mut engine, "easynegative"));
+}
+
+#[test]
 fn the_model_says_what_it_does_best() {
     let engine = engine();
     let defaults = engine.defaults();
@@ -271,12 +362,12 @@ fn unknown_models_are_refused_by_name() {
 }
 
 #[test]
-fn inpainting_models_are_refused_before_their_weights_are_read() {
+fn models_with_other_inputs_are_refused_before_their_weights_are_read() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("model_index.json"), r#"{"_class_name": "StableDiffusionPipeline"}"#)
         .unwrap();
     std::fs::create_dir(folder.path().join("unet")).unwrap();
-    std::fs::write(folder.path().join("unet/config.json"), r#"{"in_channels": 9}"#).unwrap();
+    std::fs::write(folder.path().join("unet/config.json"), r#"{"in_channels": 8}"#).unwrap();
     let error = Engine::load(&ModelFolder::open(folder.path()).unwrap(), &[], &Device::Cpu).unwrap_err();
-    assert!(error.to_string().contains("expected 4, found 9"), "{error}");
+    assert!(error.to_string().contains("expected 4, or 9 for inpainting, found 8"), "{error}");
 }

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{LayerNorm, Module as _, VarBuilder};
 
+use super::hooks::{BlockPlace, Context};
 use super::layers::{group_norm, layer_norm, linear, linear_no_bias, linear_or_conv1x1};
 use crate::kernels::{self, GroupNorm, Linear};
 
@@ -41,21 +42,29 @@ impl Attention {
     /// # Errors
     /// When the shapes do not belong together.
     pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
-        self.to_out.forward(&self.look(x, context)?)
+        self.to_out.forward(&self.look(x, context, context)?)
     }
 
-    /// The same with `residual` added.
+    /// The same with keys and values made of different inputs, of as many tokens.
+    ///
+    /// # Errors
+    /// When the shapes do not belong together.
+    pub fn forward_from(&self, queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
+        self.to_out.forward(&self.look(queries, keys, values)?)
+    }
+
+    /// [`Attention::forward`] with `residual` added.
     ///
     /// # Errors
     /// When the shapes do not belong together.
     pub fn forward_add(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        self.to_out.forward_add(&self.look(x, context)?, residual)
+        self.to_out.forward_add(&self.look(x, context, context)?, residual)
     }
 
     /// All but the last layer.
-    fn look(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
-        let (q, k) = (self.to_q.forward(x)?, self.to_k.forward(context)?);
-        kernels::attention(&q, &k, &self.to_v.forward(context)?, self.heads)
+    fn look(&self, queries: &Tensor, keys: &Tensor, values: &Tensor) -> Result<Tensor> {
+        let (q, k) = (self.to_q.forward(queries)?, self.to_k.forward(keys)?);
+        kernels::attention(&q, &k, &self.to_v.forward(values)?, self.heads)
     }
 }
 
@@ -98,6 +107,8 @@ impl FeedForward {
 /// (diffusers' `BasicTransformerBlock`).
 #[derive(Clone, Debug)]
 pub struct BasicTransformerBlock {
+    name: String,
+    channels: usize,
     norm1: LayerNorm,
     attn1: Attention,
     norm2: LayerNorm,
@@ -111,6 +122,8 @@ impl BasicTransformerBlock {
     /// When a weight is missing or has another shape.
     pub fn new(channels: usize, context: usize, heads: usize, vb: VarBuilder) -> Result<Self> {
         Ok(Self {
+            name: place_in_network(&vb.prefix()).to_owned(),
+            channels,
             norm1: layer_norm(channels, vb.pp("norm1"))?,
             attn1: Attention::new(channels, channels, heads, vb.pp("attn1"))?,
             norm2: layer_norm(channels, vb.pp("norm2"))?,
@@ -120,16 +133,41 @@ impl BasicTransformerBlock {
         })
     }
 
-    /// `x` `[B, T, channels]`, `context` `[B, S, context]` → `[B, T, channels]`.
+    /// Its path in the network, in diffusers' names: `mid_block.attentions.0.transformer_blocks.0`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Width of its tokens.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// `x` `[B, T, channels]`, the context's text `[B, S, context]` → `[B, T, channels]`. `size` is the height
+    /// and width of the feature map that the tokens are the pixels of.
     ///
     /// # Errors
     /// When the shapes do not belong together.
-    pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, context: Context<'_>, size: (usize, usize)) -> Result<Tensor> {
+        let place = BlockPlace { name: &self.name, size };
         let normed = self.norm1.forward(x)?;
-        let x = self.attn1.forward_add(&normed, &normed, x)?;
-        let x = self.attn2.forward_add(&self.norm2.forward(&x)?, context, &x)?;
+        let x = match context.hooks {
+            None => self.attn1.forward_add(&normed, &normed, x)?,
+            Some(hooks) => (hooks.self_attention(place, &self.attn1, &normed)? + x)?,
+        };
+        let mut query = self.norm2.forward(&x)?;
+        if let Some(hooks) = context.hooks {
+            query = hooks.cross_query(place, query)?;
+        }
+        let x = self.attn2.forward_add(&query, context.text, &x)?;
         self.ff.forward_add(&self.norm3.forward(&x)?, &x)
     }
+}
+
+/// The part of a weight's path that says where in the network it is, without the prefix of the network.
+fn place_in_network(path: &str) -> &str {
+    let starts = ["down_blocks.", "mid_block.", "up_blocks."].map(|part| path.find(part));
+    starts.into_iter().flatten().min().map_or(path, |start| &path[start..])
 }
 
 /// The sizes of a [`Transformer2d`].
@@ -179,16 +217,21 @@ impl Transformer2d {
         })
     }
 
-    /// `x` `[B, C, H, W]`, `context` `[B, S, context]` → `[B, C, H, W]`.
+    /// Its transformer blocks, first to last.
+    pub fn blocks(&self) -> &[BasicTransformerBlock] {
+        &self.blocks
+    }
+
+    /// `x` `[B, C, H, W]`, the context's text `[B, S, context]` → `[B, C, H, W]`.
     ///
     /// # Errors
     /// When the shapes do not belong together.
-    pub fn forward(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, context: Context<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         let pixels = self.norm.forward(x)?.flatten_from(2)?.transpose(1, 2)?.contiguous()?;
         let mut h = self.proj_in.forward(&pixels)?;
         for block in &self.blocks {
-            h = block.forward(&h, context)?;
+            h = block.forward(&h, context, (height, width))?;
         }
         let h = self.proj_out.forward(&h)?.transpose(1, 2)?.contiguous()?;
         h.reshape((batch, channels, height, width))? + x

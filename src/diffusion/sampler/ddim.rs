@@ -166,13 +166,14 @@ pub fn hops(sigmas: &[f64], schedule: &NoiseSchedule) -> Vec<Hop> {
         .collect()
 }
 
-/// Runs a sampler of the VP scale between two latents of the VE scale.
+/// Runs a sampler of the VP scale between two latents of the VE scale. `eta` is DDIM's, and TCD's gamma.
 pub(super) fn sample_vp(
     sampler: Sampler,
     run: &mut VeRun,
     x: Tensor,
     sigmas: &[f64],
     schedule: &NoiseSchedule,
+    eta: f64,
 ) -> Result<Tensor> {
     let hops = hops(sigmas, schedule);
     let shrink = |sigma: f64| 1.0 / (1.0 + sigma * sigma).sqrt();
@@ -185,8 +186,8 @@ pub(super) fn sample_vp(
         Sampler::Plms => plms(&mut vp, x, &hops),
         Sampler::Ddpm => ddpm(&mut vp, x, &hops),
         Sampler::Lcm => lcm(&mut vp, x, &hops),
-        Sampler::Tcd => tcd(&mut vp, x, &hops, 0.3, |t| schedule.alpha_at(t)),
-        _ => ddim(&mut vp, x, &hops, 0.0),
+        Sampler::Tcd => tcd(&mut vp, x, &hops, eta, |t| schedule.alpha_at(t)),
+        _ => ddim(&mut vp, x, &hops, eta),
     }?;
     mix([(1.0 / shrink(last), &x)])
 }

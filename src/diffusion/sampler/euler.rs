@@ -25,6 +25,21 @@ impl Default for Churn {
     }
 }
 
+impl Churn {
+    /// The latent at level `sigma` with a step's share of the noise added, and the level that it has then. A run
+    /// has `n` steps.
+    pub(super) fn stir(&self, run: &mut VeRun, x: Tensor, sigma: f64, n: usize) -> Result<(Tensor, f64)> {
+        let churned = (self.from..=self.to).contains(&sigma);
+        let gamma = if churned { (self.amount / n as f64).min(std::f64::consts::SQRT_2 - 1.0) } else { 0.0 };
+        if gamma <= 0.0 {
+            return Ok((x, sigma));
+        }
+        let raised = sigma * (1.0 + gamma);
+        let strength = self.noise * (raised * raised - sigma * sigma).sqrt();
+        Ok((mix([(1.0, &x), (strength, &run.noise.next(sigma, raised)?)])?, raised))
+    }
+}
+
 /// Euler steps of the probability flow ODE: algorithm 2 of Karras et al. (2022, arXiv:2206.00364) without
 /// its correction, with its churn.
 ///
@@ -33,13 +48,8 @@ impl Default for Churn {
 pub fn euler(run: &mut VeRun, mut x: Tensor, sigmas: &[f64], churn: Churn) -> Result<Tensor> {
     let n = sigmas.len().saturating_sub(1);
     for i in 0..n {
-        let churned = (churn.from..=churn.to).contains(&sigmas[i]);
-        let gamma = if churned { (churn.amount / n as f64).min(std::f64::consts::SQRT_2 - 1.0) } else { 0.0 };
-        let sigma = sigmas[i] * (1.0 + gamma);
-        if gamma > 0.0 {
-            let strength = churn.noise * (sigma * sigma - sigmas[i] * sigmas[i]).sqrt();
-            x = mix([(1.0, &x), (strength, &run.noise.next(sigmas[i], sigma)?)])?;
-        }
+        let sigma;
+        (x, sigma) = churn.stir(run, x, sigmas[i], n)?;
         let denoised = run.first(i, n, &x, sigma)?;
         x = step(&x, &denoised, sigma, sigmas[i + 1])?;
     }

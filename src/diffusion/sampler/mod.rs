@@ -5,6 +5,7 @@
 //! those on the VE scale of k-diffusion take a falling list of sigmas; [`ddim`], [`plms`], [`ddpm`],
 //! [`lcm`] and [`tcd`] take [`Hop`]s between timesteps on the VP scale.
 
+mod calls;
 mod consistency;
 mod ddim;
 mod dpm2;
@@ -17,6 +18,7 @@ mod latent;
 mod lms;
 mod names;
 mod noise;
+mod settings;
 mod unipc;
 
 use std::ops::ControlFlow;
@@ -34,7 +36,8 @@ pub use heun::heun;
 pub(crate) use latent::{bug, mix};
 pub use lms::lms;
 pub use names::{Sampler, resolve, sampler_names, spacing_names};
-pub use noise::{ReplayedNoise, SeededNoise, Variation};
+pub use noise::{BrownianNoise, ReplayedNoise, SeededNoise, Variation};
+pub use settings::SamplerSettings;
 pub use unipc::{UniPc, UniPcVariant, unipc};
 
 use super::sigmas::{NoiseSchedule, Spacing};
@@ -134,9 +137,13 @@ impl Sampler {
         matches!(self, Self::Dpm2 | Self::Dpm2A)
     }
 
+    /// Whether its fresh noise is that of a [`BrownianNoise`] (sd-webui's `brownian_noise`).
+    pub fn draws_brownian_noise(self) -> bool {
+        matches!(self, Self::DpmppSde | Self::Dpmpp2mSde | Self::Dpmpp2mSdeHeun | Self::Dpmpp3mSde)
+    }
+
     /// Runs the sampler from `x`, on the VE scale at level `sigmas[0]`, down to the last level, with
-    /// sd-webui's defaults: eta 1 for ancestral samplers, 0 for DDIM, no churn. Samplers on the VP scale
-    /// convert at both ends.
+    /// sd-webui's defaults, see [`SamplerSettings`]. Samplers on the VP scale convert at both ends.
     ///
     /// # Errors
     /// What denoiser and noise report, and [`Error::Interrupted`] when the watcher says so.
@@ -147,30 +154,7 @@ impl Sampler {
         sigmas: &[f64],
         schedule: &NoiseSchedule,
     ) -> Result<Tensor> {
-        if sigmas.len() < 2 {
-            return Ok(x);
-        }
-        match self {
-            Self::Euler => euler(run, x, sigmas, Churn::default()),
-            Self::EulerA => euler_a(run, x, sigmas, 1.0),
-            Self::Heun => heun(run, x, sigmas),
-            Self::Dpm2 => dpm2(run, x, sigmas),
-            Self::Dpm2A => dpm2_a(run, x, sigmas, 1.0),
-            Self::Lms => lms(run, x, sigmas, 4),
-            Self::DpmFast => dpm_fast(run, x, sigmas, 1.0),
-            Self::DpmAdaptive => dpm_adaptive(run, x, sigmas, 1.0),
-            Self::Dpmpp2sA => dpmpp_2s_a(run, x, sigmas, 1.0),
-            Self::Dpmpp2m => dpmpp_2m(run, x, sigmas),
-            Self::DpmppS => dpmpp_singlestep(run, x, sigmas),
-            Self::DpmppSde => dpmpp_sde(run, x, sigmas, 1.0),
-            Self::Dpmpp2mSde => dpmpp_2m_sde(run, x, sigmas, 1.0, Correction::Midpoint),
-            Self::Dpmpp2mSdeHeun => dpmpp_2m_sde(run, x, sigmas, 1.0, Correction::Heun),
-            Self::Dpmpp3mSde => dpmpp_3m_sde(run, x, sigmas, 1.0),
-            Self::UniPc => unipc(run, x, sigmas, UniPc::default()),
-            Self::Ddim | Self::Plms | Self::Ddpm | Self::Lcm | Self::Tcd => {
-                ddim::sample_vp(self, run, x, sigmas, schedule)
-            }
-        }
+        self.sample_with(SamplerSettings::default(), run, x, sigmas, schedule)
     }
 }
 

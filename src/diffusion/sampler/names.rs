@@ -55,7 +55,7 @@ const SAMPLERS: [(Sampler, &str, &str); 21] = [
 ];
 
 /// Spacing, kinora's name, the name that sd-webui shows.
-const SPACINGS: [(Spacing, &str, &str); 12] = [
+const SPACINGS: [(Spacing, &str, &str); 13] = [
     (Spacing::Uniform, "uniform", "Uniform"),
     (Spacing::Normal, "normal", "Normal"),
     (Spacing::Karras, "karras", "Karras"),
@@ -65,13 +65,14 @@ const SPACINGS: [(Spacing, &str, &str); 12] = [
     (Spacing::Simple, "simple", "Simple"),
     (Spacing::DdimUniform, "ddim_uniform", "DDIM"),
     (Spacing::KlOptimal, "kl_optimal", "KL Optimal"),
-    (Spacing::AysSd15, "ays_sd15", "Align Your Steps"),
+    (Spacing::Ays, "ays", "Align Your Steps"),
+    (Spacing::AysSd15, "ays_sd15", "Align Your Steps SD 1.5"),
     (Spacing::AysSdxl, "ays_sdxl", "Align Your Steps XL"),
     (Spacing::Beta, "beta", "Beta"),
 ];
 
 static SAMPLER_NAMES: [&str; 21] = names(&SAMPLERS);
-static SPACING_NAMES: [&str; 12] = names(&SPACINGS);
+static SPACING_NAMES: [&str; 13] = names(&SPACINGS);
 
 const fn names<T: Copy, const N: usize>(table: &[(T, &'static str, &'static str); N]) -> [&'static str; N] {
     let mut names = [""; N];
@@ -114,6 +115,11 @@ impl Sampler {
         SAMPLERS.iter().find(|row| row.0 == self).map_or("", |row| row.1)
     }
 
+    /// The name that sd-webui shows.
+    pub fn shown(self) -> &'static str {
+        SAMPLERS.iter().find(|row| row.0 == self).map_or("", |row| row.2)
+    }
+
     /// The spacing that sd-webui's «Automatic» takes for this sampler (its sampler table, 1.10).
     pub fn usual_spacing(self) -> Spacing {
         match self {
@@ -138,6 +144,11 @@ impl Spacing {
     /// kinora's name.
     pub fn name(self) -> &'static str {
         SPACINGS.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+    }
+
+    /// The name that sd-webui shows.
+    pub fn shown(self) -> &'static str {
+        SPACINGS.iter().find(|row| row.0 == self).map_or("", |row| row.2)
     }
 }
 
@@ -169,7 +180,7 @@ mod tests {
             ("LMS Karras", (Sampler::Lms, Some(Spacing::Karras))),
             ("Euler SGM Uniform", (Sampler::Euler, Some(Spacing::SgmUniform))),
             ("ddim", (Sampler::Ddim, None)),
-            ("Euler Align Your Steps", (Sampler::Euler, Some(Spacing::AysSd15))),
+            ("Euler Align Your Steps", (Sampler::Euler, Some(Spacing::Ays))),
         ] {
             assert_eq!(resolve(name), Some(wanted), "{name}");
         }

@@ -24,9 +24,12 @@ pub enum Spacing {
     DdimUniform,
     /// Even in arctan sigma; does not end in 0 (theorem 3.1 of Sabour et al. 2024, arXiv:2404.14507).
     KlOptimal,
-    /// Align Your Steps: the published 10 levels for SD 1.5, log-interpolated (arXiv:2404.14507).
+    /// Align Your Steps: the published 10 levels, log-interpolated (arXiv:2404.14507); those of the model's family,
+    /// see [`Spacing::for_family`].
+    Ays,
+    /// Align Your Steps for SD 1.5, whatever the model.
     AysSd15,
-    /// Align Your Steps for SDXL.
+    /// Align Your Steps for SDXL, whatever the model.
     AysSdxl,
     /// Quantiles of a beta distribution with parameters 0.6, 0.6 (Lee et al. 2024, arXiv:2407.12173).
     Beta,
@@ -42,7 +45,7 @@ const AYS_SDXL: [f64; 11] = [14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0
 
 impl Spacing {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Uniform,
         Self::Normal,
         Self::Karras,
@@ -52,10 +55,22 @@ impl Spacing {
         Self::Simple,
         Self::DdimUniform,
         Self::KlOptimal,
+        Self::Ays,
         Self::AysSd15,
         Self::AysSdxl,
         Self::Beta,
     ];
+
+    /// The spacing that this one stands for with a model: Align Your Steps has a table for SDXL of its own; on its
+    /// own it is that of SD 1.5.
+    #[must_use]
+    pub fn for_family(self, is_xl: bool) -> Self {
+        match (self, is_xl) {
+            (Self::Ays, true) => Self::AysSdxl,
+            (Self::Ays, false) => Self::AysSd15,
+            (other, _) => other,
+        }
+    }
 
     /// The levels of a run of `n` steps, falling: `n + 1` of them, where the last is 0 (`KlOptimal`: the
     /// smallest trained level), except for `DdimUniform`, which may have more. `n` of 0 gives `[0]`.
@@ -112,8 +127,8 @@ impl Spacing {
             }
             Self::Beta => min + beta_quantile(1.0 - ramp, BETA.0, BETA.1) * (max - min),
             // The published helper counts from the clean end, so that its single level is the last one.
-            Self::AysSd15 | Self::AysSdxl if n == 1 => AYS_SD15[10],
-            Self::AysSd15 => between(&AYS_SD15, ramp * 10.0),
+            Self::Ays | Self::AysSd15 | Self::AysSdxl if n == 1 => AYS_SD15[10],
+            Self::Ays | Self::AysSd15 => between(&AYS_SD15, ramp * 10.0),
             Self::AysSdxl => between(&AYS_SDXL, ramp * 10.0),
             Self::Simple => between(&simple_levels(n, schedule), position),
             Self::DdimUniform => between(&ddim_levels(n, schedule), position),

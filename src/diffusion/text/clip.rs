@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::diffusion::nn::{linear, linear_no_bias};
 use crate::error::Result;
 use crate::kernels::Linear;
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// What `config.json` of a text encoder says. Absent keys have transformers' defaults.
 #[derive(Clone, Debug, Deserialize)]
@@ -128,8 +128,7 @@ impl ClipTextEncoder {
     /// [`crate::error::Error::Model`] that names the weight which is missing or has another shape.
     pub fn load(folder: &ModelFolder, device: &Device) -> Result<Self> {
         let config = ClipConfig::load(folder)?;
-        let weights = folder.weights(device)?;
-        Self::new(config, weights).map_err(|e| model_error(&folder.label(), &e))
+        folder.network("text encoder", device, |weights| Self::new(config.clone(), weights))
     }
 
     /// Takes the weights from a tree of transformers' names, with or without `text_model.` before them.
@@ -172,6 +171,11 @@ impl ClipTextEncoder {
         &self.config
     }
 
+    /// Where the encoder computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Whether the pooled embedding is projected (SDXL's second encoder).
     pub fn has_projection(&self) -> bool {
         self.projection.is_some()
@@ -182,16 +186,36 @@ impl ClipTextEncoder {
     /// # Errors
     /// A candle error when the lengths differ or a token is not in the vocabulary.
     pub fn forward(&self, chunks: &[Vec<u32>]) -> candle_core::Result<ClipOutput> {
+        self.forward_with(chunks, &[], &|_| true)
+    }
+
+    /// The same with vectors in the place of some tokens' embeddings, and with those hidden states alone that
+    /// `keep` wants (by number, 0 before the first layer); the others are empty.
+    ///
+    /// `vectors` has for each chunk (or for none) places and vectors `[n, C]`, ascending and apart.
+    ///
+    /// # Errors
+    /// Those of [`ClipTextEncoder::forward`], and when vectors have another width or do not fit.
+    pub fn forward_with(
+        &self,
+        chunks: &[Vec<u32>],
+        vectors: &[Vec<(usize, Tensor)>],
+        keep: &dyn Fn(usize) -> bool,
+    ) -> candle_core::Result<ClipOutput> {
         let length = chunks.first().map_or(0, Vec::len);
         let ids = Tensor::new(chunks.concat(), &self.device)?.reshape((chunks.len(), length))?;
         let positions = self.positions.narrow(0, 0, length)?;
         let mask = self.mask.narrow(0, 0, length)?.narrow(1, 0, length)?;
-        let mut hidden = vec![self.tokens.forward(&ids)?.broadcast_add(&positions)?];
-        for layer in &self.layers {
-            let next = layer.forward(&hidden[hidden.len() - 1], &mask)?;
-            hidden.push(next);
+        let words = with_vectors(self.tokens.forward(&ids)?, vectors)?;
+        let mut state = words.broadcast_add(&positions)?;
+        let nothing = Tensor::zeros(0, state.dtype(), &self.device)?;
+        let kept = |i: usize, state: &Tensor| if keep(i) { state.clone() } else { nothing.clone() };
+        let mut hidden = vec![kept(0, &state)];
+        for (i, layer) in self.layers.iter().enumerate() {
+            state = layer.forward(&state, &mask)?;
+            hidden.push(kept(i + 1, &state));
         }
-        let last = self.normed(&hidden[hidden.len() - 1])?;
+        let last = self.normed(&state)?;
         let pooled = self.pooled(&last, chunks)?;
         let projected = self.projection.as_ref().map(|p| p.forward(&pooled)).transpose()?;
         Ok(ClipOutput { hidden, last, pooled, projected })
@@ -214,6 +238,25 @@ impl ClipTextEncoder {
             .collect::<candle_core::Result<Vec<_>>>()?;
         Tensor::stack(&rows, 0)
     }
+}
+
+/// Embeddings `[n, places, C]` with vectors in the place of some.
+fn with_vectors(words: Tensor, vectors: &[Vec<(usize, Tensor)>]) -> candle_core::Result<Tensor> {
+    if vectors.iter().all(Vec::is_empty) {
+        return Ok(words);
+    }
+    let chunk = |(i, vectors): (usize, &Vec<(usize, Tensor)>)| -> candle_core::Result<Tensor> {
+        let words = words.get(i)?;
+        let (mut pieces, mut done) = (Vec::new(), 0);
+        for (at, vectors) in vectors {
+            pieces.push(words.narrow(0, done, at - done)?);
+            pieces.push(vectors.clone());
+            done = at + vectors.dim(0)?;
+        }
+        pieces.push(words.narrow(0, done, words.dim(0)? - done)?);
+        Tensor::cat(&pieces, 0)
+    };
+    Tensor::stack(&vectors.iter().enumerate().map(chunk).collect::<candle_core::Result<Vec<_>>>()?, 0)
 }
 
 /// Place of the end token. Configs of the first models say 2, which their vocabulary does not mean: then
@@ -298,6 +341,7 @@ impl Attention {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::model_error;
 
     #[test]
     fn the_end_is_the_first_end_token_or_for_2_the_first_largest() {

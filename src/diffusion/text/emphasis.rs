@@ -113,12 +113,12 @@ fn find_break(text: &str) -> Option<(usize, usize)> {
 }
 
 /// Python's `\w`.
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
 /// Python's `\s`, which counts the four information separators as blanks.
-fn is_blank(c: char) -> bool {
+pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 

@@ -4,7 +4,9 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::config::{BlockType, Level, UNetConfig};
-use crate::diffusion::nn::{Downsample, ResnetBlock, Transformer2d, TransformerConfig, Upsample};
+use crate::diffusion::nn::{
+    BasicTransformerBlock, Context, Downsample, ResnetBlock, Transformer2d, TransformerConfig, Upsample,
+};
 use crate::kernels::Padding;
 
 /// A residual block and the attention after it, if its level has attention.
@@ -31,7 +33,11 @@ impl Stage {
         })
     }
 
-    fn forward(&self, x: &Tensor, time: &Tensor, context: &Tensor) -> Result<Tensor> {
+    fn transformer_blocks(&self) -> &[BasicTransformerBlock] {
+        self.attention.as_ref().map_or(&[], Transformer2d::blocks)
+    }
+
+    fn forward(&self, x: &Tensor, time: &Tensor, context: Context<'_>) -> Result<Tensor> {
         let x = self.resnet.forward(x, Some(time))?;
         match &self.attention {
             Some(attention) => attention.forward(&x, context),
@@ -67,6 +73,11 @@ impl DownBlock {
         })
     }
 
+    /// Its transformer blocks, in the order in which they are passed.
+    pub fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        self.stages.iter().flat_map(Stage::transformer_blocks)
+    }
+
     /// Returns the result and appends what each layer gave to `skips`.
     ///
     /// # Errors
@@ -75,7 +86,7 @@ impl DownBlock {
         &self,
         x: &Tensor,
         time: &Tensor,
-        context: &Tensor,
+        context: Context<'_>,
         skips: &mut Vec<Tensor>,
     ) -> Result<Tensor> {
         let mut x = x.clone();
@@ -113,11 +124,16 @@ impl MidBlock {
         }))
     }
 
+    /// Its transformer blocks, in the order in which they are passed.
+    pub fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        self.first.transformer_blocks().iter()
+    }
+
     /// `[B, C, H, W]` → `[B, C, H, W]`.
     ///
     /// # Errors
     /// When the shapes do not belong together.
-    pub fn forward(&self, x: &Tensor, time: &Tensor, context: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, time: &Tensor, context: Context<'_>) -> Result<Tensor> {
         self.last.forward(&self.first.forward(x, time, context)?, Some(time))
     }
 }
@@ -153,6 +169,11 @@ impl UpBlock {
         })
     }
 
+    /// Its transformer blocks, in the order in which they are passed.
+    pub fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        self.stages.iter().flat_map(Stage::transformer_blocks)
+    }
+
     /// Takes this level's skips from the end of `skips`, and enlarges the result to the size of the next.
     ///
     /// # Errors
@@ -161,7 +182,7 @@ impl UpBlock {
         &self,
         x: &Tensor,
         time: &Tensor,
-        context: &Tensor,
+        context: Context<'_>,
         skips: &mut Vec<Tensor>,
     ) -> Result<Tensor> {
         let mut x = x.clone();

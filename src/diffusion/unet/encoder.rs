@@ -6,7 +6,7 @@ use candle_nn::VarBuilder;
 use super::blocks::{DownBlock, MidBlock};
 use super::condition::{AddedCond, Conditioner};
 use super::config::UNetConfig;
-use crate::diffusion::nn::conv2d;
+use crate::diffusion::nn::{BasicTransformerBlock, Context, conv2d};
 use crate::kernels::{Conv2d, Padding};
 
 /// First convolution, encoder levels and middle, with the conditions.
@@ -67,11 +67,17 @@ impl Encoder {
         self.conv_in.forward(sample)
     }
 
+    /// Its transformer blocks, in the order in which they are passed.
+    pub fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        let down = self.down_blocks.iter().flat_map(DownBlock::transformer_blocks);
+        down.chain(self.mid_block.iter().flat_map(MidBlock::transformer_blocks))
+    }
+
     /// From the result of [`Encoder::enter`] to the middle's, with what every layer gave on the way.
     ///
     /// # Errors
     /// When the shapes do not belong together.
-    pub fn forward(&self, x: &Tensor, time: &Tensor, context: &Tensor) -> Result<(Tensor, Vec<Tensor>)> {
+    pub fn forward(&self, x: &Tensor, time: &Tensor, context: Context<'_>) -> Result<(Tensor, Vec<Tensor>)> {
         let mut x = x.clone();
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {

@@ -17,9 +17,9 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use crate::diffusion::controlnet::ControlResiduals;
-use crate::diffusion::nn::{conv2d, group_norm};
+use crate::diffusion::nn::{AttentionHooks, BasicTransformerBlock, Context, conv2d, group_norm};
 use crate::kernels::{Conv2d, GroupNorm, Padding};
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// A UNet.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl UNet {
     /// missing or has another shape.
     pub fn load(folder: &ModelFolder, device: &Device) -> crate::error::Result<Self> {
         let config = folder.json("config.json")?;
-        Self::new(&config, folder.weights(device)?).map_err(|e| model_error(&folder.label(), &e))
+        folder.network("UNet", device, |weights| Self::new(&config, weights))
     }
 
     /// The model's prediction for a noised latent.
@@ -90,6 +90,23 @@ impl UNet {
         added: Option<&AddedCond>,
         residuals: Option<&ControlResiduals>,
     ) -> Result<Tensor> {
+        self.forward_hooked(sample, timestep, context, added, residuals, None)
+    }
+
+    /// [`UNet::forward`] with hooks into every attention layer.
+    ///
+    /// # Errors
+    /// As [`UNet::forward`], and whatever the hooks refuse.
+    pub fn forward_hooked(
+        &self,
+        sample: &Tensor,
+        timestep: &[f64],
+        context: &Tensor,
+        added: Option<&AddedCond>,
+        residuals: Option<&ControlResiduals>,
+        hooks: Option<&dyn AttentionHooks>,
+    ) -> Result<Tensor> {
+        let context = Context { text: context, hooks };
         let time = self.encoder.embed(sample, timestep, added)?;
         let (mut x, mut skips) = self.encoder.forward(&self.encoder.enter(sample)?, &time, context)?;
         if let Some(residuals) = residuals {
@@ -99,6 +116,12 @@ impl UNet {
             x = block.forward(&x, &time, context, &mut skips)?;
         }
         self.conv_out.forward(&self.conv_norm_out.forward_silu(&x)?)
+    }
+
+    /// All transformer blocks, in the order in which they are passed.
+    pub fn transformer_blocks(&self) -> impl Iterator<Item = &BasicTransformerBlock> {
+        let up = self.up_blocks.iter().flat_map(UpBlock::transformer_blocks);
+        self.encoder.transformer_blocks().chain(up)
     }
 
     /// The half that a ControlNet copies, with the conditions.

@@ -14,7 +14,7 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use serde::Deserialize;
 
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// Any autoencoder's config.json; `_class_name` says which.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,7 +75,7 @@ impl Autoencoder {
     /// missing or has another shape.
     pub fn load(folder: &ModelFolder, device: &Device) -> crate::error::Result<Self> {
         let config = folder.json("config.json")?;
-        Self::new(&config, folder.weights(device)?).map_err(|e| model_error(&folder.label(), &e))
+        folder.network("VAE", device, |weights| Self::new(&config, weights))
     }
 
     /// Pictures `[B, 3, H, W]`, RGB in −1..1, to latents `[B, latent_channels, H/f, W/f]` in the UNet's scale.

@@ -10,6 +10,12 @@ use crate::timeline::deforum::settings::{CONTROLNET, Series};
 enum Shown {
     Depth,
     Picture(String),
+    /// Its negative.
+    Negative(String),
+    /// The edges of a picture, or of the frame itself.
+    Edges(Option<String>),
+    /// The film's own model looks at the picture.
+    Reference(String),
 }
 
 impl Deforum<'_> {
@@ -43,7 +49,7 @@ impl Deforum<'_> {
             self.report.leave(
                 &key("enabled"),
                 "true",
-                format!("a network can be shown the frame's depth or a picture, not «{module}» for model «{model}»"),
+                format!("a control can look at depth, edges (canny), a picture or a reference, not «{module}» for model «{model}»"),
             );
             self.done.insert(key("enabled"));
             for key in self.keys_of(unit).into_iter().filter(|key| !key.ends_with("_enabled")) {
@@ -61,18 +67,44 @@ impl Deforum<'_> {
                 "give the network's folder or file as `model`",
             );
         }
+        let picture = |lines: &mut Lines, path: &str, from: &str| {
+            lines.one("image", string(path));
+            lines.one("from", from);
+        };
         let head = match &shown {
             Shown::Depth => {
                 lines.one("from", "depth");
                 if unit == 1 { "depth".to_owned() } else { format!("depth_{unit}") }
             }
-            Shown::Picture(path) => {
-                lines.one("image", string(path));
-                lines.one("from", "as_is");
-                self.carried(&key("vid_path"), "control.image");
+            Shown::Picture(path) | Shown::Negative(path) => {
+                picture(&mut lines, path, "as_is");
+                if matches!(shown, Shown::Negative(_)) {
+                    lines.one("invert", "true");
+                }
                 format!("unit_{unit}")
             }
+            Shown::Edges(path) => {
+                match path {
+                    Some(path) => picture(&mut lines, path, "canny"),
+                    None => lines.one("from", "canny"),
+                }
+                self.threshold(&key("threshold_a"), "canny.low", (0.0, 2040.0), &mut lines);
+                self.threshold(&key("threshold_b"), "canny.high", (0.0, 2040.0), &mut lines);
+                format!("edges_{unit}")
+            }
+            Shown::Reference(path) => {
+                picture(&mut lines, path, "reference");
+                self.threshold(&key("threshold_a"), "fidelity", (0.0, 1.0), &mut lines);
+                format!("style_{unit}")
+            }
         };
+        if matches!(
+            shown,
+            Shown::Picture(_) | Shown::Negative(_) | Shown::Edges(Some(_)) | Shown::Reference(_)
+        ) {
+            self.carried(&key("vid_path"), "control.image");
+            self.resize(&key("resize_mode"), &mut lines);
+        }
         for (name, param) in CONTROLNET.iter().zip(["weight", "start", "end"]) {
             let setting = key(name);
             let text = self.settings.schedule(&setting).unwrap_or_default();
@@ -102,6 +134,28 @@ impl Deforum<'_> {
         score.blocks.push(Block { head: format!("control {head}"), lines: lines.lines });
     }
 
+    /// A number of the preprocessor's, when it is one that kinora takes; else the default stands.
+    fn threshold(&mut self, key: &str, name: &str, (least, most): (f64, f64), lines: &mut Lines) {
+        let number = self.settings.get(key).and_then(serde_json::Value::as_f64);
+        if let Some(number) = number.filter(|number| (least..=most).contains(number)) {
+            lines.one(name, number.to_string());
+            self.carried(key, &format!("control.{name}"));
+        }
+    }
+
+    /// How a picture is brought to the frame's shape.
+    fn resize(&mut self, key: &str, lines: &mut Lines) {
+        let word = self.word(key);
+        let choices = crate::schedule::params::find("resize").map(|param| param.choices());
+        let found = crate::schedule::params::find_choice(choices.unwrap_or_default(), &word);
+        if let Some(choice) = found {
+            if choice.name != "crop" {
+                lines.one("resize", choice.name);
+            }
+            self.carried(key, "control.resize");
+        }
+    }
+
     /// What the network sees, when kinora can show it.
     fn shown_to(&self, unit: u32) -> Option<Shown> {
         let word = |name: &str| self.word(&format!("cn_{unit}_{name}"));
@@ -111,6 +165,14 @@ impl Deforum<'_> {
             return (is_loopback || path.trim().is_empty()).then_some(Shown::Depth);
         }
         let is_picture = [".png", ".jpg", ".jpeg"].iter().any(|ending| path.to_lowercase().ends_with(ending));
-        (module == "none" && is_picture).then(|| self.file(&path)).flatten().map(Shown::Picture)
+        let picture = || is_picture.then(|| self.file(&path)).flatten();
+        match module.as_str() {
+            "none" => picture().map(Shown::Picture),
+            _ if module.starts_with("invert") => picture().map(Shown::Negative),
+            "canny" if is_loopback || path.trim().is_empty() => Some(Shown::Edges(None)),
+            "canny" => picture().map(|path| Shown::Edges(Some(path))),
+            "reference_only" => picture().map(Shown::Reference),
+            _ => None,
+        }
     }
 }

@@ -259,6 +259,15 @@ impl Deforum<'_> {
         } else {
             self.idle("enable_clipskip_scheduling", "it is off");
         }
+        for (switch, param) in
+            [("enable_ddim_eta_scheduling", "ddim_eta"), ("enable_ancestral_eta_scheduling", "eta")]
+        {
+            if self.is(switch) {
+                self.carried(switch, param);
+            } else {
+                self.idle(switch, "it is off");
+            }
+        }
         if self.is("enable_sampler_scheduling") {
             self.carried("enable_sampler_scheduling", "sampler");
             self.idle("sampler", "samplers are scheduled");

@@ -77,6 +77,8 @@ pub(super) const RULES: &[Rule] = &[
     rule("threshold_schedule", "sharpen.threshold", Group::Colour, Need::Sharpen),
     rule("steps_schedule", "steps", Group::Model, Need::Switch("enable_steps_scheduling")),
     rule("cfg_scale_schedule", "guidance", Group::Model, Need::Always),
+    rule("ddim_eta_schedule", "ddim_eta", Group::Model, Need::Switch("enable_ddim_eta_scheduling")),
+    rule("ancestral_eta_schedule", "eta", Group::Model, Need::Switch("enable_ancestral_eta_scheduling")),
     rule("clipskip_schedule", "clip_skip", Group::Model, Need::Switch("enable_clipskip_scheduling")),
     rule("seed_schedule", "seed_schedule", Group::Model, Need::SeedSchedule),
     rule("subseed_schedule", "subseed", Group::Model, Need::Variation),
@@ -186,18 +188,6 @@ pub(super) static FEATURES: &[Feature] = &[
         is_on: |d| d.is("enable_noise_multiplier_scheduling"),
         why: "the web UI multiplies the initial noise of img2img by it; kinora does not",
         keys: &["enable_noise_multiplier_scheduling", "noise_multiplier_schedule"],
-    },
-    Feature {
-        name: "DDIM eta schedule",
-        is_on: |d| d.is("enable_ddim_eta_scheduling"),
-        why: "eta is fixed",
-        keys: &["enable_ddim_eta_scheduling", "ddim_eta_schedule"],
-    },
-    Feature {
-        name: "ancestral eta schedule",
-        is_on: |d| d.is("enable_ancestral_eta_scheduling"),
-        why: "eta is fixed at 1, the web UI's own value",
-        keys: &["enable_ancestral_eta_scheduling", "ancestral_eta_schedule"],
     },
     Feature { name: "InstructPix2Pix", is_on: |_| false, why: "", keys: &["pix2pix_img_cfg_scale_schedule"] },
     Feature {

@@ -39,6 +39,7 @@ pub fn text(plan: &Plan) -> String {
     );
     scenes(plan, &mut out);
     models(plan, &mut out);
+    waiting(plan, &mut out);
     disk(plan, &mut out);
     time(plan, &mut out);
     keys(plan, &mut out);
@@ -89,6 +90,16 @@ fn models(plan: &Plan, out: &mut String) {
     );
     if let Some(warning) = &plan.memory_warning {
         let _ = writeln!(out, "  warning: {warning}");
+    }
+}
+
+/// Controls that do not count at first frames.
+fn waiting(plan: &Plan, out: &mut String) {
+    if !plan.waiting.is_empty() {
+        out.push_str("\ncontrols that have nothing to show at a scene's first frame\n");
+    }
+    for waiting in &plan.waiting {
+        let _ = writeln!(out, "  frame {:<6} {}", waiting.frame, waiting.control);
     }
 }
 

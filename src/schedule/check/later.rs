@@ -16,8 +16,6 @@ const SETTINGS: &[&str] = &[
     "noise_mask_schedule",
     "noise_multiplier",
     "noise_multiplier_schedule",
-    "ancestral_eta_schedule",
-    "ddim_eta_schedule",
     "audio",
     "loop",
     "reverse",

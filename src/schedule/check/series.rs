@@ -102,7 +102,12 @@ impl Loader {
         match series {
             Ok(series) => {
                 let path = self.folder.join(&path);
-                self.files.borrow_mut().push(FileRef { path, param: "series", span: file.span });
+                self.files.borrow_mut().push(FileRef {
+                    path,
+                    param: "series",
+                    of_control: false,
+                    span: file.span,
+                });
                 Ok((series, at))
             }
             Err(message) if message.is_empty() => Err(Box::new(self.missing(name, &path, file.span))),

@@ -152,6 +152,8 @@ pub(super) static SAMPLING: &[Choice] =
 
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
 
+pub(super) static RNG: &[Choice] = &[choice("cpu", &[]), choice("nv", &["gpu", "philox"])];
+
 pub(super) static SEEDS: &[Choice] = &[
     choice("iter", &[]),
     choice("fixed", &[]),
@@ -167,7 +169,19 @@ pub(super) static CONTROL_MODES: &[Choice] = &[
     choice("control", &["ControlNet is more important"]),
 ];
 
-pub(super) static FROM: &[Choice] = &[choice("depth", &[]), choice("as_is", &["none"])];
+pub(super) static FROM: &[Choice] = &[
+    choice("depth", &[]),
+    choice("as_is", &["none"]),
+    choice("canny", &[]),
+    choice("reference", &["reference_only"]),
+];
+
+/// sd-webui-controlnet's resize modes.
+pub(super) static FITS: &[Choice] = &[
+    choice("crop", &["Crop and Resize", "Inner Fit (Scale to Fit)", "Scale to Fit (Inner Fit)"]),
+    choice("stretch", &["Just Resize"]),
+    choice("fit", &["Resize and Fill", "Outer Fit (Shrink to Fit)", "Envelope (Outer Fit)"]),
+];
 
 /// Samplers with the names that the web UI shows. A test holds the list against the samplers that there are.
 pub(super) static SAMPLERS: &[Choice] = &[
@@ -177,6 +191,8 @@ pub(super) static SAMPLERS: &[Choice] = &[
     choice("dpm2", &["dpm_2"]),
     choice("dpm2_a", &["DPM2 a", "dpm_2_ancestral"]),
     choice("lms", &[]),
+    choice("dpm_fast", &["DPM fast"]),
+    choice("dpm_adaptive", &["DPM adaptive"]),
     choice("dpmpp_2s_a", &["DPM++ 2S a", "dpmpp_2s_ancestral"]),
     choice("dpmpp_2m", &["DPM++ 2M"]),
     choice("dpmpp_sde", &["DPM++ SDE"]),
@@ -201,7 +217,8 @@ pub(super) static SPACINGS: &[Choice] = &[
     choice("simple", &[]),
     choice("ddim_uniform", &[]),
     choice("kl_optimal", &["KL Optimal"]),
-    choice("ays_sd15", &["Align Your Steps"]),
+    choice("ays", &["Align Your Steps"]),
+    choice("ays_sd15", &["Align Your Steps SD 1.5"]),
     choice("ays_sdxl", &["Align Your Steps XL"]),
     choice("beta", &[]),
 ];

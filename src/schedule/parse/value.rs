@@ -61,7 +61,7 @@ impl<'a> Parser<'a> {
     fn keys(&self, mut rest: &'a str) -> Parsed<'a, Vec<Key>> {
         let mut keys = Vec::new();
         loop {
-            let (after, key) = self.key(blank(rest))?;
+            let (after, key) = self.key(blank(rest), !keys.is_empty())?;
             keys.push(key);
             let Ok((after_comma, _)) = sign(after, ",", "`,`") else { return Ok((after, keys)) };
             if self.value_ends(after_comma) {
@@ -77,9 +77,16 @@ impl<'a> Parser<'a> {
         rest.is_empty() || rest.starts_with('}') || super::recover::begins_statement(rest)
     }
 
-    fn key(&self, start: &'a str) -> Parsed<'a, Key> {
+    /// `certain`: keys came before, so this can be nothing else.
+    fn key(&self, start: &'a str, certain: bool) -> Parsed<'a, Key> {
         let (rest, time) = self.expr(start)?;
         let time = self.unquoted(start, time)?;
+        if certain && self.value_ends(rest) {
+            // What is missing is missing here, not where the next line begins.
+            let written = start[..start.len() - rest.len()].trim_end();
+            let found = Diagnostic::error("E01", format!("the key at `{written}` has no value"), time.span);
+            return Fault::told(rest, found.hint(format!("write `{written}: 1`, or leave the time out")));
+        }
         let (rest, _) = sign(rest, ":", "`:` and the key's value")?;
         let value_at = blank(rest);
         let (rest, value) = self.expr(value_at)?;

@@ -14,8 +14,8 @@ use kinora::schedule::deforum::settings::Settings;
 use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PromptMix, Sampling, SamplingParams, SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, Fit, FrameParams, FrameSource,
+    NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::{Value, json};
@@ -295,6 +295,7 @@ impl Replay {
             },
             sampling: SamplingParams {
                 model: None,
+                vae: None,
                 sampler: None,
                 spacing: None,
                 steps: Some(if scheduled { self.number("steps_schedule", frame)? as u32 } else { 25 }),
@@ -304,6 +305,11 @@ impl Replay {
                 subseed: 1,
                 subseed_strength: 0.0,
                 seed_walk: false,
+                rng: Rng::Cpu,
+                eta: None,
+                ddim_eta: None,
+                s_noise: 1.0,
+                eta_noise_seed_delta: 0,
                 clip_skip: 1,
             },
             prompt: PromptMix::plain(prompt.prepared),
@@ -419,8 +425,12 @@ impl Painter for Pattern {
 struct Given(Option<Canvas>);
 
 impl Sources for Given {
-    fn picture(&mut self, _path: &Path, size: Size) -> Result<Canvas> {
+    fn picture(&mut self, _path: &Path, size: Size, _fit: Fit) -> Result<Canvas> {
         Ok(self.0.as_ref().map_or_else(|| Canvas::filled(size, [0; 3]), |init| init.resized(size)))
+    }
+
+    fn edges(&mut self, path: &Path, size: Size, fit: Fit, (low, high): (f64, f64)) -> Result<Canvas> {
+        Ok(kinora::edges::canny(&self.picture(path, size, fit)?, low, high))
     }
 
     fn depth(&mut self, _source: &DepthSource, picture: &Canvas) -> Result<DepthMap> {

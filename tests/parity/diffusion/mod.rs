@@ -1,6 +1,8 @@
 //! Data made by running diffusers, transformers, k-diffusion and PyTorch.
 
+mod control_files;
 mod depth;
+mod lora;
 mod networks;
 mod rng;
 mod sampling;
@@ -17,5 +19,7 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     cases.extend(sampling::discover(folder));
     cases.extend(text::discover(folder));
     cases.extend(depth::discover(folder));
+    cases.extend(lora::discover(folder));
+    cases.extend(control_files::discover(folder));
     cases
 }

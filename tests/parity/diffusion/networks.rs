@@ -24,7 +24,7 @@ type Attempt<T> = Result<T, String>;
 type Tensors = BTreeMap<String, Tensor>;
 
 /// Files of `golden` that other parts of the test know, by the beginning of their names.
-const ELSEWHERE: [&str; 7] = ["samplers", "sigmas", "pipelines", "rng", "text", "tokenizer", "depth"];
+const ELSEWHERE: [&str; 8] = ["samplers", "sigmas", "pipelines", "rng", "text", "tokenizer", "depth", "lora"];
 
 /// All cases of the folder that this file knows.
 pub fn discover(folder: &Path) -> Vec<Case> {
@@ -43,12 +43,9 @@ fn discover_file(folder: &Path, file: &Path) -> Vec<Case> {
         return Vec::new();
     }
     match (stem, extension) {
-        // Remarks beside the tensors: a note, the scale and rank of the LoRAs.
-        ("vae" | "lora", "json") => Vec::new(),
+        // A remark beside the tensors.
+        ("vae", "json") => Vec::new(),
         ("unet" | "controlnet" | "vae", "safetensors") => network_cases(folder, file, stem),
-        ("lora", "safetensors") => {
-            vec![Case::unsupported("diffusion/lora", name, "LoRA files are not loaded yet")]
-        }
         _ => vec![Case::unsupported("diffusion/unknown", name, "a file that this test does not know")],
     }
 }
@@ -65,21 +62,30 @@ fn network_cases(folder: &Path, file: &Path, stem: &str) -> Vec<Case> {
         "controlnet" => control_case,
         _ => vae_case,
     };
-    let case = |name: &String| {
+    let case = |name: &String, is_one_file: bool| {
         let work = match find(name) {
             Known::Input => return None,
             Known::Unknown => return Some(Case::unsupported(&kind, name, "a tensor of unknown meaning")),
             Known::Output(work) => work,
         };
-        let (place, tensors, name) = (Place { folder: folder.to_owned() }, tensors.clone(), name.clone());
-        Some(Case::new(&kind, name.clone(), move || {
+        let place = Place { folder: folder.to_owned(), is_one_file };
+        let (tensors, name) = (tensors.clone(), name.clone());
+        let label = if is_one_file { format!("{name} (one file)") } else { name.clone() };
+        Some(Case::new(&kind, label, move || {
             match work(&place, &tensors, &name).and_then(|found| compare(&found, &tensors[&name])) {
                 Ok(error) => within(error, LIMIT),
                 Err(why) => Verdict::Fail(why),
             }
         }))
     };
-    tensors.keys().filter_map(case).collect()
+    let mut cases: Vec<Case> = tensors.keys().filter_map(|name| case(name, false)).collect();
+    // The same model as one file with the original code's names.
+    let one_file = |name: &&String| {
+        let word = name.split('.').next().unwrap_or_default();
+        folder.join(format!("models/{word}_ldm.safetensors")).is_file()
+    };
+    cases.extend(tensors.keys().filter(one_file).filter_map(|name| case(name, true)));
+    cases
 }
 
 /// Makes what should equal the golden tensor of that name.
@@ -95,12 +101,19 @@ enum Known {
 /// Where the models are.
 struct Place {
     folder: PathBuf,
+    /// Whether a model that is there as one file too is read from that.
+    is_one_file: bool,
 }
 
 impl Place {
     /// The model folder that a golden's first word means: of that name, or ending with it (`inpaint`).
     fn model(&self, word: &str, part: &str) -> Attempt<ModelFolder> {
         let models = self.folder.join("models");
+        let file = models.join(format!("{word}_ldm.safetensors"));
+        if self.is_one_file && file.is_file() {
+            let folder = ModelFolder::open_with_configs(&file, &models.join(word));
+            return folder.map(|folder| folder.join(part)).map_err(|e| e.to_string());
+        }
         let mut candidates = vec![models.join(word).join(part)];
         let mut names: Vec<PathBuf> =
             std::fs::read_dir(&models).into_iter().flatten().flatten().map(|entry| entry.path()).collect();

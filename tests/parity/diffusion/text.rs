@@ -161,9 +161,18 @@ fn load_tokenizer(folder: &Path) -> Tokenizer {
     Tokenizer::load(&ModelFolder::open(folder).unwrap()).unwrap()
 }
 
-/// The model whose folder this is, with one text encoder.
+/// A model folder, or the same model as one file with the configs of the folder.
+fn opened(model: &Path) -> ModelFolder {
+    let name = model.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match name.strip_suffix("_ldm.safetensors") {
+        Some(folder) => ModelFolder::open_with_configs(model, &model.with_file_name(folder)).unwrap(),
+        None => ModelFolder::open(model).unwrap(),
+    }
+}
+
+/// The model whose folder or file this is, with one text encoder.
 fn text_model(model: &Path) -> TextModel {
-    let folder = ModelFolder::open(model).unwrap();
+    let folder = opened(model);
     TextModel::load(&folder.join("text_encoder"), &folder.join("tokenizer"), &Device::Cpu).unwrap()
 }
 
@@ -171,7 +180,16 @@ fn text_model(model: &Path) -> TextModel {
 fn embeddings(folder: &Path) -> Vec<Case> {
     let path = folder.join("golden/text.safetensors");
     let golden = json::<Golden>(&folder.join("golden/text.json"));
-    names(&path).into_iter().map(|name| embedding(folder, &path, golden.as_ref(), name)).collect()
+    let all = names(&path);
+    let mut cases: Vec<Case> =
+        all.iter().map(|name| embedding(folder, &path, golden.as_ref(), name.clone(), "")).collect();
+    let file =
+        |name: &str| Some(folder.join("models").join(format!("{}_ldm.safetensors", asked(name)?.model)));
+    let there = all.iter().filter(|name| file(name).is_some_and(|file| file.is_file()));
+    cases.extend(
+        there.map(|name| embedding(folder, &path, golden.as_ref(), name.clone(), "_ldm.safetensors")),
+    );
+    cases
 }
 
 /// What a name such as `sd15.3.skip2.original` asks for.
@@ -206,17 +224,20 @@ fn asked(name: &str) -> Option<Asked> {
     Some(Asked { model, prompt: parts[1].parse().ok()?, skip, emphasis, pooled })
 }
 
-fn embedding(folder: &Path, path: &Path, golden: Option<&Golden>, name: String) -> Case {
+/// A case of the model whose folder, with `ending` behind it, is read.
+fn embedding(folder: &Path, path: &Path, golden: Option<&Golden>, name: String, ending: &str) -> Case {
     let asked = asked(&name);
     let prompt = asked.as_ref().and_then(|a| golden?.prompts.get(a.prompt)).map(|p| p.prompt.clone());
     let (Some(asked), Some(prompt)) = (asked, prompt) else {
         return Case::unsupported("diffusion/text", name, "no such family, mode or prompt is known");
     };
-    let (model, path) = (folder.join("models").join(asked.model), path.to_owned());
-    Case::new("diffusion/text", name.clone(), move || {
+    let model = folder.join("models").join(format!("{}{ending}", asked.model));
+    let path = path.to_owned();
+    let label = if ending.is_empty() { name.clone() } else { format!("{name} (one file)") };
+    Case::new("diffusion/text", label, move || {
         let expected = open(&path).load(&name, &Device::Cpu).unwrap();
         let encoded = if asked.model == "sdxl" {
-            let pair = TextPair::load(&ModelFolder::open(&model).unwrap(), &Device::Cpu).unwrap();
+            let pair = TextPair::load(&opened(&model), &Device::Cpu).unwrap();
             pair.with_emphasis(asked.emphasis).encode(&prompt).unwrap()
         } else {
             text_model(&model).with_emphasis(asked.emphasis).encode(&prompt, asked.skip).unwrap()
@@ -293,10 +314,13 @@ fn tokenizer(folder: &Path) -> Vec<Case> {
     };
     let model = folder.join("models/tokenizer_full");
     let tokenizer = std::sync::Arc::new(std::sync::LazyLock::new(move || load_tokenizer(&model)));
+    // The one that is compiled in is the same.
+    let embedded = Tokenizer::load(&ModelFolder::clip_tokenizer()).unwrap();
     let case = |(i, Tokenized { text, ids }): (usize, Tokenized)| {
-        let tokenizer = std::sync::Arc::clone(&tokenizer);
+        let (tokenizer, embedded) = (std::sync::Arc::clone(&tokenizer), embedded.clone());
         Case::new("diffusion/tokenizer_full", i.to_string(), move || {
-            verdict(exact(&format!("{text:?}"), &tokenizer.ids(&text).unwrap(), &ids))
+            let own = exact(&format!("{text:?}"), &tokenizer.ids(&text).unwrap(), &ids);
+            verdict(own.and_then(|()| exact("compiled in", &embedded.ids(&text).unwrap(), &ids)))
         })
     };
     texts.into_iter().enumerate().map(case).collect()

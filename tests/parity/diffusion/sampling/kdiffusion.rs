@@ -8,16 +8,13 @@ use kinora::diffusion::sampler::{Churn, Denoiser, Sampler, VeRun, euler, euler_a
 use kinora::diffusion::sigmas::{BetaPrecision, Spacing};
 
 use super::closed_form::Direct;
-use super::{CLOSED_FORM, Data, case, compare, relative, schedule, states, values, worse};
+use super::{CLOSED_FORM, Data, brownian, case, compare, relative, schedule, states, values, worse};
 use crate::Case;
 
 const KIND: &str = "diffusion/samplers_k";
 
 pub fn discover(_folder: &Path, data: &Arc<Data>) -> Vec<Case> {
-    let mut cases: Vec<Case> = data.stems(".out").iter().map(|stem| one(stem, data)).collect();
-    let brownian = data.tensors.keys().filter(|k| k.starts_with("brownian.") && *k != "brownian.sigmas");
-    cases.extend(brownian.map(|key| Case::unsupported(KIND, key, "torchsde's Brownian tree is not rebuilt")));
-    cases
+    data.stems(".out").iter().map(|stem| one(stem, data)).chain(brownian::discover(data)).collect()
 }
 
 fn one(stem: &str, data: &Arc<Data>) -> Case {

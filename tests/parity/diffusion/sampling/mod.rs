@@ -1,10 +1,12 @@
 //! Noise levels, samplers and whole runs.
 #![allow(clippy::unwrap_used, reason = "a panic is a failed case, and its message is shown")]
 
+mod brownian;
 mod closed_form;
 mod diffusers;
 mod kdiffusion;
 mod pipelines;
+mod reference;
 mod sigmas;
 mod timesteps;
 
@@ -73,6 +75,7 @@ pub fn discover(folder: &Path) -> Vec<Case> {
     add("samplers_timesteps", timesteps::discover);
     add("samplers_diffusers", diffusers::discover);
     add("pipelines", pipelines::discover);
+    add("pipelines", reference::discover);
     cases
 }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use kinora::canvas::Size;
+use kinora::canvas::{Canvas, Size};
 use kinora::diffusion::controlnet::ControlNet;
-use kinora::diffusion::engine::{Engine, PaintJob};
+use kinora::diffusion::engine::{Engine, MaskFill, PaintJob, PaintMask};
 use kinora::diffusion::guidance::{Conditioning, ControlMode, ControlUnit, GuidedDenoiser, Inpaint};
 use kinora::diffusion::img2img::{webui_steps, webui_tail};
 use kinora::diffusion::sampler::{Denoiser, Predictor, Sampler, VpDenoiser, ddim, resolve};
@@ -26,6 +26,7 @@ const LIMIT: f64 = 1e-3;
 
 pub fn discover(folder: &Path, data: &Arc<Data>) -> Vec<Case> {
     let mut stems: Vec<String> = data.stems(".x");
+    stems.retain(|stem| !stem.starts_with("reference."));
     stems.sort();
     let mut cases: Vec<Case> = stems.iter().map(|stem| one(folder, stem, data)).collect();
     for stem in data.stems(".decoded") {
@@ -52,27 +53,63 @@ fn engines(folder: &Path) -> Vec<Case> {
         Case::new("diffusion/engine", name, move || {
             let mut engine = Engine::load(&ModelFolder::open(&path).unwrap(), &[], &Device::Cpu).unwrap();
             let defaults = engine.defaults();
-            let job = PaintJob {
-                size: Size::new(64, 64),
-                init: None,
-                denoise: 1.0,
-                prompt: "a (red:1.2) fox".into(),
-                negative: "".into(),
-                steps: 2,
-                guidance: defaults.guidance,
-                sampler: defaults.sampler,
-                spacing: defaults.spacing,
-                seed: 1,
-                variation: None,
-                clip_skip: 1,
-                controls: Vec::new(),
-            };
+            let prompt = "a (red:1.2) fox".into();
+            let new = PaintJob::new(Size::new(64, 64), prompt, "".into(), &defaults);
+            let job = PaintJob { steps: 2, seed: 1, ..new };
             let mut paint = || engine.paint(&job, &mut |_, _| true).unwrap().unwrap();
             let same = paint() == paint();
             within(if same { 0.0 } else { f64::NAN }, 0.0)
         })
     };
-    folders.into_iter().map(case).collect()
+    let inpainting = folder.join("models/sd15_inpaint/unet");
+    let whole = folder.join("models/sd15");
+    let mut cases: Vec<Case> = folders.into_iter().map(case).collect();
+    if inpainting.is_dir() && whole.is_dir() {
+        cases.push(Case::new("diffusion/engine", "sd15_inpaint", move || inpainted(&whole, &inpainting)));
+    }
+    cases
+}
+
+/// A model for inpainting, made of another one's parts, with a mask and without.
+fn inpainted(whole: &Path, unet: &Path) -> crate::Verdict {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = std::fs::read_dir(whole).unwrap().flatten().map(|entry| entry.path());
+    for part in parts.filter(|part| !part.ends_with("unet")).chain([unet.to_owned()]) {
+        copy(&part, &folder.path().join(part.file_name().unwrap()));
+    }
+    let mut engine = Engine::load(&ModelFolder::open(folder.path()).unwrap(), &[], &Device::Cpu).unwrap();
+    assert!(engine.is_inpainting_model());
+    let size = Size::new(64, 64);
+    let picture = |value: fn(usize) -> u8| {
+        Canvas::from_rgb8(size, (0..size.area()).flat_map(|i| [value(i); 3]).collect())
+    };
+    let (init, other) = (picture(|i| (i * 3 % 256) as u8), picture(|i| (i / 16 % 256) as u8));
+    let mask = picture(|i| if i % 64 < 32 { 255 } else { 0 });
+    let new = PaintJob::new(size, "a fox".into(), "".into(), &engine.defaults());
+    let new = PaintJob { steps: 2, ..new };
+    let masked = |init| PaintJob {
+        init: Some(init),
+        mask: Some(PaintMask { mask: &mask, fill: MaskFill::Original, blur: 0.0, region: None, soft: false }),
+        ..new.clone()
+    };
+    let mut paint = |job: &PaintJob| engine.paint(job, &mut |_, _| true).unwrap().unwrap();
+    let (first, second, third) = (paint(&masked(&init)), paint(&masked(&other)), paint(&new));
+    let right = |canvas: &Canvas| (0..64).all(|y| (32..64).all(|x| canvas.pixel(x, y) == init.pixel(x, y)));
+    // At full strength nothing of the picture is left in the start but what the UNet is shown of it.
+    let left = |canvas: &Canvas| -> Vec<_> { (0..64).map(|y| canvas.pixel(8, y)).collect() };
+    let fine = right(&first) && left(&first) != left(&second) && left(&first) != left(&third);
+    within(if fine { 0.0 } else { f64::NAN }, 0.0)
+}
+
+fn copy(from: &Path, to: &Path) {
+    if !from.is_dir() {
+        std::fs::copy(from, to).unwrap();
+        return;
+    }
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        copy(&entry.path(), &to.join(entry.file_name()));
+    }
 }
 
 /// Which model a run was made with, and what was special about it.
@@ -100,9 +137,6 @@ enum Kind {
 }
 
 fn one(folder: &Path, stem: &str, data: &Arc<Data>) -> Case {
-    if stem.starts_with("reference.") {
-        return Case::unsupported(KIND, stem, "reference-only control");
-    }
     let Some((model, sampler, kind)) = read_name(stem) else {
         return Case::unsupported(KIND, stem, "a run of an unknown name");
     };
@@ -300,7 +334,8 @@ impl Recipe {
     }
 }
 
-fn schedule(file: &Path) -> NoiseSchedule {
+/// The noise that a model was trained with.
+pub fn schedule(file: &Path) -> NoiseSchedule {
     let config: SchedulerConfig = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     NoiseSchedule::with_precision(&config, BetaPrecision::F64).unwrap()
 }
