@@ -9,6 +9,7 @@
 mod checkpoint;
 mod memory;
 mod names;
+mod quantised;
 mod speed;
 
 use std::path::{Path, PathBuf};
@@ -19,8 +20,9 @@ const HELP: &str = "commands:
   write MODEL PRECISION FOLDER   the checkpoint as FOLDER/diffusers and FOLDER/single.safetensors
   memory FOLDER SIDE             one guided step at SIDE pixels: seconds and peak memory beside the files' size
   agree FOLDER SIDE              one step with each layout: the same picture
-  speed FOLDER                   networks beside PyTorch, alternately (KINORA_TORCH=python with torch)
-  parts FOLDER                   seconds of each network alone
+  speed FOLDER [TASK]            networks beside PyTorch, alternately (KINORA_TORCH=python with torch)
+  parts FOLDER [TASK]            seconds of each network alone
+  quantised                      q8_0 products beside ours with f16 weights
 MODEL is sd15 or sdxl, PRECISION is f16 or f32.";
 
 fn main() {
@@ -30,7 +32,8 @@ fn main() {
         ["write", model, precision, folder] => write(model, precision, Path::new(folder)),
         ["memory", folder, side] => memory::peak(Path::new(folder), side.parse().unwrap()),
         ["agree", folder, side] => memory::agree(Path::new(folder), side.parse().unwrap()),
-        ["speed", folder] => speed::beside_torch(Path::new(folder)),
+        ["speed", folder, ref tasks @ ..] => speed::beside_torch(Path::new(folder), tasks),
+        ["quantised"] => quantised::measure(),
         ["parts", folder, ref rest @ ..] => speed::parts(Path::new(folder), rest),
         _ => println!("{HELP}"),
     }

@@ -12,7 +12,7 @@ use kinora::diffusion::vae::Autoencoder;
 use kinora::models::ModelFolder;
 
 /// Rounds that are measured; the least counts.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 /// What is measured, each with an input of its own on both sides.
 const TASKS: [&str; 5] = ["unet1", "unet2", "decode", "encode", "text"];
 
@@ -26,35 +26,48 @@ pub fn parts(folder: &Path, wanted: &[&str]) {
     }
 }
 
-/// Both sides alternately, and the ratio of their least times.
-pub fn beside_torch(folder: &Path) {
+/// Both sides alternately, and the ratios of their least times. On a busy machine processor time says more.
+pub fn beside_torch(folder: &Path, wanted: &[&str]) {
     let Ok(python) = std::env::var("KINORA_TORCH") else {
         println!("set KINORA_TORCH to a python with torch and safetensors");
         return;
     };
     let folder = folder.join("diffusers");
     let mut torch = Torch::start(&python, &folder);
-    println!("task: ours, PyTorch, ours / PyTorch, largest difference over largest value");
-    for task in TASKS {
+    println!("task: ours, PyTorch, ours / PyTorch; processor time of each, ratio; largest difference");
+    for task in TASKS.iter().filter(|task| wanted.is_empty() || wanted.contains(task)) {
         let mut network = Ours::load(&folder, task);
-        let mut least = [f64::INFINITY; 2];
+        let (mut least, mut busy) = ([f64::INFINITY; 2], [f64::INFINITY; 2]);
         let mut difference = 0.0;
         for round in 0..=ROUNDS {
+            let before = processor_time();
             let ours = network.run();
-            let (theirs, summary) = torch.run(task);
+            let used = processor_time() - before;
+            let (theirs, theirs_used, summary) = torch.run(task);
             if round > 0 {
                 least = [least[0].min(ours), least[1].min(theirs)];
+                busy = [busy[0].min(used), busy[1].min(theirs_used)];
             } else {
                 difference = compare(&network.summary(), &summary);
             }
         }
         println!(
-            "{task}: {:.3} s, {:.3} s, {:.2}, {difference:.1e}",
+            "{task}: {:.3} s, {:.3} s, {:.2}; {:.2} s, {:.2} s, {:.2}; {difference:.1e}",
             least[0],
             least[1],
-            least[0] / least[1]
+            least[0] / least[1],
+            busy[0],
+            busy[1],
+            busy[0] / busy[1]
         );
     }
+}
+
+/// Seconds that all threads of this process have computed (Linux counts them in hundredths).
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// Largest difference over the largest value.
@@ -138,12 +151,13 @@ impl Torch {
         Self { process, to, from }
     }
 
-    fn run(&mut self, task: &str) -> (f64, Vec<f64>) {
+    /// Seconds, processor time, and some numbers of the result.
+    fn run(&mut self, task: &str) -> (f64, f64, Vec<f64>) {
         writeln!(self.to, "{task}").unwrap();
         let mut line = String::new();
         self.from.read_line(&mut line).unwrap();
         let mut numbers = line.split_whitespace().map(|n| n.parse::<f64>().unwrap());
-        (numbers.next().unwrap(), numbers.collect())
+        (numbers.next().unwrap(), numbers.next().unwrap(), numbers.collect())
     }
 }
 

@@ -68,7 +68,8 @@ impl Engine {
         let unet: UNetConfig = model.join("unet").json("config.json")?;
         let batch = if guided { 2 } else { 1 };
         let side = |pixels: usize| pixels.div_ceil(vae.downscale().max(1)) as u64;
-        let painting = network(&unet, side(size.width) * side(size.height), batch, !controls.is_empty())
+        let controlled = !controls.is_empty() || model.join("controlnet").exists();
+        let painting = network(&unet, side(size.width) * side(size.height), batch, controlled)
             .map_err(|e| model_error(&model.label().join("unet"), &e))?;
         memory.work = FIXED + painting.max(autoencoder(&vae, size.area()));
         Ok(memory)
