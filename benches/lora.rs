@@ -6,6 +6,7 @@
 
 #![allow(missing_docs, reason = "criterion's macros")]
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
+#![allow(clippy::disallowed_types, reason = "candle's builder takes a HashMap; its order says nothing here")]
 
 use std::collections::HashMap;
 use std::hint::black_box;

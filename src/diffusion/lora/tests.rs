@@ -1,5 +1,7 @@
 //! Changes against LyCORIS and PEFT (`tests/lora`, see `make.py` there), refusals, and what must not drift.
 
+#![allow(clippy::disallowed_types, reason = "candle's builder takes a HashMap; its order says nothing here")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
