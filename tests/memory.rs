@@ -2,7 +2,7 @@
 //! measured, and other tests of the same process would count.
 
 #![cfg(target_os = "linux")]
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 use candle_core::Device;
 use kinora::canvas::{Canvas, Size};

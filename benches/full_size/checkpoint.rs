@@ -140,7 +140,7 @@ pub fn write_folder(model: Model, precision: Precision, folder: &Path, tokenizer
     }
     let all = model.tensors();
     for part in ["unet", "vae", "text_encoder", "text_encoder_2"] {
-        let tensors: Vec<(String, Vec<usize>, Vec<(&Named, Form)>)> = all
+        let tensors: Vec<Entry<'_>> = all
             .iter()
             .filter(|tensor| tensor.part == part)
             .map(|tensor| (tensor.name.clone(), tensor.shape.clone(), vec![(tensor, Form::Same)]))
@@ -154,6 +154,9 @@ pub fn write_folder(model: Model, precision: Precision, folder: &Path, tokenizer
     Ok(())
 }
 
+/// A tensor of a file: its name, its shape, and what its values are made of.
+type Entry<'a> = (String, Vec<usize>, Vec<(&'a Named, Form)>);
+
 /// Writes the single-file layout.
 pub fn write_single(model: Model, precision: Precision, path: &Path) -> Result<()> {
     let all = model.tensors();
@@ -161,7 +164,7 @@ pub fn write_single(model: Model, precision: Precision, path: &Path) -> Result<(
     for tensor in &all {
         joined.entry(&tensor.single).or_default().push(tensor);
     }
-    let tensors: Vec<(String, Vec<usize>, Vec<(&Named, Form)>)> = joined
+    let tensors: Vec<Entry<'_>> = joined
         .into_iter()
         .map(|(name, mut parts)| {
             parts.sort_by_key(|part| if let Form::Third(third) = part.form { third } else { 0 });
@@ -177,11 +180,7 @@ pub fn write_single(model: Model, precision: Precision, path: &Path) -> Result<(
 }
 
 /// A safetensors file: its header, then every tensor, made as it is written.
-fn write_file(
-    path: &Path,
-    precision: Precision,
-    tensors: &[(String, Vec<usize>, Vec<(&Named, Form)>)],
-) -> Result<()> {
+fn write_file(path: &Path, precision: Precision, tensors: &[Entry<'_>]) -> Result<()> {
     let (mut header, mut offset) = (Map::new(), 0);
     for (name, shape, _) in tensors {
         let end = offset + shape.iter().product::<usize>() * precision.bytes();

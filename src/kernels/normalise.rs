@@ -7,6 +7,7 @@ use super::simd::{LANES, silu, sum_lanes, vectorised};
 /// Group norm of `x` into `out`: groups of `weight.len() / groups` channels of `plane` values, each channel times its weight plus
 /// its bias; `eps` is added to the variance. `active` adds SiLU. `given` are mean and variance of each
 /// group, for those of a part of a larger picture.
+#[allow(clippy::too_many_arguments, reason = "slices and their sizes")]
 pub(super) fn group_norm(
     x: &[f32],
     (weight, bias): (&[f32], &[f32]),

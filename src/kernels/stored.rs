@@ -119,7 +119,7 @@ unsafe fn turn_square(source: *const f32, target: *mut f32, step: usize) {
     // Quarter q of the even (0) or odd (1) four lines: numbers q and q + 4 of them.
     let four = |half: usize, q: usize| {
         let (a, b) = (pairs[half * 4 + q / 2], pairs[half * 4 + 2 + q / 2]);
-        if q % 2 == 0 { _mm256_shuffle_ps::<0x44>(a, b) } else { _mm256_shuffle_ps::<0xee>(a, b) }
+        if q.is_multiple_of(2) { _mm256_shuffle_ps::<0x44>(a, b) } else { _mm256_shuffle_ps::<0xee>(a, b) }
     };
     for q in 0..4 {
         let (low, high) = (four(0, q), four(1, q));
