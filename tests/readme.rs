@@ -48,6 +48,21 @@ fn small(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
+/// A line as a shell takes it apart: words, of which quoted ones may have blanks, up to a remark.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '#' if !quoted && words.last().is_some_and(String::is_empty) => break,
+            c if c.is_whitespace() && !quoted => words.push(String::new()),
+            c => words.last_mut().expect("it begins with one").push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 #[test]
 fn every_command_runs() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
@@ -60,11 +75,11 @@ fn every_command_runs() {
     }
     let mut ran = 0;
     for line in blocks(&readme, "sh").iter().flat_map(|block| block.lines()) {
-        let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
+        let words = words(line);
+        let mut words = words.iter().map(String::as_str);
         match words.next() {
             Some("kinora") => {
-                // What is quoted for the shell has no blanks in it.
-                let args: Vec<&str> = words.map(|word| word.trim_matches('"')).collect();
+                let args: Vec<&str> = words.collect();
                 desk.run(&args).expect(0);
                 ran += 1;
             }

@@ -79,10 +79,10 @@ fn network_cases(folder: &Path, file: &Path, stem: &str) -> Vec<Case> {
         }))
     };
     let mut cases: Vec<Case> = tensors.keys().filter_map(|name| case(name, false)).collect();
-    // The same model as one file with the original code's names.
+    // The same model as one file with the original code's names; ControlNets in one file are `control_files`.
     let one_file = |name: &&String| {
         let word = name.split('.').next().unwrap_or_default();
-        folder.join(format!("models/{word}_ldm.safetensors")).is_file()
+        stem != "controlnet" && folder.join(format!("models/{word}_ldm.safetensors")).is_file()
     };
     cases.extend(tensors.keys().filter(one_file).filter_map(|name| case(name, true)));
     cases
