@@ -138,6 +138,9 @@ pub fn write_folder(model: Model, precision: Precision, folder: &Path, tokenizer
             std::fs::copy(entry.path(), folder.join(name).join(entry.file_name()))?;
         }
     }
+    if model == Model::Sdxl {
+        pad_with_exclamation_marks(&folder.join("tokenizer_2"))?;
+    }
     let all = model.tensors();
     for part in ["unet", "vae", "text_encoder", "text_encoder_2"] {
         let tensors: Vec<Entry<'_>> = all
@@ -156,6 +159,16 @@ pub fn write_folder(model: Model, precision: Precision, folder: &Path, tokenizer
 
 /// A tensor of a file: its name, its shape, and what its values are made of.
 type Entry<'a> = (String, Vec<usize>, Vec<(&'a Named, Form)>);
+
+/// The second tokenizer of the published SDXL fills texts up with token 0, which is `!`.
+fn pad_with_exclamation_marks(tokenizer: &Path) -> Result<()> {
+    for name in ["special_tokens_map.json", "tokenizer_config.json"] {
+        let path = tokenizer.join(name);
+        let text = std::fs::read_to_string(&path)?;
+        std::fs::write(path, text.replace(r#""pad_token": "<|endoftext|>""#, r#""pad_token": "!""#))?;
+    }
+    Ok(())
+}
 
 /// Writes the single-file layout.
 pub fn write_single(model: Model, precision: Precision, path: &Path) -> Result<()> {
