@@ -251,7 +251,9 @@ mod tests {
         let (a, b) = (tiled.encode(&image).unwrap().mean, whole.encode(&image).unwrap().mean);
         let (encoded, _) = differences(&a, &b);
         println!("decode {decoded:.3}, encode {encoded:.3} of the range");
-        // The worst pixel, in a network of few random channels, with statistics of a quarter of the picture.
+        // The worst pixel, in a network of few random channels, with statistics of a quarter of the picture: 0.145 and
+        // 0.334 when this was written. Measuring the statistics again over all parts does not bring it down before
+        // there were as many rounds as norms.
         assert!(decoded < 0.35 && encoded < 0.35, "decode {decoded:.3}, encode {encoded:.3} of the range");
     }
 
