@@ -122,7 +122,11 @@ fn damaged_models_are_named_with_what_is_wrong() {
     let channels = json["block_out_channels"][0].as_u64().unwrap();
     json["block_out_channels"][0] = (channels * 2).into();
     std::fs::write(&config, json.to_string()).unwrap();
-    desk.run(&["render", "film.kin"]).expect(3).says(&["unet", "of another shape: conv_in.bias (expected [", "found ["]);
+    desk.run(&["render", "film.kin"]).expect(3).says(&[
+        "unet",
+        "of another shape: conv_in.bias (expected [",
+        "found [",
+    ]);
 
     std::fs::write(&config, "{").unwrap();
     desk.run(&["render", "film.kin"]).expect(3).says(&["config.json"]);

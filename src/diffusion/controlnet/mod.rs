@@ -11,7 +11,6 @@ mod names;
 mod place;
 mod residuals;
 
-pub use file::WeightFile;
 pub use lllite::{Lllite, LlliteHint, Projection};
 pub use place::{ControlBase, ControlModel, ControlPlace};
 pub use residuals::ControlResiduals;

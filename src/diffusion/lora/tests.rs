@@ -190,7 +190,7 @@ fn files_that_are_none_are_refused() {
     let whole = std::fs::read(folder().join("tucker.safetensors")).unwrap();
     let at = Path::new("x.safetensors");
     for (bytes, part) in [
-        (Vec::new(), "empty"),
+        (Vec::new(), "truncated"),
         (b"hello".to_vec(), "safetensors"),
         (b"a whole page of text that is called .safetensors".to_vec(), "safetensors"),
         (whole[..whole.len() - 7].to_vec(), "truncated"),

@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Part;
 use crate::error::{Error, Result};
+use crate::models::WeightFile;
 
 /// The largest file that is read. 75 vectors of SDXL in f64 have 1.2 MB; training tools add little to that.
 const LARGEST: u64 = 16 << 20;
@@ -59,7 +60,7 @@ pub fn read(path: &Path) -> Result<EmbeddingFile> {
             Error::model(path, format!("cannot read this PyTorch file: {why}")).with_hint(CONVERT)
         })?
     } else {
-        safetensors(path, &bytes)?
+        safetensors(path, bytes)?
     };
     of_tensors(path, tensors)
 }
@@ -87,20 +88,21 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
+fn safetensors(path: &Path, bytes: Vec<u8>) -> Result<BTreeMap<String, Tensor>> {
     // Older PyTorch files are a pickle from the first byte on; safetensors have eight bytes of length, then JSON.
     if bytes.starts_with(&[0x80]) && bytes.get(8) != Some(&b'{') {
         return Err(
             Error::model(path, "expected safetensors, found a file of an old PyTorch").with_hint(CONVERT)
         );
     }
-    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(|e| {
-        let why = e.to_string();
-        let why = why.lines().next().unwrap_or_default();
-        Error::model(path, format!("expected a safetensors file, its content cannot be read: {why}"))
-            .with_hint("copy or download the file again")
-    })?;
-    Ok(tensors.into_iter().collect())
+    let broken = |e: candle_core::Error| {
+        Error::model(path, e.to_string().lines().next().unwrap_or_default().to_owned())
+    };
+    let file = WeightFile::in_memory(path, bytes)?;
+    let names = file.header().tensors.keys();
+    names
+        .map(|name| Ok((name.clone(), file.tensor(name, DType::F32, &Device::Cpu).map_err(broken)?)))
+        .collect()
 }
 
 /// Finds the vectors among the tensors of a file.
