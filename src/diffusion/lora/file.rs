@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use super::keys::{self, Key, Scope};
 use super::module::Module;
 use crate::error::{Error, Result};
-use crate::models::WeightFile;
+use crate::models::{Header, WeightFile, model_error};
 
 /// A LoRA file, of any trainer and kind.
 pub struct LoraFile {
@@ -83,9 +83,9 @@ impl LoraFile {
         self.file.path()
     }
 
-    /// What its trainer noted.
-    pub(super) fn metadata(&self) -> &BTreeMap<String, String> {
-        &self.file.header().metadata
+    /// Its tensors, and what its trainer noted.
+    pub(super) fn header(&self) -> &Header {
+        self.file.header()
     }
 
     /// How many layers it changes.
@@ -112,8 +112,7 @@ impl LoraFile {
 
     /// The numbers that scale modules are read at once: a broken one is better known before a frame is painted.
     pub(super) fn number(&self, key: &str) -> Result<f64> {
-        let broken =
-            |e: candle_core::Error| Error::model(self.place(), super::first_line(&e)).with_hint(super::AGAIN);
+        let broken = |e: candle_core::Error| model_error(self.place(), &e).with_hint(super::AGAIN);
         let values =
             self.tensor(key, &Device::Cpu).and_then(|x| x.flatten_all()?.to_vec1::<f32>()).map_err(broken)?;
         match values[..] {

@@ -8,7 +8,8 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Part;
 use crate::error::{Error, Result};
-use crate::models::WeightFile;
+use crate::models::family::Base;
+use crate::models::{WeightFile, model_error};
 
 /// The largest file that is read. 75 vectors of SDXL in f64 have 1.2 MB; training tools add little to that.
 const LARGEST: u64 = 16 << 20;
@@ -36,13 +37,14 @@ impl EmbeddingFile {
             )
             .with_hint(format!("take an embedding made for {wanted}"))
         };
-        let (one, two) = ("a model with one text encoder (Stable Diffusion 1.x or 2.x)", "SDXL");
+        let one = format!("a model with one text encoder ({} or {})", Base::Sd1.name(), Base::Sd2.name());
+        let two = Base::Xl.name();
         let vectors = match (self, part) {
             (Self::One(vectors), Part::Only) => vectors,
             (Self::Two(first, _), Part::First) => first,
             (Self::Two(_, second), Part::Second) => second,
-            (Self::One(_), _) => return Err(refuse(two, one)),
-            (Self::Two(..), Part::Only) => return Err(refuse(one, two)),
+            (Self::One(_), _) => return Err(refuse(two, &one)),
+            (Self::Two(..), Part::Only) => return Err(refuse(&one, two)),
         };
         Ok((vectors, vectors.dims()[0]))
     }
@@ -95,9 +97,7 @@ fn safetensors(path: &Path, bytes: Vec<u8>) -> Result<BTreeMap<String, Tensor>> 
             Error::model(path, "expected safetensors, found a file of an old PyTorch").with_hint(CONVERT)
         );
     }
-    let broken = |e: candle_core::Error| {
-        Error::model(path, e.to_string().lines().next().unwrap_or_default().to_owned())
-    };
+    let broken = |e: candle_core::Error| model_error(path, &e);
     let file = WeightFile::in_memory(path, bytes)?;
     let names = file.header().tensors.keys();
     names
