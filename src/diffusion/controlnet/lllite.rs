@@ -10,11 +10,10 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Linear, Module as _};
 
-use super::names::ldm_block;
 use crate::diffusion::nn::BlockPlace;
-use crate::diffusion::unet::{UNet, UNetConfig};
+use crate::diffusion::unet::{BlockType, UNet, UNetConfig};
 use crate::kernels::{Conv2d, Padding};
-use crate::models::WeightFile;
+use crate::models::{LdmBlocks, WeightFile};
 
 /// How the names of all tensors begin.
 pub(super) const PREFIX: &str = "lllite_unet_";
@@ -121,11 +120,13 @@ impl Lllite {
     /// # Errors
     /// When a module has no place in the UNet, a weight is missing or has another shape.
     pub(super) fn load(file: &WeightFile, unet: &UNet, config: &UNetConfig, device: &Device) -> Result<Self> {
-        let levels = config.levels()?;
+        let attends = config.down_block_types.iter().map(|kind| *kind == BlockType::CrossAttnDownBlock2D);
+        let levels: Vec<_> = config.levels()?.iter().map(|level| level.layers).zip(attends).collect();
+        let ldm = LdmBlocks::of_levels(&levels);
         let mut places = BTreeMap::new();
         for block in unet.transformer_blocks() {
             for projection in Projection::ALL {
-                let names = ldm_block(&levels, block.name()).into_iter().chain([block.name().to_owned()]);
+                let names = ldm.name(block.name()).into_iter().chain([block.name().to_owned()]);
                 for name in names {
                     let name = format!("{PREFIX}{}_{}", name.replace('.', "_"), projection.name());
                     places.insert(name, (block, projection));
