@@ -158,7 +158,7 @@ impl ControlPlace {
             }
             Kind::Net => {
                 let given = config_beside(file.path())?;
-                let net = load_net(&file, given.as_ref(), base, device).map_err(fault)?;
+                let net = load_net(&file, given.as_ref(), base, device, fault)?;
                 Ok(ControlModel::Net(Box::new(net)))
             }
             Kind::LowRank => {
@@ -229,22 +229,28 @@ fn load_net(
     given: Option<&serde_json::Value>,
     base: &ControlBase<'_>,
     device: &Device,
-) -> candle_core::Result<ControlNet> {
+    fault: impl Fn(candle_core::Error) -> Error,
+) -> Result<ControlNet> {
     let names = diffusers_names(file.header().tensors.keys().map(String::as_str));
     let weights = renamed(file, &names);
-    let mut config = infer::config(&shapes(&weights), base.config)?;
-    infer::check_family(&config.unet, base.config)?;
-    if let Some(given) = given {
-        config = infer::overridden(config, given)?;
-    }
-    let backend = Watched::new(weights);
+    let config = infer::config(&shapes(&weights), base.config).and_then(|config| {
+        infer::check_family(&config.unet, base.config)?;
+        match given {
+            Some(given) => infer::overridden(config, given),
+            None => Ok(config),
+        }
+    });
+    let config = config.map_err(&fault)?;
+    let backend = Watched::new(weights.clone());
     let taken = backend.taken();
-    let weights = VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone());
-    let net = ControlNet::new(&config, weights)?;
+    let build = |weights: VarBuilder<'static>| ControlNet::new(&config, weights);
+    let net = build(VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone()))
+        .map_err(|e| weights.explain(file.path(), "ControlNet", &e, build))?;
     let taken = taken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let left: Vec<&String> = names.iter().filter(|(name, _)| !taken.contains(*name)).map(|n| n.1).collect();
     if let Some(first) = left.first() {
-        candle_core::bail!("{} weights have no place in a ControlNet, such as `{first}`", left.len());
+        let message = format!("{} weights have no place in a ControlNet, such as `{first}`", left.len());
+        return Err(fault(candle_core::Error::Msg(message)));
     }
     Ok(net)
 }
