@@ -80,6 +80,13 @@ impl Canvas {
         &mut self.rgb
     }
 
+    /// White for black: a mask that means what the other left out, lines as a network wants them.
+    #[must_use]
+    pub fn negative(mut self) -> Self {
+        self.rgb.iter_mut().for_each(|value| *value = 255 - *value);
+        self
+    }
+
     /// Gives the bytes away.
     pub fn into_rgb8(self) -> Vec<u8> {
         self.rgb

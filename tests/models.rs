@@ -207,3 +207,27 @@ fn a_film_takes_a_checkpoint_in_one_file_and_another_autoencoder() {
     let lost = desk.run(&["check", "lost.kin"]);
     assert!(lost.stderr.contains("did you mean `taesd`?"), "{lost:?}");
 }
+
+#[test]
+fn a_depth_network_is_found_by_its_name_like_any_model() {
+    let desk = Desk::new();
+    copy(&root().join("presets/models/kinora-depth"), &desk.path("webui/models/depth/Near One"));
+    let film = |name: &str| {
+        let text = format!(
+            "kinora 1\nframes = 2\nprompt = \"a lamp\"\ntranslation_z = 5\ndepth = network(model = \"{name}\")\n"
+        );
+        desk.write("film.kin", text);
+    };
+    film("near one");
+    let refused = desk.run(&["plan", "film.kin"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("E67"), "{refused:?}");
+    let plan = desk.run(&["plan", "film.kin", "--models-dir", "webui"]);
+    assert!(plan.code == Some(0) && plan.stdout.contains("Near One"), "{plan:?}");
+    let ran = desk.run(&["render", "film.kin", "--draft", "--models-dir", "webui"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    film("kinora-depth");
+    assert_eq!(desk.run(&["check", "film.kin"]).code, Some(0));
+    film("kinora-dept");
+    let refused = desk.run(&["check", "film.kin"]);
+    assert!(refused.stderr.contains("did you mean `kinora-depth`?"), "{refused:?}");
+}

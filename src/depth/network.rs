@@ -17,7 +17,7 @@ use super::resample;
 use crate::canvas::Size;
 use crate::error::Result;
 use crate::kernels::Linear;
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// The network, of any size that its config describes.
 #[derive(Clone, Debug)]
@@ -37,11 +37,10 @@ impl DepthNetwork {
     /// original repository (`pretrained.*`, `depth_head.*`).
     ///
     /// # Errors
-    /// [`crate::error::Error::Model`] that names the weight which is missing or has another shape.
+    /// [`crate::error::Error::Model`] that names the weights which are missing or have another shape.
     pub fn load(folder: &ModelFolder, device: &Device) -> Result<Self> {
         let config: DepthConfig = folder.json("config.json")?;
-        let weights = folder.weights(device)?;
-        Self::new(&config, weights).map_err(|e| model_error(&folder.label(), &e))
+        folder.network("depth network", device, |weights| Self::new(&config, weights))
     }
 
     /// Takes the weights from a tree of names of either kind.
@@ -336,12 +335,9 @@ mod tests {
         let folder = ModelFolder::embedded("kinora-depth").unwrap();
         let mut config: DepthConfig = folder.json("config.json").unwrap();
         config.neck_hidden_sizes[1] = 97;
-        let weights = folder.weights(&Device::Cpu).unwrap();
-        let error = DepthNetwork::new(&config, weights).unwrap_err();
-        let error = model_error(&folder.label(), &error).to_string();
-        assert!(
-            error.contains("reassemble_stage.layers.1.projection.weight") && error.contains("97"),
-            "{error}"
-        );
+        let build = |weights| DepthNetwork::new(&config, weights);
+        let error = folder.network("depth network", &Device::Cpu, build).unwrap_err().to_string();
+        assert!(error.contains("of another shape") && error.contains("97"), "{error}");
+        assert!(error.contains("reassemble_stage.layers.1.projection.weight"), "{error}");
     }
 }

@@ -38,6 +38,12 @@ impl Base {
             _ => None,
         }
     }
+
+    /// What the models whose UNets look at a context of this width are called.
+    pub fn called(width: usize) -> String {
+        let known = Self::of_context(width).map(|base| base.name().to_owned());
+        known.unwrap_or_else(|| format!("models with a context of {width} numbers"))
+    }
 }
 
 /// Kinds of files.
@@ -233,9 +239,10 @@ fn is_lora(header: &Header) -> bool {
 }
 
 /// The model that a LoRA was made for: from what its matrices see, else from what its trainer noted.
-fn lora_base(header: &Header) -> Option<Base> {
+pub fn lora_base(header: &Header) -> Option<Base> {
     let is_xl_name = |name: &String| {
-        name.starts_with("lora_te2_")
+        name.starts_with("lora_te1_")
+            || name.starts_with("lora_te2_")
             || name.starts_with("text_encoder_2.")
             || name.starts_with("lora_unet_input_blocks_")
     };

@@ -8,6 +8,7 @@
 pub mod digest;
 pub mod family;
 mod folder;
+mod ldm;
 pub mod library;
 mod single;
 mod tensors;
@@ -27,4 +28,5 @@ pub fn probe(bytes: Vec<u8>) {
 }
 
 pub use folder::{ModelFolder, Weight, model_error};
+pub use ldm::{LdmBlocks, UNetNames};
 pub use tensors::{Cut, Header, Source, TensorInfo, WeightFile, Weights, mark, stored, stored_shaped};

@@ -246,7 +246,7 @@ impl Studio<'_> {
             ControlInput::Reference { image: Some(path), .. } => Some(sources.picture(path, size, fit)?),
             ControlInput::Reference { image: None, .. } => found.first.cloned(),
         };
-        Ok(if control.invert { hint.map(negative) } else { hint })
+        Ok(if control.invert { hint.map(Canvas::negative) } else { hint })
     }
 }
 
@@ -265,11 +265,6 @@ struct Found<'a> {
     seen: Option<&'a Canvas>,
     /// The scene's first frame.
     first: Option<&'a Canvas>,
-}
-
-fn negative(mut picture: Canvas) -> Canvas {
-    picture.as_rgb8_mut().iter_mut().for_each(|value| *value = 255 - *value);
-    picture
 }
 
 /// Whether a control is shown the edges of the picture underneath.

@@ -14,8 +14,9 @@ use crate::infotext::{Parameters, written_pairs};
 use crate::models::digest;
 use crate::render::frame_loop::Planned;
 use crate::render::store;
+use crate::run::cast::Cast;
 use crate::run::loras::Spoken;
-use crate::run::models::{Cast, ModelPainter, identity, sampling};
+use crate::run::models::{ModelPainter, identity, sampling};
 use crate::timeline::frame::{
     ControlInput, ControlMode, ControlParams, Fit, FrameParams, FrameSource, PromptBlend, Rng,
 };

@@ -206,7 +206,7 @@ fn usage(role: Role, name: &str) -> String {
         Role::Lora => format!("<lora:{}:1> in a prompt", last(name)),
         Role::Embedding => format!("{} in a prompt", last(name)),
         Role::Control => format!("control x {{ model = \"{name}\" }}"),
-        Role::Depth => "depth of the picture underneath".to_owned(),
+        Role::Depth => format!("depth = network(\"{name}\")"),
         Role::Upscaler => "nothing yet".to_owned(),
     }
 }

@@ -3,7 +3,8 @@
 use crate::canvas::Size;
 use crate::diffusion::engine::Memory;
 use crate::error::Result;
-use crate::run::models::{Cast, ModelPainter};
+use crate::run::cast::Cast;
+use crate::run::models::ModelPainter;
 use crate::timeline::frame::FrameParams;
 
 const GIB: f64 = (1u64 << 30) as f64;

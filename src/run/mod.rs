@@ -1,12 +1,14 @@
 //! The rooms wired together: one file a command, no algorithm.
 
 mod caption;
+mod cast;
 mod controls;
 mod embeddings;
 pub mod eval;
 pub mod explain;
 mod finish;
 mod fit;
+mod hashes;
 pub mod inspect;
 pub mod inventory;
 pub mod library;

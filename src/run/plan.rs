@@ -16,9 +16,10 @@ use crate::error::Result;
 use crate::models::ModelFolder;
 use crate::render::frame_loop::{independent, waits};
 use crate::render::store::Store;
+use crate::run::cast::Cast;
 use crate::run::finish::refuse_other_formats;
 use crate::run::memory;
-use crate::run::models::{Cast, DeviceChoice, ModelPainter};
+use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::project::Project;
 use crate::run::render::{RenderOptions, frames_folder, survey, target};
 use crate::run::sources::depth_network;
@@ -271,7 +272,7 @@ fn models(todo: &[&FrameParams], painter: &ModelPainter) -> Result<(Vec<ModelLoa
             && looks_at_depth(params)
             && depths.insert(folder.clone())
         {
-            let network = depth_network(folder.as_deref())?;
+            let network = depth_network(folder.as_deref(), painter.films())?;
             let load = load("depth".to_owned(), &network, params.frame)?;
             beside += load.memory_bytes;
             loads.push(load);

@@ -36,7 +36,7 @@ pub fn preview(
     let fps = project.fps();
     let mut writer = VideoWriter::open(&out, size, fps, &encoding(project)?)?;
     let mut painter = Unpainted;
-    let mut sources = Files::new(Device::Cpu);
+    let mut sources = Files::new(Device::Cpu, project.folder());
     let mut studio = Studio {
         painter: &mut painter,
         sources: &mut sources,

@@ -7,10 +7,11 @@ use crate::encode::Fps;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::models::library::{Library, Role};
+use crate::run::cast::EMBEDDED;
 use crate::run::library::library;
 use crate::run::loras::diagnose;
-use crate::run::models::EMBEDDED;
 use crate::run::sound::hearing;
+use crate::run::sources::EMBEDDED_DEPTH;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
 use crate::schedule::film::{FileRef, Film};
 use crate::schedule::names::did_you_mean;
@@ -217,23 +218,30 @@ fn missing(film: &Film, library: &Library, file: &FileRef) -> Option<Diagnostic>
 
 /// Whether it is a model, which the model folders may have.
 fn is_model(file: &FileRef) -> bool {
-    matches!(file.param, "model" | "vae")
+    matches!(file.param, "model" | "vae") || is_depth(file)
 }
 
-/// What is wrong with the name of a model, autoencoder or ControlNet.
+/// Whether it is a depth network: `depth = network("name")`.
+fn is_depth(file: &FileRef) -> bool {
+    (file.param, file.arg) == ("depth", Some("model"))
+}
+
+/// What is wrong with the name of a model, autoencoder, ControlNet or depth network.
 fn missing_model(library: &Library, file: &FileRef, written: &str) -> Option<Diagnostic> {
     if ModelFolder::embedded(written).is_some() {
         return None;
     }
     let role = match file.param {
         "vae" => Role::Vae,
+        _ if is_depth(file) => Role::Depth,
         _ if file.of_control => Role::Control,
         _ => Role::Checkpoint,
     };
     let refusal = library.find(role, written).err()?;
     let near = nearest(&file.path).or_else(|| library.nearest(role, written));
     let near = near.map(|name| format!("did you mean `{name}`?"));
-    let near = near.or_else(|| did_you_mean(written, [EMBEDDED]));
+    let built_in = if role == Role::Depth { EMBEDDED_DEPTH } else { EMBEDDED };
+    let near = near.or_else(|| did_you_mean(written, [built_in]));
     if library.is_ambiguous(role, written) {
         let found = Diagnostic::error("E67", refusal.to_string(), file.span);
         return Some(found.hint(refusal.hint().unwrap_or_default().to_owned()));
@@ -242,7 +250,7 @@ fn missing_model(library: &Library, file: &FileRef, written: &str) -> Option<Dia
     let places =
         if library.dirs().is_empty() { "beside the film" } else { "beside the film, in the model folders" };
     Some(found.hint(format!(
-        "a model is a folder or file {places}, or the one that is built in: `{EMBEDDED}`; `kinora models` lists them"
+        "a model is a folder or file {places}, or the one that is built in: `{built_in}`; `kinora models` lists them"
     )))
 }
 

@@ -6,8 +6,9 @@ use crate::error::{Error, Result};
 use crate::models::library::Role;
 use crate::models::{ModelFolder, digest};
 use crate::run::caption::stem;
+use crate::run::cast::find;
 use crate::run::library::library;
-use crate::run::models::{find, identity};
+use crate::run::models::identity;
 
 /// A model as a picture says it.
 #[derive(Clone, Copy, Debug)]

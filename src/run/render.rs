@@ -1,29 +1,24 @@
 //! `render`: a film becomes frames, frames become a video.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::canvas::{Canvas, Size};
-use crate::diffusion::lora::LoraFile;
+use crate::canvas::Size;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, StopFlag, say};
 use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
 use crate::run::caption::Captions;
-use crate::run::embeddings;
+use crate::run::cast::Cast;
 use crate::run::finish::Finish;
-use crate::run::loras::Spoken;
+use crate::run::hashes::Hashes;
 use crate::run::memory;
-use crate::run::models::{Cast, DeviceChoice, ModelPainter, native_size};
+use crate::run::models::{DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
-use crate::run::sources::{Files, depth_network};
-use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams, FrameSource};
-
-/// Changes whenever the same film would give other pictures than before, so that frames of an older
-/// kinora are never mixed with new ones.
-const PICTURES: u32 = 2;
+use crate::run::sources::Files;
+use crate::timeline::frame::{Camera, FrameParams};
 
 /// What the user asks of a render.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +96,7 @@ fn paint(
         let missing = plan.iter().filter(|planned| !planned.done).map(|planned| &planned.params);
         painter.rehearse(missing)?.iter().for_each(|warning| say(&format!("warning: {warning}")));
     }
-    let mut sources = Files::new(device);
+    let mut sources = Files::new(device, painter.films());
     let mut studio =
         Studio { painter, sources: &mut sources, size, rules: Rules::NATIVE, times: StageTimes::default() };
     progress.begin("diffusion", plan.len() as u64, done as u64);
@@ -185,15 +180,7 @@ fn expected(
             shrink(params, full, size);
         }
     }
-    let mut hashes = Hashes {
-        painter,
-        films: project.folder(),
-        device: options.device,
-        embeddings: embeddings::known(project.folder())?,
-        models: BTreeMap::new(),
-        depths: BTreeMap::new(),
-        files: BTreeMap::new(),
-    };
+    let mut hashes = Hashes::new(painter, project.folder(), options.device)?;
     frames
         .into_iter()
         .map(|params| {
@@ -270,124 +257,6 @@ fn needed(planned: &[Planned], wanted: &BTreeSet<u32>) -> Vec<bool> {
         }
     }
     needed
-}
-
-/// Hashes of models and files, each computed once.
-struct Hashes<'a> {
-    painter: &'a ModelPainter,
-    /// The folder that the film's paths are relative to.
-    films: &'a Path,
-    device: DeviceChoice,
-    /// Textual inversions that prompts may name.
-    embeddings: Vec<(String, PathBuf)>,
-    models: BTreeMap<Cast, String>,
-    depths: BTreeMap<Option<PathBuf>, String>,
-    files: BTreeMap<PathBuf, String>,
-}
-
-impl Hashes<'_> {
-    fn expected(&mut self, params: &FrameParams, size: Size) -> Result<Expected> {
-        let cast = Cast::of(params);
-        let models = match self.models.get(&cast) {
-            Some(hash) => hash.clone(),
-            None => {
-                let hash = self.painter.fingerprint(&cast)?;
-                self.models.insert(cast, hash.clone());
-                hash
-            }
-        };
-        // The debug form of the numbers is exact, and names every field. The folder is taken out of the
-        // paths: from wherever the film is rendered, it is the same film.
-        let folder = format!("{:?}", self.films);
-        let folder = &folder[1..folder.len() - 1];
-        let numbers = format!("{params:?}");
-        let numbers =
-            if folder.is_empty() { numbers } else { numbers.replace(&format!("\"{folder}/"), "\"") };
-        let mut text = format!("{PICTURES} {:?} {size} {numbers}", self.device);
-        if let DepthSource::Network(folder) = &params.depth {
-            text.push_str(&self.depth(folder)?);
-        }
-        for path in files(params) {
-            text.push_str(&self.file(path)?);
-        }
-        let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
-        for (name, path) in named {
-            text.push_str(&format!(" embedding {name} {}", self.embedding(&path)?));
-        }
-        for path in Spoken::of(params)?.files(&self.painter.loras)? {
-            text.push_str(&self.lora(&path)?);
-        }
-        let independent = independent(params);
-        Ok(Expected { params: store::hash(text.as_bytes()), models, independent })
-    }
-
-    /// Hash of a depth network's files. One that is never looked through costs a hash, and no more.
-    fn depth(&mut self, folder: &Option<PathBuf>) -> Result<String> {
-        if let Some(hash) = self.depths.get(folder) {
-            return Ok(hash.clone());
-        }
-        let hash = depth_network(folder.as_deref())?.fingerprint()?.to_hex().to_string();
-        self.depths.insert(folder.clone(), hash.clone());
-        Ok(hash)
-    }
-
-    /// Hash of a textual inversion's file.
-    fn embedding(&mut self, path: &Path) -> Result<String> {
-        if let Some(hash) = self.files.get(path) {
-            return Ok(hash.clone());
-        }
-        let bytes =
-            std::fs::read(path).map_err(|e| Error::model(path, format!("cannot read the embedding: {e}")))?;
-        let hash = store::hash(&bytes);
-        self.files.insert(path.to_owned(), hash.clone());
-        Ok(hash)
-    }
-
-    /// Hash of a LoRA's file.
-    fn lora(&mut self, path: &Path) -> Result<String> {
-        if let Some(hash) = self.files.get(path) {
-            return Ok(hash.clone());
-        }
-        // What is no LoRA is better known now than at its frame.
-        LoraFile::open(path)?;
-        let cannot = |e: std::io::Error| Error::model(path, format!("cannot read this LoRA file: {e}"));
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(std::fs::File::open(path).map_err(cannot)?).map_err(cannot)?;
-        let hash = hasher.finalize().to_hex()[..32].to_owned();
-        self.files.insert(path.to_owned(), hash.clone());
-        Ok(hash)
-    }
-
-    fn file(&mut self, path: &Path) -> Result<String> {
-        if let Some(hash) = self.files.get(path) {
-            return Ok(hash.clone());
-        }
-        let bytes =
-            std::fs::read(path).map_err(|e| Error::input(path, format!("cannot read the file: {e}")))?;
-        // Every file that a frame names is a picture.
-        Canvas::open(path)?;
-        let hash = store::hash(&bytes);
-        self.files.insert(path.to_owned(), hash.clone());
-        Ok(hash)
-    }
-}
-
-/// The files whose content decides a frame's picture.
-fn files(params: &FrameParams) -> Vec<&Path> {
-    let source = match &params.source {
-        FrameSource::Init(path) | FrameSource::Still(path) => Some(path),
-        FrameSource::Previous => None,
-    };
-    let depth = match &params.depth {
-        DepthSource::Picture(path) => Some(path),
-        DepthSource::Flat | DepthSource::Network(_) => None,
-    };
-    let controls = params.controls.iter().filter_map(|control| match &control.input {
-        ControlInput::Picture(path) => Some(path),
-        ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
-        ControlInput::Depth => None,
-    });
-    source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()
 }
 
 #[cfg(test)]

@@ -11,16 +11,20 @@ use crate::depth::{self, DepthEstimator as _, Estimator};
 use crate::edges;
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
+use crate::models::library::Role;
 use crate::render::seams::Sources;
+use crate::run::cast::find;
 use crate::run::fit::{border_colour, framed, scaled};
 use crate::timeline::frame::{DepthSource, Fit};
 
 /// The depth network of a film that names none.
-const EMBEDDED_DEPTH: &str = "kinora-depth";
+pub(crate) const EMBEDDED_DEPTH: &str = "kinora-depth";
 
 /// Reads files and loads depth networks when they are first asked for.
 pub(crate) struct Files {
     device: Device,
+    /// The folder that names of depth networks are relative to.
+    films: PathBuf,
     /// Scaled, but not yet framed, and the size of the frame.
     pictures: BTreeMap<(PathBuf, Fit), (Size, Canvas)>,
     estimators: BTreeMap<DepthSource, Estimator>,
@@ -28,8 +32,8 @@ pub(crate) struct Files {
 
 impl Files {
     /// Nothing is read yet.
-    pub(crate) fn new(device: Device) -> Self {
-        Self { device, pictures: BTreeMap::new(), estimators: BTreeMap::new() }
+    pub(crate) fn new(device: Device, films: &Path) -> Self {
+        Self { device, films: films.to_owned(), pictures: BTreeMap::new(), estimators: BTreeMap::new() }
     }
 
     /// The picture, scaled for a frame of that size.
@@ -61,7 +65,7 @@ impl Sources for Files {
     fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap> {
         let estimator = match self.estimators.entry(source.clone()) {
             Entry::Occupied(loaded) => loaded.into_mut(),
-            Entry::Vacant(place) => place.insert(open(source, &self.device)?),
+            Entry::Vacant(place) => place.insert(open(source, &self.films, &self.device)?),
         };
         estimator.estimate(picture)
     }
@@ -72,19 +76,23 @@ impl Sources for Files {
 }
 
 /// What knows the depth that a film asks for.
-fn open(source: &DepthSource, device: &Device) -> Result<Estimator> {
+fn open(source: &DepthSource, films: &Path, device: &Device) -> Result<Estimator> {
     match source {
         DepthSource::Flat => Ok(Estimator::flat()),
         DepthSource::Picture(path) => Estimator::reference(path),
-        DepthSource::Network(folder) => Estimator::load_on(Some(&depth_network(folder.as_deref())?), device),
+        DepthSource::Network(name) => {
+            Estimator::load_on(Some(&depth_network(name.as_deref(), films)?), device)
+        }
     }
 }
 
-/// The folder of a depth network; the embedded one when the film names none.
-pub(crate) fn depth_network(folder: Option<&Path>) -> Result<ModelFolder> {
-    match folder {
+/// A depth network by its name, found as models are; the embedded one when the film names none. The name is a path
+/// below `films`, the film's folder, as the timeline gives it.
+pub(crate) fn depth_network(name: Option<&Path>, films: &Path) -> Result<ModelFolder> {
+    match name {
         Some(path) => {
-            let folder = ModelFolder::open(path)?;
+            let name = path.strip_prefix(films).unwrap_or(path);
+            let folder = find(Role::Depth, &name.to_string_lossy(), films)?;
             folder.require("config.json", "a depth network")?;
             folder.check_weights()?;
             Ok(folder)

@@ -12,9 +12,10 @@ use crate::diffusion::text::WeighedToken;
 use crate::diffusion::text::embeddings::Embeddings;
 use crate::diffusion::text::reading::{PromptReader, ReadText};
 use crate::error::Result;
+use crate::run::cast::Cast;
 use crate::run::embeddings;
 use crate::run::loras::Spoken;
-use crate::run::models::{Cast, ModelPainter};
+use crate::run::models::ModelPainter;
 use crate::schedule::units::Short;
 use crate::timeline::frame::{FrameParams, PromptMix};
 

@@ -87,7 +87,13 @@ impl Film {
                 if let Some((path, file)) = file.and_then(|arg| Some((arg.value.literal_text()?, arg))) {
                     let beside = self.sources.folder(file.value.span.source);
                     let path = self.folder.join(beside).join(path);
-                    files.push(FileRef { path, param: AUDIO, of_control: false, span: file.value.span });
+                    files.push(FileRef {
+                        path,
+                        param: AUDIO,
+                        arg: None,
+                        of_control: false,
+                        span: file.value.span,
+                    });
                 }
                 args.iter().for_each(|arg| self.sounds(&arg.value, files));
             }
@@ -96,13 +102,14 @@ impl Film {
     }
 
     fn collect(&self, setting: &Setting, files: &mut Vec<FileRef>) {
-        let mut push = |expr: &Expr| {
+        let mut push = |expr: &Expr, arg: Option<&'static str>| {
             if let Some(path) =
                 expr.literal_text().filter(|path| !path.is_empty() && setting.param.name != "out")
             {
                 files.push(FileRef {
                     path: self.folder.join(path),
                     param: setting.param.name,
+                    arg,
                     of_control: setting.param.places == Places::CONTROL,
                     span: expr.span,
                 });
@@ -110,12 +117,16 @@ impl Film {
         };
         match &setting.value {
             SettingValue::Track(keys) if setting.param.kind == Kind::File => {
-                keys.iter().for_each(|key| push(&key.value));
+                keys.iter().for_each(|key| push(&key.value, None));
             }
             SettingValue::Track(keys) => keys.iter().for_each(|key| self.sounds(&key.value, files)),
             SettingValue::Call(call) => {
                 let files = call.spec.args.iter().filter(|arg| arg.kind == Kind::File);
-                files.filter_map(|arg| call.args.get(arg.name)).for_each(push);
+                files.for_each(|arg| {
+                    if let Some(expr) = call.args.get(arg.name) {
+                        push(expr, Some(arg.name));
+                    }
+                });
             }
         }
     }
@@ -133,6 +144,8 @@ pub struct FileRef {
     pub path: PathBuf,
     /// The parameter it was given to.
     pub param: &'static str,
+    /// The argument of the call that the parameter is, if it is one.
+    pub arg: Option<&'static str>,
     /// Whether that is a parameter of a control.
     pub of_control: bool,
     /// Where it is named.

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::ControlNetConfig;
 use crate::diffusion::nn::PerLevel;
 use crate::diffusion::unet::{BlockType, UNetConfig};
+use crate::models::family::Base;
 
 /// Shapes by diffusers' names.
 pub(super) type Shapes = BTreeMap<String, Vec<usize>>;
@@ -109,11 +110,11 @@ pub(super) fn family(config: &UNetConfig) -> String {
         PerLevel::One(width) => *width,
         PerLevel::Each(widths) => widths.first().copied().unwrap_or_default(),
     };
-    let name = match (config.addition_embed_type.is_some(), width) {
-        (true, _) => "Stable Diffusion XL",
-        (false, 768) => "Stable Diffusion 1.x",
-        (false, 1024) => "Stable Diffusion 2.x",
-        _ => "another family",
+    let name = match (config.addition_embed_type.is_some(), Base::of_context(width)) {
+        // XL models alone are told the picture's size, whatever the width of their text.
+        (true, base) if base != Some(Base::XlRefiner) => Base::Xl.name(),
+        (_, Some(base)) => base.name(),
+        (_, None) => "another family",
     };
     let channels: Vec<String> = config.block_out_channels.iter().map(ToString::to_string).collect();
     format!("{name} (text of width {width}, channels {})", channels.join(", "))

@@ -7,14 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Linear, Module as _};
 
-use super::file::WeightFile;
-use super::names::ldm_block;
 use crate::diffusion::nn::BlockPlace;
-use crate::diffusion::unet::{UNet, UNetConfig};
+use crate::diffusion::unet::{BlockType, UNet, UNetConfig};
 use crate::kernels::{Conv2d, Padding};
+use crate::models::{LdmBlocks, WeightFile};
 
 /// How the names of all tensors begin.
 pub(super) const PREFIX: &str = "lllite_unet_";
@@ -59,12 +58,12 @@ impl Module {
     /// Kernel sizes, strides (each its kernel's side) and widths come from the shapes. `channels` is the width of
     /// the projection's input.
     fn load(file: &WeightFile, name: &str, channels: usize, device: &Device) -> Result<Self> {
-        let tensor = |part: &str| file.tensor(&format!("{name}.{part}"), device);
+        let tensor = |part: &str| file.tensor(&format!("{name}.{part}"), DType::F32, device);
         let mut conditioning = Vec::new();
         // The ReLUs between have numbers too.
         for i in (0..).step_by(2) {
             let part = format!("conditioning1.{i}");
-            if i > 0 && !file.shapes().contains_key(&format!("{name}.{part}.weight")) {
+            if i > 0 && file.view(&format!("{name}.{part}.weight")).is_none() {
                 break;
             }
             let weight = tensor(&format!("{part}.weight"))?;
@@ -121,11 +120,13 @@ impl Lllite {
     /// # Errors
     /// When a module has no place in the UNet, a weight is missing or has another shape.
     pub(super) fn load(file: &WeightFile, unet: &UNet, config: &UNetConfig, device: &Device) -> Result<Self> {
-        let levels = config.levels()?;
+        let attends = config.down_block_types.iter().map(|kind| *kind == BlockType::CrossAttnDownBlock2D);
+        let levels: Vec<_> = config.levels()?.iter().map(|level| level.layers).zip(attends).collect();
+        let ldm = LdmBlocks::of_levels(&levels);
         let mut places = BTreeMap::new();
         for block in unet.transformer_blocks() {
             for projection in Projection::ALL {
-                let names = ldm_block(&levels, block.name()).into_iter().chain([block.name().to_owned()]);
+                let names = ldm.name(block.name()).into_iter().chain([block.name().to_owned()]);
                 for name in names {
                     let name = format!("{PREFIX}{}_{}", name.replace('.', "_"), projection.name());
                     places.insert(name, (block, projection));
@@ -133,7 +134,7 @@ impl Lllite {
             }
         }
         let names: std::collections::BTreeSet<&str> =
-            file.shapes().keys().filter_map(|name| Some(name.split_once('.')?.0)).collect();
+            file.header().tensors.keys().filter_map(|name| Some(name.split_once('.')?.0)).collect();
         let homeless: Vec<&&str> = names.iter().filter(|name| !places.contains_key(**name)).collect();
         if let Some(first) = homeless.first() {
             candle_core::bail!(

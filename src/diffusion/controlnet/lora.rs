@@ -4,41 +4,41 @@
 //! `weight`, or `up` and `down`, whose product (both flattened behind their first axis) is added to the model's
 //! weight in the shape of that; what it lacks altogether is the model's.
 
-use std::collections::BTreeMap;
-
 use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
 
-use super::file::{WeightFile, asked_type, fitting};
+use crate::models::Weights;
 
 /// The marker.
 pub(super) const MARK: &str = "lora_controlnet";
 
 /// The model's weights, changed by those of a file.
 pub(super) struct LowRank {
-    file: WeightFile,
-    /// diffusers' name → the file's name.
-    names: BTreeMap<String, String>,
+    /// The file's, under diffusers' names.
+    own: Weights,
     base: VarBuilder<'static>,
 }
 
 impl LowRank {
-    pub(super) fn new(file: WeightFile, names: BTreeMap<String, String>, base: VarBuilder<'static>) -> Self {
-        Self { file, names, base }
+    pub(super) fn new(own: Weights, base: VarBuilder<'static>) -> Self {
+        Self { own, base }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.own.source(name).is_some()
     }
 
     fn own(&self, name: &str, device: &Device) -> Option<Result<Tensor>> {
-        self.names.get(name).map(|own| self.file.tensor(own, device))
+        self.has(name).then(|| self.own.get_unchecked(name, DType::F32, device))
     }
 
     /// Whether a weight is the model's own.
     fn is_untouched(&self, name: &str) -> bool {
         let layer = name.strip_suffix(".weight");
-        let is_changed = layer.is_some_and(|layer| {
-            ["up", "down"].iter().any(|part| self.names.contains_key(&format!("{layer}.{part}")))
-        });
-        !self.names.contains_key(name) && !is_changed
+        let is_changed =
+            layer.is_some_and(|layer| ["up", "down"].iter().any(|part| self.has(&format!("{layer}.{part}"))));
+        !self.has(name) && !is_changed
     }
 
     fn read(&self, name: &str, device: &Device) -> Result<Tensor> {
@@ -84,7 +84,12 @@ impl SimpleBackend for LowRank {
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor> {
-        fitting(self.read(name, device)?, shape, name)?.to_dtype(dtype)
+        let found = self.read(name, device)?;
+        if *found.shape() != shape {
+            let (msg, got) = (format!("shape mismatch for {name}"), found.shape().clone());
+            return Err(candle_core::Error::UnexpectedShape { msg, expected: shape, got });
+        }
+        found.to_dtype(dtype)
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -95,13 +100,11 @@ impl SimpleBackend for LowRank {
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        match asked_type(name) {
-            // A sum of two weights is stored in no type; it is kept as it was computed.
-            Some((plain, dtype)) => match self.names.get(plain) {
-                Some(own) => self.file.is_stored(own, dtype),
-                None => self.is_untouched(plain) && self.base.contains_tensor(name),
-            },
-            None => self.names.contains_key(name) || self.base.contains_tensor(name),
-        }
+        // A sum of two weights is stored in no type; it is kept as it was computed. See `models::mark`.
+        let is_of_base = match name.split_once('\u{0}') {
+            Some((plain, _)) => self.is_untouched(plain),
+            None => true,
+        };
+        self.own.contains_tensor(name) || (is_of_base && self.base.contains_tensor(name))
     }
 }

@@ -11,7 +11,6 @@ mod names;
 mod place;
 mod residuals;
 
-pub use file::WeightFile;
 pub use lllite::{Lllite, LlliteHint, Projection};
 pub use place::{ControlBase, ControlModel, ControlPlace};
 pub use residuals::ControlResiduals;
@@ -23,7 +22,7 @@ use serde::Deserialize;
 use crate::diffusion::nn::conv2d;
 use crate::diffusion::unet::{AddedCond, Encoder, UNetConfig};
 use crate::kernels::{Conv2d, Padding, silu};
-use crate::models::{ModelFolder, model_error};
+use crate::models::ModelFolder;
 
 /// What a `ControlNetModel` config says: the encoder's options and the hint's.
 #[derive(Clone, Debug, Deserialize)]
@@ -84,11 +83,11 @@ impl ControlNet {
     /// Reads `config.json` and the weights of a folder.
     ///
     /// # Errors
-    /// [`crate::error::Error::Model`] when a file is missing, the config asks for something unsupported, or a weight is
-    /// missing or has another shape.
+    /// [`crate::error::Error::Model`] when a file is missing, the config asks for something unsupported, or weights are
+    /// missing or have another shape.
     pub fn load(folder: &ModelFolder, device: &Device) -> crate::error::Result<Self> {
         let config = folder.json("config.json")?;
-        Self::new(&config, folder.weights(device)?).map_err(|e| model_error(&folder.label(), &e))
+        folder.network("ControlNet", device, |weights| Self::new(&config, weights))
     }
 
     /// What this network adds to a UNet's skips, at weight 1.

@@ -1,18 +1,19 @@
 //! Where a control network lies, and what kind it is.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
-use super::file::{Renamed, WeightFile};
+use super::file::{self, Watched, renamed};
 use super::infer::{self, Shapes};
 use super::lora::{self, LowRank};
 use super::names::diffusers_names;
 use super::{ControlNet, ControlNetConfig, Lllite, lllite};
 use crate::diffusion::unet::{UNet, UNetConfig};
 use crate::error::{Error, Result};
-use crate::models::{ModelFolder, Weight, model_error};
+use crate::models::{ModelFolder, Weight, WeightFile, Weights, model_error};
 
 /// A folder as diffusers saves it, or one file of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,10 @@ impl ControlPlace {
                 folder.require("config.json", "a ControlNet")?;
                 folder.check_weights()
             }
-            Self::File(path) => kind(&WeightFile::open(path)?).map(|_| ()),
+            Self::File(path) => {
+                let file = file::open(path)?;
+                kind(&file).map(|_| ())
+            }
         }
     }
 
@@ -123,11 +127,8 @@ impl ControlPlace {
         match self {
             Self::Folder(folder) => folder.weigh(),
             Self::File(path) => {
-                let file = WeightFile::open(path)?;
-                let numbers: usize =
-                    file.shapes().values().map(|shape| shape.iter().product::<usize>()).sum();
-                let disk = std::fs::metadata(path).map_or(0, |about| about.len());
-                Ok(Weight { disk, memory: 4 * numbers as u64 })
+                let file = file::open(path)?;
+                Ok(Weight { disk: file.size(), memory: file.header().loaded() })
             }
         }
     }
@@ -148,7 +149,7 @@ impl ControlPlace {
                 infer::check_family(&config.unet, base.config).map_err(fault)?;
                 return Ok(ControlModel::Net(Box::new(ControlNet::load(folder, device)?)));
             }
-            Self::File(path) => WeightFile::open(path)?,
+            Self::File(path) => file::open(path)?,
         };
         match kind(&file)? {
             Kind::Lllite => {
@@ -157,12 +158,12 @@ impl ControlPlace {
             }
             Kind::Net => {
                 let given = config_beside(file.path())?;
-                let net = load_net(&file, given.as_ref(), base, device).map_err(fault)?;
+                let net = load_net(&file, given.as_ref(), base, device, fault)?;
                 Ok(ControlModel::Net(Box::new(net)))
             }
             Kind::LowRank => {
                 let weights = base.folder.weights(device)?;
-                let net = load_low_rank(file, base, weights, device).map_err(fault)?;
+                let net = load_low_rank(&file, base, weights, device).map_err(fault)?;
                 Ok(ControlModel::Net(Box::new(net)))
             }
         }
@@ -171,11 +172,11 @@ impl ControlPlace {
 
 /// What kind of network a file holds.
 fn kind(file: &WeightFile) -> Result<Kind> {
-    let has = |prefix: &str| file.has_prefix(prefix);
+    let has = |prefix: &str| file.header().has_prefix(prefix);
     if has(lllite::PREFIX) {
         return Ok(Kind::Lllite);
     }
-    if file.shapes().contains_key(lora::MARK) {
+    if file.header().tensors.contains_key(lora::MARK) {
         return Ok(Kind::LowRank);
     }
     let refuse = |found: &str, hint: &str| {
@@ -200,7 +201,8 @@ fn kind(file: &WeightFile) -> Result<Kind> {
     if has("adapter.") || has("body.0.") {
         return refuse("a T2I-Adapter", HINT);
     }
-    let first = file.shapes().keys().next().map_or("nothing at all".to_owned(), |name| format!("`{name}` …"));
+    let first =
+        file.header().tensors.keys().next().map_or("nothing at all".to_owned(), |name| format!("`{name}` …"));
     refuse(&format!("other weights: {first}"), HINT)
 }
 
@@ -223,40 +225,48 @@ fn config_beside(path: &Path) -> Result<Option<serde_json::Value>> {
 
 /// A file with all weights of a ControlNet.
 fn load_net(
-    file: &WeightFile,
+    file: &Arc<WeightFile>,
     given: Option<&serde_json::Value>,
     base: &ControlBase<'_>,
     device: &Device,
-) -> candle_core::Result<ControlNet> {
-    let names = diffusers_names(file.shapes().keys().map(String::as_str));
-    let mut config = infer::config(&renamed_shapes(file, &names), base.config)?;
-    infer::check_family(&config.unet, base.config)?;
-    if let Some(given) = given {
-        config = infer::overridden(config, given)?;
-    }
-    let backend = Renamed::new(file.clone(), names.clone());
+    fault: impl Fn(candle_core::Error) -> Error,
+) -> Result<ControlNet> {
+    let names = diffusers_names(file.header().tensors.keys().map(String::as_str));
+    let weights = renamed(file, &names);
+    let config = infer::config(&shapes(&weights), base.config).and_then(|config| {
+        infer::check_family(&config.unet, base.config)?;
+        match given {
+            Some(given) => infer::overridden(config, given),
+            None => Ok(config),
+        }
+    });
+    let config = config.map_err(&fault)?;
+    let backend = Watched::new(weights.clone());
     let taken = backend.taken();
-    let weights = VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone());
-    let net = ControlNet::new(&config, weights)?;
+    let build = |weights: VarBuilder<'static>| ControlNet::new(&config, weights);
+    let net = build(VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone()))
+        .map_err(|e| weights.explain(file.path(), "ControlNet", &e, build))?;
     let taken = taken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let left: Vec<&String> = names.iter().filter(|(name, _)| !taken.contains(*name)).map(|n| n.1).collect();
     if let Some(first) = left.first() {
-        candle_core::bail!("{} weights have no place in a ControlNet, such as `{first}`", left.len());
+        let message = format!("{} weights have no place in a ControlNet, such as `{first}`", left.len());
+        return Err(fault(candle_core::Error::Msg(message)));
     }
     Ok(net)
 }
 
 /// A file with a change of the model's own encoder.
 fn load_low_rank(
-    file: WeightFile,
+    file: &Arc<WeightFile>,
     base: &ControlBase<'_>,
     weights: VarBuilder<'static>,
     device: &Device,
 ) -> candle_core::Result<ControlNet> {
-    let names = diffusers_names(file.shapes().keys().map(String::as_str));
-    let config = infer::lora_config(&renamed_shapes(&file, &names), base.config)?;
-    check_low_rank(&file, &names, &weights, base.config)?;
-    let backend = LowRank::new(file, names, weights);
+    let names = diffusers_names(file.header().tensors.keys().map(String::as_str));
+    let own = renamed(file, &names);
+    let config = infer::lora_config(&shapes(&own), base.config)?;
+    check_low_rank(file, &names, &weights, base.config)?;
+    let backend = LowRank::new(own, weights);
     ControlNet::new(&config, VarBuilder::from_backend(Box::new(backend), DType::F32, device.clone()))
 }
 
@@ -282,7 +292,7 @@ fn check_low_rank(
     }
     let wrong = names.iter().find_map(|(name, own)| {
         let layer = name.strip_suffix("attn2.to_k.down")?;
-        let found = file.shapes().get(own)?.get(1)?;
+        let found = file.header().shape(own)?.get(1)?;
         let expected = weights.get_unchecked(&format!("{layer}attn2.to_k.weight")).ok()?.dim(1).ok()?;
         (*found != expected).then_some((*found, expected))
     });
@@ -295,7 +305,6 @@ fn check_low_rank(
     Ok(())
 }
 
-fn renamed_shapes(file: &WeightFile, names: &std::collections::BTreeMap<String, String>) -> Shapes {
-    let shape = |(name, own): (&String, &String)| Some((name.clone(), file.shapes().get(own)?.clone()));
-    names.iter().filter_map(shape).collect()
+fn shapes(weights: &Weights) -> Shapes {
+    weights.names().filter_map(|name| Some((name.to_owned(), weights.shape(name)?))).collect()
 }

@@ -95,7 +95,7 @@ impl<'a> PaintJob<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct PaintMask<'a> {
     /// White is repainted, black is kept. Brought to the size of the picture if it differs. For the opposite see
-    /// [`inverted`].
+    /// [`Canvas::negative`].
     pub mask: &'a Canvas,
     /// What is under the mask when the run begins.
     pub fill: MaskFill,
@@ -107,11 +107,6 @@ pub struct PaintMask<'a> {
     /// Whether grey means partly: else each place of the latent is either kept or repainted, as half of it is.
     /// This is the mask's own softness; sd-webui's «soft inpainting» is an extension with rules of its own.
     pub soft: bool,
-}
-
-/// The mask that repaints what `mask` keeps.
-pub fn inverted(mask: &Canvas) -> Canvas {
-    Canvas::from_rgb8(mask.size(), mask.as_rgb8().iter().map(|v| 255 - v).collect())
 }
 
 /// Masked content: what is under a mask when the run begins.

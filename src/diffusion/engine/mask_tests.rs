@@ -49,7 +49,7 @@ fn an_all_white_mask_is_none_and_a_black_one_leaves_all() {
     for job in [over(&init, &black), with(&over(&init, &black), |mask| mask.region = Some(8))] {
         assert!(paint(&mut engine, &job) == init);
     }
-    assert!(inverted(&white) == black);
+    assert!(white.clone().negative() == black);
 }
 
 #[test]

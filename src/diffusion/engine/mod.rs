@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use candle_core::Device;
 
 pub use job::{
-    Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference, inverted,
+    Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference,
 };
 pub use load::check_vae;
 pub use memory::Memory;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ldm::Blocks;
+use crate::models::LdmBlocks;
 
 /// Names and shapes of a network's weights.
 pub type Shapes = BTreeMap<String, Vec<usize>>;
@@ -19,7 +19,7 @@ impl Layers {
     /// The layers of a UNet with diffusers' names.
     pub fn unet(shapes: &Shapes) -> Self {
         let names = names(shapes);
-        let blocks = Blocks::of(names.iter().map(String::as_str));
+        let blocks = LdmBlocks::of(names.iter().map(String::as_str));
         let mut aliases = BTreeMap::new();
         for name in names {
             if let Some(ldm) = blocks.name(&name) {

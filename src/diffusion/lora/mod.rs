@@ -21,7 +21,6 @@ mod family;
 mod file;
 mod keys;
 mod layers;
-mod ldm;
 mod module;
 mod resolve;
 mod weights;
@@ -33,11 +32,6 @@ pub use weights::PatchedWeights;
 
 /// What to do about a broken file.
 const AGAIN: &str = "the file is damaged or was written by an unknown trainer; download or save it again";
-
-/// The first line of what candle says; the rest are places in its code.
-fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
-}
 
 #[cfg(test)]
 mod tests;

@@ -212,7 +212,7 @@ fn context(file: &LoraFile) -> Option<usize> {
 fn families(file: &LoraFile, networks: &Networks) -> (Option<String>, String) {
     let known = file.modules.iter().flat_map(Module::keys);
     let keys: Vec<&str> = known.chain(file.unknown.iter().map(String::as_str)).collect();
-    (family::of_file(&keys, context(file), &file.metadata), family::of_model(&networks.unet))
+    (family::of_file(&keys, context(file), file.header()), family::of_model(&networks.unet))
 }
 
 const OTHER: &str = "LoRAs work on models of the family they were trained on";

@@ -190,7 +190,7 @@ fn files_that_are_none_are_refused() {
     let whole = std::fs::read(folder().join("tucker.safetensors")).unwrap();
     let at = Path::new("x.safetensors");
     for (bytes, part) in [
-        (Vec::new(), "empty"),
+        (Vec::new(), "truncated"),
         (b"hello".to_vec(), "safetensors"),
         (b"a whole page of text that is called .safetensors".to_vec(), "safetensors"),
         (whole[..whole.len() - 7].to_vec(), "truncated"),
@@ -222,11 +222,11 @@ fn a_lora_for_another_family_is_refused_with_both_names() {
     let matching = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k";
     let other = "lora_unet_input_blocks_8_1_transformer_blocks_0_attn2_to_k";
     for (key, made_for, width, model_width, model_name) in [
-        (matching, "Stable Diffusion 1.x", 768, 1024, "Stable Diffusion 2.x"),
-        (matching, "Stable Diffusion 2.x", 1024, 768, "Stable Diffusion 1.x"),
-        (matching, "Stable Diffusion 1.x", 768, 2048, "SDXL"),
-        (other, "SDXL", 2048, 768, "Stable Diffusion 1.x"),
-        ("lora_unet_double_blocks_0_img_attn_qkv", "Flux", 3072, 768, "Stable Diffusion 1.x"),
+        (matching, "SD 1.x", 768, 1024, "SD 2.x"),
+        (matching, "SD 2.x", 1024, 768, "SD 1.x"),
+        (matching, "SD 1.x", 768, 2048, "SDXL"),
+        (other, "SDXL", 2048, 768, "SD 1.x"),
+        ("lora_unet_double_blocks_0_img_attn_qkv", "Flux", 3072, 768, "SD 1.x"),
         ("transformer.joint_transformer_blocks.0.attn.to_q", "Stable Diffusion 3", 9, 2048, "SDXL"),
     ] {
         let networks = Networks::new(&model(model_width), &[]);

@@ -18,6 +18,7 @@ pub use self::file::{EmbeddingFile, read};
 
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
+use crate::models::family::Base;
 
 /// Embeddings known by name, whichever model they were made for.
 #[derive(Debug, Default)]
@@ -185,13 +186,11 @@ impl Words {
 }
 
 /// Which models have text encoders of this width.
-fn family(width: usize) -> &'static str {
-    match width {
-        768 => "Stable Diffusion 1.x",
-        1024 => "Stable Diffusion 2.x",
-        1280 => "the second text encoder of SDXL",
-        2048 => "SDXL",
-        _ => "another model",
+fn family(width: usize) -> String {
+    match Base::of_context(width) {
+        Some(Base::XlRefiner) => format!("the second text encoder of {}", Base::Xl.name()),
+        Some(base) => base.name().to_owned(),
+        None => "another model".to_owned(),
     }
 }
 

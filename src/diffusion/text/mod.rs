@@ -117,10 +117,15 @@ impl TextModel {
     ///
     /// # Errors
     /// As [`TextModel::load`].
-    pub fn load_from(encoder: &ModelFolder, weights: VarBuilder, tokenizer: &ModelFolder) -> Result<Self> {
-        let network = ClipTextEncoder::new(ClipConfig::load(encoder)?, weights)
-            .map_err(|e| model_error(&encoder.label(), &e))?;
-        let model = Self::new(network, Tokenizer::load(tokenizer)?);
+    pub fn load_from(
+        encoder: &ModelFolder,
+        weights: VarBuilder<'static>,
+        tokenizer: &ModelFolder,
+    ) -> Result<Self> {
+        let config = ClipConfig::load(encoder)?;
+        let build = |weights| ClipTextEncoder::new(config.clone(), weights);
+        let network = build(weights).map_err(|e| encoder.explain("text encoder", &e, build))?;
+        let model = Self::new(network, Tokenizer::of_encoder(tokenizer, &config)?);
         Ok(Self { place: encoder.label(), ..model })
     }
 

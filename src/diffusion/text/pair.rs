@@ -37,7 +37,7 @@ impl TextPair {
     ///
     /// # Errors
     /// As [`TextPair::load`].
-    pub fn load_from(model: &ModelFolder, [first, second]: [VarBuilder; 2]) -> Result<Self> {
+    pub fn load_from(model: &ModelFolder, [first, second]: [VarBuilder<'static>; 2]) -> Result<Self> {
         let load = |part: &str, weights, tokenizer: &str| {
             TextModel::load_from(&model.join(part), weights, &model.join(tokenizer))
         };

@@ -47,8 +47,8 @@ impl PromptReader {
     /// # Errors
     /// [`Error::Model`](crate::error::Error::Model) when files are missing or cannot be understood.
     pub fn load(model: &ModelFolder, embeddings: &Arc<Embeddings>) -> Result<Self> {
-        let tokenizer = Tokenizer::load(&model.join("tokenizer"))?;
         let config = ClipConfig::load(&model.join("text_encoder"))?;
+        let tokenizer = Tokenizer::of_encoder(&model.join("tokenizer"), &config)?;
         let part = if model.join("text_encoder_2").exists() { Part::First } else { Part::Only };
         let places = config.max_position_embeddings;
         let size = (config.hidden_size, places.saturating_sub(2).max(1));

@@ -10,6 +10,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
+use super::clip::{Activation, ClipConfig};
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 
@@ -35,9 +36,30 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Model`] when files are missing or contradict each other.
     pub fn load(folder: &ModelFolder) -> Result<Self> {
-        let names = SpecialNames::load(folder)?;
+        Self::read(folder, &SpecialNames::load(folder)?)
+    }
+
+    /// As [`Tokenizer::load`], for a text encoder of this config. A model that brings no tokenizer gets CLIP's, which
+    /// is compiled in, when its encoder has CLIP's vocabulary.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load`].
+    pub fn of_encoder(folder: &ModelFolder, encoder: &ClipConfig) -> Result<Self> {
+        let brings = ["vocab.json", "merges.txt", "tokenizer.json"].iter().any(|file| folder.has(file));
+        if brings || encoder.vocab_size != ClipConfig::default().vocab_size {
+            return Self::load(folder);
+        }
+        let mut names = SpecialNames::load(folder)?;
+        // OpenCLIP's networks, known by the exact GELU, saw token 0 behind the end.
+        if encoder.hidden_act == Activation::Gelu && !folder.has("tokenizer_config.json") {
+            "!".clone_into(&mut names.pad);
+        }
+        Self::read(&ModelFolder::clip_tokenizer(), &names)
+    }
+
+    fn read(folder: &ModelFolder, names: &SpecialNames) -> Result<Self> {
         let mut inner = if folder.has("vocab.json") && folder.has("merges.txt") {
-            from_vocabulary(folder, &names)?
+            from_vocabulary(folder, names)?
         } else if folder.has("tokenizer.json") {
             from_json(folder)?
         } else {
@@ -51,7 +73,7 @@ impl Tokenizer {
         inner
             .add_special_tokens(special)
             .map_err(|e| Error::model(&folder.label(), format!("cannot add the special tokens: {e}")))?;
-        Self::with_special(inner, &names, folder)
+        Self::with_special(inner, names, folder)
     }
 
     fn with_special(
@@ -255,6 +277,21 @@ mod tests {
         assert_eq!(tokenizer.pad(), 0);
         // The mark in a prompt stays a word: padding with it does not make it special.
         assert_ne!(tokenizer.ids("wow!").unwrap().last(), Some(&0));
+    }
+
+    #[test]
+    fn a_model_without_a_tokenizer_gets_clips_when_it_has_its_vocabulary() {
+        let folder = tempfile::tempdir().unwrap();
+        let none = ModelFolder::open(folder.path()).unwrap().join("tokenizer");
+        let of = |hidden_act| {
+            Tokenizer::of_encoder(&none, &ClipConfig { hidden_act, ..ClipConfig::default() }).unwrap()
+        };
+        let (openai, open_clip) = (of(Activation::QuickGelu), of(Activation::Gelu));
+        assert_eq!(openai.ids("a cat").unwrap(), [320, 2368]);
+        assert_eq!((openai.start(), openai.end(), openai.pad()), (49406, 49407, 49407));
+        assert_eq!((open_clip.end(), open_clip.pad()), (49407, 0));
+        let other = ClipConfig { vocab_size: 1134, ..ClipConfig::default() };
+        assert!(Tokenizer::of_encoder(&none, &other).unwrap_err().to_string().contains("there are neither"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use candle_nn::VarBuilder;
 use super::{ModelFolder, Place, embedded_bytes, model_error};
 use crate::error::{Error, Result};
 use crate::models::single::TOKENIZER;
-use crate::models::tensors::{WeightFile, Weights, audit};
+use crate::models::tensors::{WeightFile, Weights};
 
 /// Names under which weights are looked for in a folder, best first.
 const WEIGHTS: [&str; 4] = [
@@ -61,8 +61,10 @@ impl ModelFolder {
         error: &candle_core::Error,
         build: impl Fn(VarBuilder<'static>) -> candle_core::Result<T>,
     ) -> Error {
-        let found = self.tensors().ok().and_then(|weights| audit(&self.label(), what, &weights, build));
-        found.unwrap_or_else(|| model_error(&self.label(), error))
+        match self.tensors() {
+            Ok(weights) => weights.explain(&self.label(), what, error, build),
+            Err(_) => model_error(&self.label(), error),
+        }
     }
 
     /// The folder's weights by name, none of them read yet.

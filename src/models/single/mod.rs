@@ -13,7 +13,6 @@
 mod infer;
 mod predicts;
 mod text_names;
-mod unet_names;
 mod vae_names;
 
 use std::collections::BTreeMap;
@@ -23,11 +22,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::family::{Base, Family, FileKind, UNET, VAE, family_of};
+use super::ldm::UNetNames;
 use super::tensors::{Cut, Source, WeightFile, Weights};
 use crate::error::{Error, Result};
 use predicts::Prediction;
 use text_names::Named;
-use unet_names::UNetNames;
 
 /// What the encoder's result is multiplied by in Stable Diffusion 1 and 2 (`scale_factor` in the models' configs).
 pub(super) const SD_SCALE: f64 = 0.18215;

@@ -11,6 +11,7 @@ use candle_nn::{Init, VarBuilder};
 use super::Weights;
 use super::header::short;
 use crate::error::Error;
+use crate::models::folder::model_error;
 
 /// At most this many groups of names, and weights of another shape, are listed.
 const LISTED: usize = 6;
@@ -65,9 +66,23 @@ impl SimpleBackend for Audit {
     }
 }
 
+impl Weights {
+    /// What is wrong with these weights of `path` when `build` could not make a network of them, which is a `what`, and
+    /// stopped with `error`: all that are missing or have another shape, grouped and counted; else that error alone.
+    pub fn explain<T>(
+        &self,
+        path: &Path,
+        what: &str,
+        error: &candle_core::Error,
+        build: impl Fn(VarBuilder<'static>) -> Result<T>,
+    ) -> Error {
+        audit(path, what, self, build).unwrap_or_else(|| model_error(path, error))
+    }
+}
+
 /// Builds a network of nothing with `build` and compares what it asks for with the weights that are there. `None`
 /// when all is there, in its shape.
-pub(in crate::models) fn audit<T>(
+pub(super) fn audit<T>(
     path: &Path,
     what: &str,
     weights: &Weights,

@@ -30,6 +30,11 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
+    /// Whether its numbers are floating-point ones of a type that is read.
+    pub fn is_float(&self) -> bool {
+        matches!(self.dtype.as_str(), "F16" | "BF16" | "F32" | "F64")
+    }
+
     /// Bytes once it is loaded: halves stay halves, all else is widened to `f32`.
     pub fn loaded(&self) -> u64 {
         let each = if matches!(self.dtype.as_str(), "F16" | "BF16") { 2 } else { 4 };

@@ -11,8 +11,6 @@ mod sniff;
 pub use backend::{Cut, Source, Weights, mark, stored, stored_shaped};
 pub use header::{Header, TensorInfo};
 
-pub(super) use audit::audit;
-
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};

@@ -8,6 +8,10 @@ const CONVERT: &str = "nothing is read that could run code; convert it once with
 /// The name of the kind of file that begins with `start`, and what to do about it, when it is a known kind other than
 /// safetensors.
 pub(super) fn other_kind(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    // A safetensors file whose head has 640 bytes begins like a pickle of version 2.
+    if start.get(4..9) == Some(b"\0\0\0\0{") {
+        return None;
+    }
     let begins = |mark: &[u8]| start.starts_with(mark);
     let text = String::from_utf8_lossy(start).trim_start().to_lowercase();
     if begins(b"PK\x03\x04") || (begins(b"\x80") && start.get(1).is_some_and(|v| (2..=5).contains(v))) {
@@ -52,6 +56,7 @@ mod tests {
             assert!(other_kind(start).unwrap().0.contains(kind), "{kind}");
         }
         assert_eq!(other_kind(b"\x10\0\0\0\0\0\0\0{\"x\":1}"), None);
+        assert_eq!(other_kind(b"\x80\x02\0\0\0\0\0\0{\"x\":1}"), None);
         assert!(CONVERT.contains("weights_only=True"));
     }
 }

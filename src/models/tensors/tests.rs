@@ -3,6 +3,7 @@ use std::sync::Arc;
 use candle_nn::VarBuilder;
 use half::{bf16, f16};
 
+use super::audit::audit;
 use super::*;
 
 /// A file of these tensors: name, type, shape, bytes.

@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::render::seams::{PaintRequest, Painter as _};
-use crate::run::models::{Cast, ModelPainter};
+use crate::run::cast::Cast;
+use crate::run::models::ModelPainter;
 use crate::timeline::frame::{FrameParams, FrameSource};
 
 /// Steps that are measured; the first one warms everything up and does not count.

@@ -2,7 +2,7 @@
 
 use super::{Masking, StillOptions};
 use crate::canvas::{Canvas, Size};
-use crate::diffusion::engine::{MaskFill, PaintMask, inverted};
+use crate::diffusion::engine::{MaskFill, PaintMask};
 use crate::edges;
 use crate::error::{Error, Result};
 use crate::render::seams::Sources;
@@ -147,7 +147,7 @@ fn shown(
         }
         (_, None) => return Err(Error::Bug(format!("control `{}` has nothing to see", control.name))),
     };
-    Ok(if control.invert { inverted(&hint) } else { hint })
+    Ok(if control.invert { hint.negative() } else { hint })
 }
 
 fn check_size(size: Size) -> Result<()> {
@@ -180,14 +180,15 @@ fn mask(
             Some(alpha.unwrap_or(grey))
         }
         // Holes are repainted.
-        (None, Some(alpha)) => Some(inverted(alpha)),
+        (None, Some(alpha)) => Some(alpha.clone().negative()),
         (None, None) => None,
     };
     if masking.invert {
-        mask = Some(inverted(&mask.ok_or_else(|| Error::Usage {
+        let meant = mask.ok_or_else(|| Error::Usage {
             message: "--invert-mask: there is no mask".to_owned(),
             hint: Some("give one with `--mask`, or an --init with transparent parts".to_owned()),
-        })?));
+        })?;
+        mask = Some(meant.negative());
     }
     if let Some(region) = masking.region {
         let whole = mask.unwrap_or_else(|| Canvas::filled(init.size(), [255; 3]));

@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 use crate::infotext::described;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::seams::PaintRequest;
+use crate::run::cast::Cast;
 use crate::run::memory;
-use crate::run::models::{Cast, DeviceChoice, ModelPainter, sampling};
+use crate::run::models::{DeviceChoice, ModelPainter, sampling};
 use crate::run::sources::Files;
 use crate::timeline::frame::{ControlMode, Fit, FrameParams, Rng};
 use inputs::{Inputs, Mask};
@@ -199,7 +200,7 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
     sampling(&painter.defaults(&cast)?, &params.sampling)?;
     let engine = painter.engine(&cast)?;
     let (unit, native) = (engine.size_unit(), engine.defaults().size);
-    let inputs = Inputs::read(&options, &params, unit, native, &mut Files::new(device))?;
+    let inputs = Inputs::read(&options, &params, unit, native, &mut Files::new(device, Path::new(HERE)))?;
     painter.rehearse(std::iter::once(&params))?.iter().for_each(|warning| (listener.warn)(warning));
     if let Some(warning) = memory::warning(memory::work(std::iter::once(&params), inputs.painted, &painter)?)
     {

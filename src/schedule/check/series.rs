@@ -105,6 +105,7 @@ impl Loader {
                 self.files.borrow_mut().push(FileRef {
                     path,
                     param: "series",
+                    arg: None,
                     of_control: false,
                     span: file.span,
                 });

@@ -9,7 +9,13 @@ pub(super) static DEPTH: &[CallSpec] = &[
     call("flat", &[], "everything at the same distance"),
     call(
         "network",
-        &[arg("model", Kind::File, Some("\"\""), ANY, "model folder; the embedded network when left out")],
+        &[arg(
+            "model",
+            Kind::File,
+            Some("\"\""),
+            ANY,
+            "name of a depth network; the embedded one when left out",
+        )],
         "a depth network looks at the picture that is being moved",
     ),
     call(

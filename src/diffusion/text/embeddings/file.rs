@@ -8,6 +8,8 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Part;
 use crate::error::{Error, Result};
+use crate::models::family::Base;
+use crate::models::{WeightFile, model_error};
 
 /// The largest file that is read. 75 vectors of SDXL in f64 have 1.2 MB; training tools add little to that.
 const LARGEST: u64 = 16 << 20;
@@ -35,13 +37,14 @@ impl EmbeddingFile {
             )
             .with_hint(format!("take an embedding made for {wanted}"))
         };
-        let (one, two) = ("a model with one text encoder (Stable Diffusion 1.x or 2.x)", "SDXL");
+        let one = format!("a model with one text encoder ({} or {})", Base::Sd1.name(), Base::Sd2.name());
+        let two = Base::Xl.name();
         let vectors = match (self, part) {
             (Self::One(vectors), Part::Only) => vectors,
             (Self::Two(first, _), Part::First) => first,
             (Self::Two(_, second), Part::Second) => second,
-            (Self::One(_), _) => return Err(refuse(two, one)),
-            (Self::Two(..), Part::Only) => return Err(refuse(one, two)),
+            (Self::One(_), _) => return Err(refuse(two, &one)),
+            (Self::Two(..), Part::Only) => return Err(refuse(&one, two)),
         };
         Ok((vectors, vectors.dims()[0]))
     }
@@ -59,7 +62,7 @@ pub fn read(path: &Path) -> Result<EmbeddingFile> {
             Error::model(path, format!("cannot read this PyTorch file: {why}")).with_hint(CONVERT)
         })?
     } else {
-        safetensors(path, &bytes)?
+        safetensors(path, bytes)?
     };
     of_tensors(path, tensors)
 }
@@ -87,20 +90,19 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-fn safetensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
+fn safetensors(path: &Path, bytes: Vec<u8>) -> Result<BTreeMap<String, Tensor>> {
     // Older PyTorch files are a pickle from the first byte on; safetensors have eight bytes of length, then JSON.
     if bytes.starts_with(&[0x80]) && bytes.get(8) != Some(&b'{') {
         return Err(
             Error::model(path, "expected safetensors, found a file of an old PyTorch").with_hint(CONVERT)
         );
     }
-    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(|e| {
-        let why = e.to_string();
-        let why = why.lines().next().unwrap_or_default();
-        Error::model(path, format!("expected a safetensors file, its content cannot be read: {why}"))
-            .with_hint("copy or download the file again")
-    })?;
-    Ok(tensors.into_iter().collect())
+    let broken = |e: candle_core::Error| model_error(path, &e);
+    let file = WeightFile::in_memory(path, bytes)?;
+    let names = file.header().tensors.keys();
+    names
+        .map(|name| Ok((name.clone(), file.tensor(name, DType::F32, &Device::Cpu).map_err(broken)?)))
+        .collect()
 }
 
 /// Finds the vectors among the tensors of a file.

@@ -1,17 +1,19 @@
-//! The names that the first Stable Diffusion code (LDM) has for the layers of a UNet, made from diffusers' names.
+//! diffusers' names of a UNet's layers as the original code calls them.
 
 use std::collections::BTreeMap;
 
+use super::{FIXED, RESNET};
+
 /// What the blocks of a UNet hold, read from the names of its layers.
-#[derive(Debug, Default)]
-pub(super) struct Blocks {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct LdmBlocks {
     /// Residual blocks of each encoder level.
     down: BTreeMap<usize, usize>,
     /// Residual blocks of each decoder level, and whether it has attention.
     up: BTreeMap<usize, (usize, bool)>,
 }
 
-impl Blocks {
+impl LdmBlocks {
     /// From diffusers' names of layers.
     pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut blocks = Self::default();
@@ -35,20 +37,20 @@ impl Blocks {
         blocks
     }
 
+    /// Of a UNet whose levels, from the highest resolution on, have so many residual blocks in the encoder and, as is
+    /// usual, one more in the decoder; and whether they have attention.
+    pub fn of_levels(levels: &[(usize, bool)]) -> Self {
+        let up = levels.iter().rev().map(|(count, attends)| (count + 1, *attends));
+        Self {
+            down: levels.iter().map(|(count, _)| *count).enumerate().collect(),
+            up: up.enumerate().collect(),
+        }
+    }
+
     /// LDM's name of a layer, such as `input_blocks.1.1.proj_in` for `down_blocks.0.attentions.0.proj_in`.
     pub fn name(&self, layer: &str) -> Option<String> {
-        let fixed = match layer {
-            "conv_in" => "input_blocks.0.0",
-            "conv_norm_out" => "out.0",
-            "conv_out" => "out.2",
-            "time_embedding.linear_1" => "time_embed.0",
-            "time_embedding.linear_2" => "time_embed.2",
-            "add_embedding.linear_1" => "label_emb.0.0",
-            "add_embedding.linear_2" => "label_emb.0.2",
-            _ => "",
-        };
-        if !fixed.is_empty() {
-            return Some(fixed.to_owned());
+        if let Some((ldm, _)) = FIXED.iter().find(|(_, own)| *own == layer) {
+            return Some((*ldm).to_owned());
         }
         let words: Vec<&str> = layer.split('.').collect();
         match words[..] {
@@ -93,16 +95,8 @@ impl Blocks {
 
 /// The name inside a block: residual blocks have other names, the rest keeps its own.
 fn inside(kind: &str, rest: &str) -> String {
-    let renamed = match rest {
-        "norm1" => "in_layers.0",
-        "conv1" => "in_layers.2",
-        "time_emb_proj" => "emb_layers.1",
-        "norm2" => "out_layers.0",
-        "conv2" => "out_layers.3",
-        "conv_shortcut" => "skip_connection",
-        other => other,
-    };
-    if kind == "resnets" { renamed.to_owned() } else { rest.to_owned() }
+    let renamed = RESNET.iter().find(|(_, own)| *own == rest).filter(|_| kind == "resnets");
+    renamed.map_or(rest, |(ldm, _)| ldm).to_owned()
 }
 
 #[cfg(test)]
@@ -119,7 +113,7 @@ mod tests {
                 names.push(format!("up_blocks.{level}.attentions.0.proj_in"));
             }
         }
-        let blocks = Blocks::of(names.iter().map(String::as_str));
+        let blocks = LdmBlocks::of(names.iter().map(String::as_str));
         // From the table of sd-v1-5's own names.
         for (diffusers, ldm) in [
             ("conv_in", "input_blocks.0.0"),
@@ -142,5 +136,6 @@ mod tests {
         }
         assert_eq!(blocks.name("down_blocks.9.resnets.0.conv1"), None);
         assert_eq!(blocks.name("encoder.down"), None);
+        assert_eq!(LdmBlocks::of_levels(&[(2, true), (2, true), (2, true), (2, false)]), blocks);
     }
 }

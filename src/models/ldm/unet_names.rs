@@ -1,10 +1,12 @@
-//! The names of a UNet's weights in the original code (LDM, and so A1111's and ComfyUI's files) as diffusers
-//! calls them.
+//! The names of a UNet's weights in the original code as diffusers calls them.
 
 use std::collections::BTreeSet;
 
+use super::{FIXED, RESNET};
+
 /// What the numbers in LDM's names mean, which depends on which of them there are.
-pub(super) struct UNetNames {
+#[derive(Debug)]
+pub struct UNetNames {
     /// Numbers of the input blocks that halve the resolution.
     down: Vec<usize>,
     /// Numbers of the output blocks that double it.
@@ -13,7 +15,7 @@ pub(super) struct UNetNames {
 
 impl UNetNames {
     /// Of a network with these LDM names.
-    pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+    pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let (mut down, mut up) = (BTreeSet::new(), BTreeSet::new());
         for name in names {
             let words: Vec<&str> = name.split('.').collect();
@@ -27,13 +29,15 @@ impl UNetNames {
     }
 
     /// diffusers' name; `None` for what is no weight of a UNet.
-    pub(super) fn diffusers(&self, name: &str) -> Option<String> {
+    pub fn diffusers(&self, name: &str) -> Option<String> {
+        let fixed =
+            FIXED.iter().find_map(|(ldm, layer)| Some((layer, name.strip_prefix(ldm)?.strip_prefix('.')?)));
+        if let Some((layer, tail)) = fixed {
+            return Some(format!("{layer}.{tail}"));
+        }
         let words: Vec<&str> = name.split('.').collect();
         let tail = |from: usize| words.get(from..).unwrap_or_default().join(".");
         Some(match words[..] {
-            ["time_embed", n @ ("0" | "2"), ..] => format!("time_embedding.{}.{}", linear(n), tail(2)),
-            ["label_emb", "0", n @ ("0" | "2"), ..] => format!("add_embedding.{}.{}", linear(n), tail(3)),
-            ["input_blocks", "0", "0", ..] => format!("conv_in.{}", tail(3)),
             ["input_blocks", n, "0", "op", ..] => {
                 let (level, _) = self.input(n.parse().ok().filter(|n| *n > 0)?);
                 format!("down_blocks.{level}.downsamplers.0.conv.{}", tail(4))
@@ -54,8 +58,6 @@ impl UNetNames {
                 let (level, index) = self.output(n.parse().ok()?);
                 format!("up_blocks.{level}.{}", stage(index, part, &words[3..])?)
             }
-            ["out", "0", ..] => format!("conv_norm_out.{}", tail(2)),
-            ["out", "2", ..] => format!("conv_out.{}", tail(2)),
             _ => return None,
         })
     }
@@ -75,25 +77,15 @@ impl UNetNames {
     }
 }
 
-fn linear(number: &str) -> &'static str {
-    if number == "0" { "linear_1" } else { "linear_2" }
-}
-
 /// A residual block (part 0) or the attention behind it (part 1).
 fn stage(index: usize, part: &str, words: &[&str]) -> Option<String> {
     if part == "1" {
         return Some(format!("attentions.{index}.{}", words.join(".")));
     }
-    let (layer, tail) = match words {
-        ["in_layers", "0", tail @ ..] => ("norm1", tail),
-        ["in_layers", "2", tail @ ..] => ("conv1", tail),
-        ["emb_layers", "1", tail @ ..] => ("time_emb_proj", tail),
-        ["out_layers", "0", tail @ ..] => ("norm2", tail),
-        ["out_layers", "3", tail @ ..] => ("conv2", tail),
-        ["skip_connection", tail @ ..] => ("conv_shortcut", tail),
-        _ => return None,
-    };
-    Some(format!("resnets.{index}.{layer}.{}", tail.join(".")))
+    let name = words.join(".");
+    let renamed =
+        RESNET.iter().find_map(|(ldm, layer)| Some((layer, name.strip_prefix(ldm)?.strip_prefix('.')?)));
+    renamed.map(|(layer, tail)| format!("resnets.{index}.{layer}.{tail}"))
 }
 
 #[cfg(test)]

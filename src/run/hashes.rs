@@ -1,0 +1,147 @@
+//! What decides a frame's picture, as hashes: numbers, models and files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::canvas::{Canvas, Size};
+use crate::diffusion::lora::LoraFile;
+use crate::error::{Error, Result};
+use crate::render::frame_loop::independent;
+use crate::render::journal::Expected;
+use crate::render::store;
+use crate::run::cast::Cast;
+use crate::run::embeddings;
+use crate::run::loras::Spoken;
+use crate::run::models::{DeviceChoice, ModelPainter};
+use crate::run::sources::depth_network;
+use crate::timeline::frame::{ControlInput, DepthSource, FrameParams, FrameSource};
+
+/// Changes whenever the same film would give other pictures than before, so that frames of an older
+/// kinora are never mixed with new ones.
+const PICTURES: u32 = 2;
+
+/// Hashes of models and files, each computed once.
+pub(super) struct Hashes<'a> {
+    painter: &'a ModelPainter,
+    /// The folder that the film's paths are relative to.
+    films: &'a Path,
+    device: DeviceChoice,
+    /// Textual inversions that prompts may name.
+    embeddings: Vec<(String, PathBuf)>,
+    models: BTreeMap<Cast, String>,
+    depths: BTreeMap<Option<PathBuf>, String>,
+    files: BTreeMap<PathBuf, String>,
+}
+
+impl<'a> Hashes<'a> {
+    /// Nothing is read yet but the names of textual inversions.
+    pub(super) fn new(painter: &'a ModelPainter, films: &'a Path, device: DeviceChoice) -> Result<Self> {
+        let (models, depths, files) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { painter, films, device, embeddings: embeddings::known(films)?, models, depths, files })
+    }
+
+    /// What a frame of `size` must have been made with to be right.
+    pub(super) fn expected(&mut self, params: &FrameParams, size: Size) -> Result<Expected> {
+        let cast = Cast::of(params);
+        let models = match self.models.get(&cast) {
+            Some(hash) => hash.clone(),
+            None => {
+                let hash = self.painter.fingerprint(&cast)?;
+                self.models.insert(cast, hash.clone());
+                hash
+            }
+        };
+        // The debug form of the numbers is exact, and names every field. The folder is taken out of the
+        // paths: from wherever the film is rendered, it is the same film.
+        let folder = format!("{:?}", self.films);
+        let folder = &folder[1..folder.len() - 1];
+        let numbers = format!("{params:?}");
+        let numbers =
+            if folder.is_empty() { numbers } else { numbers.replace(&format!("\"{folder}/"), "\"") };
+        let mut text = format!("{PICTURES} {:?} {size} {numbers}", self.device);
+        if let DepthSource::Network(folder) = &params.depth {
+            text.push_str(&self.depth(folder)?);
+        }
+        for path in files(params) {
+            text.push_str(&self.file(path)?);
+        }
+        let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
+        for (name, path) in named {
+            text.push_str(&format!(" embedding {name} {}", self.embedding(&path)?));
+        }
+        for path in Spoken::of(params)?.files(&self.painter.loras)? {
+            text.push_str(&self.lora(&path)?);
+        }
+        let independent = independent(params);
+        Ok(Expected { params: store::hash(text.as_bytes()), models, independent })
+    }
+
+    /// Hash of a depth network's files. One that is never looked through costs a hash, and no more.
+    fn depth(&mut self, folder: &Option<PathBuf>) -> Result<String> {
+        if let Some(hash) = self.depths.get(folder) {
+            return Ok(hash.clone());
+        }
+        let hash = depth_network(folder.as_deref(), self.films)?.fingerprint()?.to_hex().to_string();
+        self.depths.insert(folder.clone(), hash.clone());
+        Ok(hash)
+    }
+
+    /// Hash of a textual inversion's file.
+    fn embedding(&mut self, path: &Path) -> Result<String> {
+        self.once(path, || {
+            let bytes = std::fs::read(path)
+                .map_err(|e| Error::model(path, format!("cannot read the embedding: {e}")))?;
+            Ok(store::hash(&bytes))
+        })
+    }
+
+    /// Hash of a LoRA's file.
+    fn lora(&mut self, path: &Path) -> Result<String> {
+        self.once(path, || {
+            // What is no LoRA is better known now than at its frame.
+            LoraFile::open(path)?;
+            let cannot = |e: std::io::Error| Error::model(path, format!("cannot read this LoRA file: {e}"));
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(std::fs::File::open(path).map_err(cannot)?).map_err(cannot)?;
+            Ok(hasher.finalize().to_hex()[..32].to_owned())
+        })
+    }
+
+    /// Hash of a picture.
+    fn file(&mut self, path: &Path) -> Result<String> {
+        self.once(path, || {
+            let bytes =
+                std::fs::read(path).map_err(|e| Error::input(path, format!("cannot read the file: {e}")))?;
+            // Every file that a frame names is a picture.
+            Canvas::open(path)?;
+            Ok(store::hash(&bytes))
+        })
+    }
+
+    fn once(&mut self, path: &Path, hash: impl FnOnce() -> Result<String>) -> Result<String> {
+        if let Some(hash) = self.files.get(path) {
+            return Ok(hash.clone());
+        }
+        let hash = hash()?;
+        self.files.insert(path.to_owned(), hash.clone());
+        Ok(hash)
+    }
+}
+
+/// The files whose content decides a frame's picture.
+fn files(params: &FrameParams) -> Vec<&Path> {
+    let source = match &params.source {
+        FrameSource::Init(path) | FrameSource::Still(path) => Some(path),
+        FrameSource::Previous => None,
+    };
+    let depth = match &params.depth {
+        DepthSource::Picture(path) => Some(path),
+        DepthSource::Flat | DepthSource::Network(_) => None,
+    };
+    let controls = params.controls.iter().filter_map(|control| match &control.input {
+        ControlInput::Picture(path) => Some(path),
+        ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
+        ControlInput::Depth => None,
+    });
+    source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()
+}
