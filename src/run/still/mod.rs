@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::infotext::described;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::seams::PaintRequest;
+use crate::run::loras::Spoken;
 use crate::run::memory;
 use crate::run::models::{Cast, DeviceChoice, ModelPainter, sampling};
 use crate::run::sources::Files;
@@ -191,6 +192,10 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
         None => options.clone(),
     };
     let mut params = frame::params(&options)?;
+    Spoken::of(&params).map_err(|error| match error {
+        Error::Render { message, hint, .. } => Error::Usage { message, hint },
+        other => other,
+    })?;
     let count = options.count.unwrap_or(1).max(1);
     let names = Names::new(options.out.as_deref(), count, options.force)?;
     let mut painter = ModelPainter::new(device.clone(), Path::new(HERE));
