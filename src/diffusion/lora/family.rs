@@ -24,7 +24,7 @@ fn by_context(width: usize) -> String {
         1024 => "Stable Diffusion 2.x".to_owned(),
         1280 => "the refiner of SDXL".to_owned(),
         2048 => "SDXL".to_owned(),
-        other => format!("models with a context of {other} numbers"),
+        other => format!("a family with a context of {other} numbers"),
     }
 }
 
