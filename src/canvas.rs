@@ -187,7 +187,13 @@ impl From<image::DynamicImage> for Canvas {
 fn decode(path: &Path) -> Result<(image::DynamicImage, image::metadata::Orientation)> {
     use image::ImageDecoder as _;
     let undecodable = |e: image::ImageError| {
-        Error::input(path, format!("cannot decode the picture: {e}"))
+        let message = match &e {
+            image::ImageError::Unsupported(_) => {
+                "expected a PNG or JPEG, found another kind of file".to_owned()
+            }
+            e => format!("cannot decode the picture: {e}"),
+        };
+        Error::input(path, message)
             .with_hint("kinora reads PNG and JPEG: convert it, or export it anew when it is damaged")
     };
     let mut decoder = image::ImageReader::open(path)

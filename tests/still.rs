@@ -542,6 +542,10 @@ fn several_pictures_are_looked_into() {
     assert!(ran.stdout.contains("1.png: PNG, 64x64, made by kinora") && ran.stdout.contains("\n\n2.png"));
     picture(&desk.path("plain.png"), 8, 8);
     desk.run(&["inspect", "plain.png"]).expect(3).says(&["does not say how it was made"]);
+    // One that says nothing keeps no other back.
+    let ran = desk.run(&["inspect", "none.png", "plain.png", "1.png"]).expect(3);
+    assert!(ran.stdout.starts_with("1.png: PNG"), "{}", ran.stdout);
+    ran.says(&["none.png: cannot read the picture", "does not say how it was made"]);
     assert_eq!(said(&desk, "plain.png")["text"], serde_json::Value::Null);
     assert!(Parameters::read(said(&desk, "1.png")["text"].as_str().unwrap()).is_some());
 }

@@ -276,7 +276,7 @@ pub(crate) struct ExplainArgs {
     /// The film's score
     pub(crate) film: PathBuf,
     /// The frame, counted from 0, or a time: `48`, `4.0s`, `8b`, `50%`
-    #[arg(long, value_name = "FRAME")]
+    #[arg(long, value_name = "FRAME", default_value = "0")]
     pub(crate) frame: String,
     /// Show the prompts as the model reads them: when each text is in force, its tokens, weights and embeddings
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! A control on the command line: `--control "depth=depth.png,model=NAME,weight=1"`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::still::number;
 use crate::run::still::{CANNY, ControlFrom, ControlOption, FIDELITY};
@@ -31,6 +31,9 @@ pub(crate) fn control(text: &str) -> Result<ControlOption, String> {
         return Err("expected a name and a picture such as depth=depth.png".to_owned());
     };
     let picture = (picture != "auto").then(|| PathBuf::from(picture));
+    if let Some(problem) = picture.as_ref().and_then(|picture| misspelled(picture)) {
+        return Err(problem);
+    }
     let mut found = ControlOption {
         name: name.to_owned(),
         picture,
@@ -63,10 +66,30 @@ pub(crate) fn control(text: &str) -> Result<ControlOption, String> {
             _ => found.mode = mode(value).map_err(told)?,
         }
     }
+    if let ControlFrom::Canny { low, high } = found.from
+        && low > high
+    {
+        return Err(format!(
+            "low ({low}) is above high ({high}): edges begin above `high` and go on above `low`"
+        ));
+    }
     if found.start > found.end {
         return Err(format!("it ends ({}) before it starts ({})", found.end, found.start));
     }
     Ok(found)
+}
+
+/// Names of files may have commas and `=`; where there is no such file, what stands behind the comma was meant as a
+/// setting.
+fn misspelled(picture: &Path) -> Option<String> {
+    let (_, setting) = picture.to_str()?.split_once(',')?;
+    let (name, _) = setting.split_once('=').filter(|_| !picture.exists())?;
+    let name = name.trim();
+    let near = CONTROL_SETTINGS.into_iter().find(|known| strsim::damerau_levenshtein(known, name) <= 2);
+    Some(match near {
+        Some(near) => format!("there is no setting `{name}`, did you mean `{near}`?"),
+        None => format!("there is no setting `{name}`, expected one of {}", CONTROL_SETTINGS.join(", ")),
+    })
 }
 
 /// How a control looks at its picture, with the usual thresholds.
@@ -118,8 +141,8 @@ mod tests {
     #[test]
     fn a_control_is_taken_apart() {
         let found =
-            control("depth=a,b=c.png, model=my control,weight=0.5,start=0.1,end=.9,mode=prompt").unwrap();
-        assert_eq!(found.picture, Some(PathBuf::from("a,b=c.png")));
+            control("depth=a,b.png, model=my control,weight=0.5,start=0.1,end=.9,mode=prompt").unwrap();
+        assert_eq!(found.picture, Some(PathBuf::from("a,b.png")));
         assert_eq!(found.model.as_deref(), Some("my control"));
         assert_eq!((found.weight, found.start, found.end, found.mode), (0.5, 0.1, 0.9, ControlMode::Prompt));
         assert_eq!(control("depth=auto").unwrap().picture, None);
@@ -143,8 +166,23 @@ mod tests {
             "d=x,low=3",
             "d=x,from=canny,fidelity=1",
             "d=x,resize=y",
+            "d=x,from=canny,low=300",
         ] {
             assert!(control(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_misspelled_setting_is_no_part_of_the_name_of_a_file() {
+        assert_eq!(
+            control("depth=depth.png,wieght=1").unwrap_err(),
+            "there is no setting `wieght`, did you mean `weight`?"
+        );
+        assert!(control("depth=depth.png,colour=1").unwrap_err().contains("expected one of model, weight"));
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("a,b=c.png");
+        std::fs::write(&odd, "").unwrap();
+        let found = control(&format!("depth={},weight=2", odd.display())).unwrap();
+        assert_eq!((found.picture, found.weight), (Some(odd), 2.0));
     }
 }

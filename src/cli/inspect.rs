@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cli::print;
-use crate::error::Result;
+use crate::cli::{complain, print};
+use crate::error::{Error, Result};
 use crate::run::inspect::inspect;
 
 /// What can be typed.
@@ -20,14 +20,26 @@ pub(crate) struct InspectArgs {
 
 /// Says how pictures were made.
 pub(crate) fn run(args: &InspectArgs) -> Result<()> {
-    for (number, picture) in args.pictures.iter().enumerate() {
-        let found = inspect(picture)?;
-        if args.json {
-            print(&format!("{}\n", found.json()))?;
-        } else {
-            let gap = if number > 0 { "\n" } else { "" };
-            print(&format!("{gap}{}", found.text()?))?;
+    // One that says nothing never keeps the others back; the last such error ends the run.
+    let mut failed: Option<Error> = None;
+    let mut printed = 0;
+    for picture in &args.pictures {
+        let told = inspect(picture).and_then(|found| match args.json {
+            true => Ok(format!("{}\n", found.json())),
+            false => found.text(),
+        });
+        match told {
+            Ok(text) => {
+                let gap = if printed > 0 && !args.json { "\n" } else { "" };
+                print(&format!("{gap}{text}"))?;
+                printed += 1;
+            }
+            Err(error) => {
+                if let Some(earlier) = failed.replace(error) {
+                    complain(&earlier);
+                }
+            }
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }

@@ -36,10 +36,11 @@ pub(crate) struct StillArgs {
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<Size>,
     /// Steps from pure noise; over a picture their share is run [default: what suits the model]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), allow_negative_numbers = true)]
     pub(crate) steps: Option<u32>,
     /// Scale of classifier-free guidance [default: what suits the model]
-    #[arg(long, value_name = "SCALE", visible_alias = "cfg-scale", value_parser = number::<0, 1000>)]
+    #[arg(long, value_name = "SCALE", visible_alias = "cfg-scale", value_parser = number::<0, 1000>,
+          allow_negative_numbers = true)]
     pub(crate) guidance: Option<f64>,
     /// The sampler, as kinora or the A1111 web UI calls it: `dpmpp_2m`, "DPM++ 2M Karras" [default: what suits
     /// the model]
@@ -52,35 +53,35 @@ pub(crate) struct StillArgs {
     #[arg(long, value_name = "SEED", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<SeedChoice>,
     /// How many pictures, each with the next seed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000), allow_negative_numbers = true)]
     pub(crate) count: Option<u32>,
     /// Seed of a second noise that is mixed in (variation seed), or `random`; with --count this one goes on
     #[arg(long, value_name = "SEED", value_parser = seed, allow_negative_numbers = true)]
     pub(crate) subseed: Option<SeedChoice>,
     /// How much of it is mixed in, 0 to 1
-    #[arg(long, value_name = "SHARE", value_parser = number::<0, 1>)]
+    #[arg(long, value_name = "SHARE", value_parser = number::<0, 1>, allow_negative_numbers = true)]
     pub(crate) subseed_strength: Option<f64>,
     /// Layers of the text encoder left out, counted as the web UI does: 1 is none
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=24))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=24), allow_negative_numbers = true)]
     pub(crate) clip_skip: Option<u32>,
     /// Whose noise a seed stands for: PyTorch's on the processor, or that of Nvidia cards, as the web UI draws it
     /// [default: cpu]
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) rng: Option<RngName>,
     /// Share of fresh noise of samplers that add some, 0 adds none [default: the sampler's own]
-    #[arg(long, value_name = "SHARE", value_parser = number::<0, 10>)]
+    #[arg(long, value_name = "SHARE", value_parser = number::<0, 10>, allow_negative_numbers = true)]
     pub(crate) eta: Option<f64>,
     /// Multiplier of all fresh noise [default: 1]
-    #[arg(long, value_name = "FACTOR", value_parser = number::<0, 10>)]
+    #[arg(long, value_name = "FACTOR", value_parser = number::<0, 10>, allow_negative_numbers = true)]
     pub(crate) s_noise: Option<f64>,
     /// Added to the seed of the fresh noise (eta noise seed delta) [default: 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) ensd: Option<u32>,
     /// A picture to paint over. Where it is transparent, only that is repainted; the result has its size
     #[arg(long, value_name = "PICTURE")]
     pub(crate) init: Option<PathBuf>,
     /// How much of --init is made new, 0 to 1 [default: 0.75]
-    #[arg(long, value_name = "SHARE", value_parser = number::<0, 1>)]
+    #[arg(long, value_name = "SHARE", value_parser = number::<0, 1>, allow_negative_numbers = true)]
     pub(crate) denoise: Option<f64>,
     /// A picture that is white where --init is repainted; of one with transparent parts, what is opaque counts
     #[arg(long, value_name = "PICTURE")]
@@ -92,7 +93,7 @@ pub(crate) struct StillArgs {
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) fill: Option<FillName>,
     /// How far the mask's edge is softened, in pixels [default: 4]
-    #[arg(long, value_name = "PIXELS", value_parser = number::<0, 256>)]
+    #[arg(long, value_name = "PIXELS", value_parser = number::<0, 256>, allow_negative_numbers = true)]
     pub(crate) mask_blur: Option<f64>,
     /// Paint a box about the mask at full size and put it back, with so many pixels around it [default: 32]
     #[arg(long, value_name = "PIXELS", num_args = 0..=1, default_missing_value = "32",
@@ -247,9 +248,14 @@ fn words(given: &str) -> Result<String> {
         Some(text) if text.starts_with('@') => Ok(text.to_owned()),
         Some(file) => {
             let path = Path::new(file);
-            let text = std::fs::read_to_string(path).map_err(|e| {
+            let bytes = std::fs::read(path).map_err(|e| {
                 Error::input(path, format!("cannot read the prompt: {e}"))
                     .with_hint("a prompt that begins with @ is written with two: `@@…`")
+            })?;
+            let text = String::from_utf8(bytes).map_err(|e| {
+                let at = e.utf8_error().valid_up_to();
+                Error::input(path, format!("expected a prompt in UTF-8, byte {at} is something else"))
+                    .with_hint("save the file as UTF-8 text")
             })?;
             Ok(text.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']).to_owned())
         }
@@ -294,6 +300,45 @@ fn region(text: &str) -> Result<[u32; 4], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn negative_numbers_are_numbers_out_of_range() {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            _still: StillArgs,
+        }
+        for option in [
+            "steps",
+            "guidance",
+            "count",
+            "subseed-strength",
+            "clip-skip",
+            "eta",
+            "s-noise",
+            "ensd",
+            "denoise",
+            "mask-blur",
+        ] {
+            let line = ["still", "x", &format!("--{option}"), "-1"];
+            let error = Line::try_parse_from(line).err().expect("refused").to_string();
+            assert!(error.contains(&format!("invalid value '-1' for '--{option}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_prompt_out_of_a_file_is_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("prompt.txt");
+        std::fs::write(&file, "\u{feff}a tunnel\n").unwrap();
+        let given = format!("@{}", file.display());
+        assert_eq!(words(&given).unwrap(), "a tunnel");
+        std::fs::write(&file, b"a \xff").unwrap();
+        let error = words(&given).unwrap_err();
+        assert!(error.to_string().contains("byte 2 is something else"), "{error}");
+        assert_eq!(error.hint(), Some("save the file as UTF-8 text"));
+    }
 
     #[test]
     fn numbers_and_seeds_are_in_range() {

@@ -63,7 +63,7 @@ pub fn inventory(films: &Path, hash: bool) -> Result<Inventory> {
 fn built_in(name: &str) -> Option<Found> {
     let folder = ModelFolder::embedded(name)?;
     let role = if folder.has("model_index.json") { Role::Checkpoint } else { Role::Depth };
-    let (family, precision, bytes) = of_folder(&folder).ok()?;
+    let (_, (family, precision, bytes)) = of_folder(&folder).ok()?;
     Some(Found {
         role: role.name(),
         name: name.to_owned(),
@@ -80,7 +80,10 @@ fn built_in(name: &str) -> Option<Found> {
 /// What an entry of the library is.
 fn look(entry: &Entry, hash: bool) -> Result<Found> {
     let seen = if entry.path.is_dir() {
-        ModelFolder::open(&entry.path).and_then(|folder| of_folder(&folder)).map(|seen| (None, seen))
+        ModelFolder::open(&entry.path).and_then(|folder| of_folder(&folder))
+    } else if entry.role == Some(Role::Embedding) {
+        // Those of PyTorch are read too, by a reader that executes nothing.
+        of_embedding(&entry.path).or_else(|_| of_file(&entry.path))
     } else {
         of_file(&entry.path)
     };
@@ -138,7 +141,7 @@ fn look(entry: &Entry, hash: bool) -> Result<Found> {
 type Seen = (String, String, u64);
 
 /// Family, precision and bytes of a folder.
-fn of_folder(folder: &ModelFolder) -> Result<Seen> {
+fn of_folder(folder: &ModelFolder) -> Result<(Option<FileKind>, Seen)> {
     #[derive(serde::Deserialize)]
     struct Named {
         #[serde(rename = "_class_name", default)]
@@ -146,7 +149,7 @@ fn of_folder(folder: &ModelFolder) -> Result<Seen> {
         #[serde(default)]
         cross_attention_dim: serde_json::Value,
     }
-    let (mut bytes, mut precision) = (0, String::new());
+    let (mut bytes, mut precision, mut kind) = (0, String::new(), None);
     let parts = ["unet", "text_encoder", "text_encoder_2", "vae"].map(|part| folder.join(part));
     let is_whole = folder.has("model_index.json");
     let parts: Vec<ModelFolder> =
@@ -170,10 +173,23 @@ fn of_folder(folder: &ModelFolder) -> Result<Seen> {
         }
         "ControlNetModel" => "ControlNet folder".to_owned(),
         "AutoencoderKL" | "AutoencoderTiny" => "VAE folder".to_owned(),
+        "UNet2DConditionModel" => {
+            kind = Some(FileKind::UNet);
+            "UNet folder".to_owned()
+        }
         "" => "depth network folder".to_owned(),
         other => format!("{other} folder"),
     };
-    Ok((family, precision, bytes))
+    Ok((kind, (family, precision, bytes)))
+}
+
+/// Family, precision and bytes of a textual inversion of any kind of file.
+fn of_embedding(path: &Path) -> Result<(Option<FileKind>, Seen)> {
+    use crate::diffusion::text::embeddings::{EmbeddingFile, read};
+    let (EmbeddingFile::One(first) | EmbeddingFile::Two(_, first)) = read(path)?;
+    let precision = format!("{:?}", first.dtype());
+    let bytes = std::fs::metadata(path).map_or(0, |about| about.len());
+    Ok((Some(FileKind::Embedding), ("embedding".to_owned(), precision, bytes)))
 }
 
 /// Kind, family, precision and bytes of a file.
@@ -201,14 +217,19 @@ fn role_of(kind: FileKind) -> Option<Role> {
 /// How a film uses a model.
 fn usage(role: Role, name: &str) -> String {
     match role {
-        Role::Checkpoint => format!("model = \"{name}\""),
-        Role::Vae => format!("vae = \"{name}\""),
+        Role::Checkpoint => format!("model = {}", quoted(name)),
+        Role::Vae => format!("vae = {}", quoted(name)),
         Role::Lora => format!("<lora:{}:1> in a prompt", last(name)),
         Role::Embedding => format!("{} in a prompt", last(name)),
-        Role::Control => format!("control x {{ model = \"{name}\" }}"),
-        Role::Depth => format!("depth = network(\"{name}\")"),
+        Role::Control => format!("control x {{ model = {} }}", quoted(name)),
+        Role::Depth => format!("depth = network({})", quoted(name)),
         Role::Upscaler => "nothing yet".to_owned(),
     }
+}
+
+/// A name as a text of a film.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "\\${"))
 }
 
 fn last(name: &str) -> &str {

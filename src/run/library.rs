@@ -21,8 +21,9 @@ static NAMED: OnceLock<Vec<PathBuf>> = OnceLock::new();
 /// [`Error::Usage`] when one is no folder.
 pub(crate) fn look_into(dirs: &[PathBuf]) -> Result<()> {
     if let Some(missing) = dirs.iter().find(|dir| !dir.is_dir()) {
+        let found = if missing.exists() { "this is a file" } else { "there is none" };
         return Err(Error::Usage {
-            message: format!("--models-dir {}: expected a folder, there is none", missing.display()),
+            message: format!("--models-dir {}: expected a folder, {found}", missing.display()),
             hint: Some(
                 "name the folder of your models, such as that of the A1111 web UI or ComfyUI".to_owned(),
             ),

@@ -246,12 +246,20 @@ fn missing_model(library: &Library, file: &FileRef, written: &str) -> Option<Dia
         let found = Diagnostic::error("E67", refusal.to_string(), file.span);
         return Some(found.hint(refusal.hint().unwrap_or_default().to_owned()));
     }
-    let found = Diagnostic::error("E67", format!("there is no model `{written}`"), file.span).label(near);
+    let found =
+        Diagnostic::error("E67", format!("there is no {} `{written}`", role.name()), file.span).label(near);
     let places =
         if library.dirs().is_empty() { "beside the film" } else { "beside the film, in the model folders" };
-    Some(found.hint(format!(
-        "a model is a folder or file {places}, or the one that is built in: `{built_in}`; `kinora models` lists them"
-    )))
+    if let Some(other) = library.kind_of(written).filter(|other| *other != role) {
+        return Some(found.hint(format!("`{written}` is {}", other.one())));
+    }
+    let built_in = match role {
+        Role::Checkpoint => format!(", or the one that is built in: `{EMBEDDED}`"),
+        Role::Control => "; without `model` the one that the diffusion model brings is used".to_owned(),
+        Role::Depth => format!(", or the one that is built in: `{built_in}`"),
+        _ => String::new(),
+    };
+    Some(found.hint(format!("it is a folder or file {places}{built_in}; `kinora models` lists them")))
 }
 
 /// What lies beside `path` and is named most like it.

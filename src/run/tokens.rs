@@ -109,10 +109,14 @@ pub(crate) fn text(told: &ToldTokens) -> String {
         };
         let calls: Vec<String> = text.calls.iter().map(stretch).collect();
         let _ = writeln!(out, "    {what}{weight}, calls {}", calls.join(", "));
-        for chunk in &text.chunks {
+        if text.chunks.iter().all(Vec::is_empty) {
+            out.push_str("        nothing\n");
+        }
+        for chunk in text.chunks.iter().filter(|chunk| !chunk.is_empty()) {
             let places: usize = chunk.iter().map(|token| token.vectors.unwrap_or(1)).sum();
             let tokens: Vec<String> = chunk.iter().map(token).collect();
-            let _ = writeln!(out, "        {places} tokens: {}", tokens.join(" "));
+            let s = if places == 1 { "" } else { "s" };
+            let _ = writeln!(out, "        {places} token{s}: {}", tokens.join(" "));
         }
     }
     out

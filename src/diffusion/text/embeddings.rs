@@ -164,10 +164,10 @@ impl Words {
         let (name, made) = (self.embeddings.name(embedding), family(found));
         let wanted = family(self.width);
         let message = format!(
-            "embedding `{name}`: expected vectors of {} for {wanted}, found {found} ({made})",
+            "embedding `{name}`: expected vectors of {} numbers, for {wanted}, found {found}, for {made}",
             self.width
         );
-        Err(Error::model(path, message).with_hint(format!("take an embedding made for {wanted}")))
+        Err(Error::model(path, message).with_hint("take an embedding that was made for the film's model"))
     }
 
     /// As [`Words::vectors`], where the encoder computes.

@@ -26,7 +26,7 @@ impl Library {
         if written.is_empty() {
             return Err(Error::model(
                 Path::new("\"\""),
-                format!("expected the name of a {}, found an empty text", role.name()),
+                format!("expected the name of {}, found an empty text", role.one()),
             ));
         }
         if let Some(path) = self.by_path(written) {
@@ -45,12 +45,24 @@ impl Library {
         self.by_path(written).is_none() && self.matches(role, written).len() > 1
     }
 
+    /// What the model of a name is for, when there is one.
+    pub fn kind_of(&self, name: &str) -> Option<Role> {
+        let written = without_hash(name.trim());
+        Role::ALL.into_iter().find(|role| !self.matches(*role, written).is_empty())
+    }
+
     /// The models that `written` names most nearly.
     fn matches(&self, role: Role, written: &str) -> Vec<&Entry> {
         let wanted = written.replace('\\', "/");
-        let own = self.list().iter().filter(|entry| entry.role.is_none_or(|own| own == role));
-        let ranked: Vec<(Rank, &Entry)> =
-            own.filter_map(|entry| Some((rank(entry, &wanted)?, entry))).collect();
+        let ranked = |role: Role| -> Vec<(Rank, &Entry)> {
+            let own = self.list().iter().filter(|entry| entry.role.is_none_or(|own| own == role));
+            own.filter_map(|entry| Some((rank(entry, &wanted)?, entry))).collect()
+        };
+        let ranked = match ranked(role) {
+            // A whole model has an autoencoder too.
+            none if none.is_empty() && role == Role::Vae => ranked(Role::Checkpoint),
+            some => some,
+        };
         let best = ranked.iter().map(|(rank, _)| *rank).min();
         ranked.into_iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, entry)| entry).collect()
     }
@@ -83,6 +95,9 @@ impl Library {
 
     fn missing(&self, role: Role, written: &str) -> Error {
         let error = Error::model(Path::new(written), format!("there is no {} of this name", role.name()));
+        if let Some(other) = self.kind_of(written) {
+            return error.with_hint(format!("`{written}` is {}, which {}", other.one(), other.place()));
+        }
         if let Some(near) = self.nearest(role, written) {
             return error.with_hint(format!("did you mean `{near}`?"));
         }

@@ -45,6 +45,25 @@ impl Role {
             Self::Upscaler => "upscaler",
         }
     }
+
+    /// One of them: `a LoRA`, `an embedding`.
+    pub fn one(self) -> String {
+        let article = if matches!(self, Self::Embedding | Self::Upscaler) { "an" } else { "a" };
+        format!("{article} {}", self.name())
+    }
+
+    /// Where a film names one, for hints.
+    pub(super) fn place(self) -> &'static str {
+        match self {
+            Self::Checkpoint => "stands behind `model`",
+            Self::Vae => "stands behind `vae`",
+            Self::Lora => "stands in a prompt: `<lora:name:1>`",
+            Self::Embedding => "stands in a prompt by its name",
+            Self::Control => "stands behind `model` of a `control`",
+            Self::Depth => "stands in `depth = network(model=...)`",
+            Self::Upscaler => "kinora has no use for yet",
+        }
+    }
 }
 
 /// Folders of a model folder, in small letters, and what lies in them. The A1111 web UI and ComfyUI give

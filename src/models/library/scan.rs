@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Entry;
-use super::layout::{FOLDERS, Role, ending, is_model, stem};
+use super::layout::{ENDINGS, FOLDERS, Role, ending, is_model, stem};
 
 /// Folders in folders that are looked into. People sort their files by kind, artist and version.
 const DEEPEST: u32 = 8;
@@ -68,10 +68,10 @@ impl Walk {
             return;
         }
         for path in sorted(folder) {
-            if hidden(&path) {
+            let is_folder = path.is_dir();
+            if hidden(&path) || (is_folder && is_said_of_a_file(&path)) {
                 continue;
             }
-            let is_folder = path.is_dir();
             if if is_folder { is_model(&path) } else { ending(&path).is_some() && path.is_file() } {
                 self.found.push(Entry { role, name: name(root, &path), path });
             } else if is_folder && levels > 0 {
@@ -95,6 +95,12 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     paths.sort();
     paths
+}
+
+/// Whether a folder holds the configs of the file beside it (`pony.config` of `pony.safetensors`): it is no model.
+fn is_said_of_a_file(folder: &Path) -> bool {
+    folder.extension().is_some_and(|ending| ending == "config")
+        && ENDINGS.iter().any(|ending| folder.with_extension(ending).is_file())
 }
 
 fn hidden(path: &Path) -> bool {

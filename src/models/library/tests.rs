@@ -168,3 +168,37 @@ fn links_end_and_lead_to_one_entry() {
     let library = library(films.path(), &[root.path(), root.path()]);
     assert_eq!(library.list().len(), 1);
 }
+
+#[test]
+fn a_folder_of_configs_beside_a_file_is_no_model() {
+    let films = folder(&[]);
+    let root = folder(&[
+        "models/Stable-diffusion/pony.safetensors",
+        "models/Stable-diffusion/pony.config/unet/config.json",
+        "models/Stable-diffusion/old.config/unet/config.json",
+    ]);
+    let found = names(&library(films.path(), &[root.path()]));
+    // Without a file of its name it is a folder as any other.
+    let expected = ["old.config/unet", "pony"].map(|name| (Some(Role::Checkpoint), name.to_owned()));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_model_of_another_kind_is_named() {
+    let films = folder(&[]);
+    let root = folder(&["models/Lora/ink.safetensors", "models/Stable-diffusion/Pony.safetensors"]);
+    let library = library(films.path(), &[root.path()]);
+    let hint = |role, name| library.find(role, name).unwrap_err().hint().unwrap_or_default().to_owned();
+    assert!(hint(Role::Checkpoint, "ink").contains("`ink` is a LoRA"), "{}", hint(Role::Checkpoint, "ink"));
+    assert!(hint(Role::Lora, "pony").contains("`pony` is a model"));
+}
+
+#[test]
+fn the_autoencoder_of_a_whole_model_is_found_when_no_vae_is_called_so() {
+    let films = folder(&[]);
+    let root = folder(&["models/Stable-diffusion/Pony.safetensors", "models/VAE/clear.safetensors"]);
+    let library = library(films.path(), &[root.path()]);
+    assert!(library.find(Role::Vae, "pony").unwrap().ends_with("Stable-diffusion/Pony.safetensors"));
+    assert!(library.find(Role::Vae, "clear").unwrap().ends_with("VAE/clear.safetensors"));
+    assert!(library.find(Role::Checkpoint, "clear").is_err());
+}

@@ -16,6 +16,7 @@ use crate::infotext::described;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::seams::PaintRequest;
 use crate::run::cast::Cast;
+use crate::run::loras::Spoken;
 use crate::run::memory;
 use crate::run::models::{DeviceChoice, ModelPainter, sampling};
 use crate::run::sources::Files;
@@ -192,6 +193,10 @@ pub fn still(options: &StillOptions, listener: &mut Listener<'_>) -> Result<()> 
         None => options.clone(),
     };
     let mut params = frame::params(&options)?;
+    Spoken::of(&params).map_err(|error| match error {
+        Error::Render { message, hint, .. } => Error::Usage { message, hint },
+        other => other,
+    })?;
     let count = options.count.unwrap_or(1).max(1);
     let names = Names::new(options.out.as_deref(), count, options.force)?;
     let mut painter = ModelPainter::new(device.clone(), Path::new(HERE));

@@ -5,7 +5,7 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::schedule::functions::{Gives, find_function};
 use crate::schedule::names::{alternatives, did_you_mean};
-use crate::schedule::params::{ArgSpec, Choice, Kind, Measure, Param, find_choice, range};
+use crate::schedule::params::{self, ArgSpec, Choice, Kind, Measure, Param, find_choice, range};
 use crate::schedule::sounds;
 use crate::schedule::units::{Context, Short, fits};
 
@@ -280,9 +280,15 @@ fn spelled(param: &str, choices: &'static [Choice], written: &str) -> Option<Str
     if let Some(choice) = find_choice(choices, written) {
         return Some(choice.name.to_owned());
     }
-    let base = written.to_lowercase();
-    let base = base.strip_suffix(" karras").filter(|_| param == "sampler")?;
-    find_choice(choices, base).map(|choice| format!("{} karras", choice.name))
+    let written = written.trim().to_lowercase();
+    let spacings = params::find("spacing").filter(|_| param == "sampler")?.choices();
+    spacings
+        .iter()
+        .flat_map(|spacing| spacing.aliases.iter().chain([&spacing.name]).map(move |name| (spacing, name)))
+        .find_map(|(spacing, name)| {
+            let base = written.strip_suffix(&name.to_lowercase())?.strip_suffix(' ')?;
+            find_choice(choices, base).map(|choice| format!("{} {}", choice.name, spacing.name))
+        })
 }
 
 fn not_a_choice(target: Target, choices: &[Choice], what: &str, expr: &Expr) -> Diagnostic {

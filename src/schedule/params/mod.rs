@@ -216,24 +216,38 @@ pub fn find(written: &str) -> Option<&'static Param> {
     all().iter().find(|param| param.is_called(written))
 }
 
-/// Parameters in whose name, aliases, choices or help `words` all occur (letter case ignored); when
-/// there are none, those with the nearest names.
+/// Parameters in whose name, aliases, choices or help `words` all begin a word (letter case ignored), those that are
+/// called so first; when there are none, those in which they occur at all; else those with the nearest names. A
+/// control's settings may be called as reports call them: `control.from`.
 pub fn search(words: &str) -> Vec<&'static Param> {
-    let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
-    let found: Vec<&Param> =
-        all().iter().filter(|param| words.iter().all(|word| mentions(param, word))).collect();
-    if !found.is_empty() {
-        return found;
+    let words = words.trim().to_lowercase();
+    let words = words.strip_prefix("control.").unwrap_or(&words);
+    let each: Vec<&str> = words.split_whitespace().collect();
+    let anywhere = |text: &str, word: &str| text.contains(word);
+    for is_there in [begins_a_word, anywhere as fn(&str, &str) -> bool] {
+        let mut found: Vec<&Param> = all()
+            .iter()
+            .filter(|param| each.iter().all(|word| mentions(param, |text| is_there(text, word))))
+            .collect();
+        if !found.is_empty() {
+            found.sort_by_key(|param| !param.is_called(words));
+            return found;
+        }
     }
-    let near = nearest(&words.join("_"), all().iter().map(|param| param.name));
+    let near = nearest(&each.join("_"), all().iter().map(|param| param.name));
     all().iter().filter(|param| near.contains(&param.name)).collect()
 }
 
-fn mentions(param: &Param, word: &str) -> bool {
+/// Whether `word` stands in `text` with no letter or digit before it: `eta` in `ddim_eta`, not in `theta`.
+fn begins_a_word(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| !text[..at].ends_with(char::is_alphanumeric))
+}
+
+fn mentions(param: &Param, is_there: impl Fn(&str) -> bool) -> bool {
     let choices = param.choices().iter().flat_map(|choice| choice.aliases.iter().chain([&choice.name]));
     let calls = param.calls.iter().map(|call| &call.name);
     let names = param.aliases.iter().chain([&param.name, &param.help]);
-    names.chain(choices).chain(calls).any(|text| text.to_lowercase().contains(word))
+    names.chain(choices).chain(calls).any(|text| is_there(&text.to_lowercase()))
 }
 
 /// The choice of that name or alias; letter case, and `-` or blank for `_`, do not matter.
@@ -257,6 +271,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn what_is_called_so_is_found_first_and_parts_of_words_last() {
+        let names = |words: &str| search(words).iter().map(|param| param.name).collect::<Vec<_>>();
+        assert_eq!(names("eta"), ["eta", "ddim_eta", "eta_noise_seed_delta"]);
+        assert_eq!(names("control.fidelity"), ["fidelity"]);
+        assert_eq!(names("ENSD"), ["eta_noise_seed_delta"]);
+        assert!(names("flicker").iter().any(|name| name.contains("deflicker")), "{:?}", names("flicker"));
+        assert!(names("zom").contains(&"zoom"));
+    }
 
     #[test]
     fn no_name_means_two_things_in_one_place() {
