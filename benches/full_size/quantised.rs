@@ -1,4 +1,8 @@
 //! Whether quantised linear layers would pay: candle's q8_0 product beside ours with f16 weights.
+//!
+//! They do not with candle 0.11 on two AVX-512 cores: at 8192 and 2048 tokens q8_0 takes 4.2 and 4.8 times as long as ours with
+//! f16, saves half of the weights' memory (which f16 already halves), and its error is 2e-3 where f16 has none beside the
+//! file. So GGUF models are not read.
 
 use std::time::Instant;
 

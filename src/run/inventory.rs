@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::models::family::{FileKind, family_of};
+use crate::models::family::{Base, FileKind, family_of};
 use crate::models::library::{Entry, Role};
 use crate::models::{ModelFolder, WeightFile, digest};
 use crate::run::library::library;
@@ -83,7 +83,7 @@ fn look(entry: &Entry, hash: bool) -> Result<Found> {
         ModelFolder::open(&entry.path).and_then(|folder| of_folder(&folder))
     } else if entry.role == Some(Role::Embedding) {
         // Those of PyTorch are read too, by a reader that executes nothing.
-        of_embedding(&entry.path).or_else(|_| of_file(&entry.path))
+        of_file(&entry.path).or_else(|_| of_embedding(&entry.path))
     } else {
         of_file(&entry.path)
     };
@@ -168,7 +168,7 @@ fn of_folder(folder: &ModelFolder) -> Result<(Option<FileKind>, Seen)> {
             let base = unet
                 .cross_attention_dim
                 .as_u64()
-                .and_then(|width| crate::models::family::Base::of_context(usize::try_from(width).ok()?));
+                .and_then(|width| Base::of_context(usize::try_from(width).ok()?));
             format!("{} folder", base.map_or("Stable Diffusion", |base| base.name()))
         }
         "ControlNetModel" => "ControlNet folder".to_owned(),
@@ -183,13 +183,20 @@ fn of_folder(folder: &ModelFolder) -> Result<(Option<FileKind>, Seen)> {
     Ok((kind, (family, precision, bytes)))
 }
 
-/// Family, precision and bytes of a textual inversion of any kind of file.
+/// Family, precision and bytes of a textual inversion in a PyTorch file.
 fn of_embedding(path: &Path) -> Result<(Option<FileKind>, Seen)> {
     use crate::diffusion::text::embeddings::{EmbeddingFile, read};
-    let (EmbeddingFile::One(first) | EmbeddingFile::Two(_, first)) = read(path)?;
-    let precision = format!("{:?}", first.dtype());
+    let (vectors, base) = match read(path)? {
+        EmbeddingFile::One(vectors) => {
+            let base = vectors.dims().last().and_then(|width| Base::of_context(*width));
+            (vectors, base)
+        }
+        EmbeddingFile::Two(_, vectors) => (vectors, Some(Base::Xl)),
+    };
+    let precision = vectors.dtype().as_str().to_owned();
+    let family = base.map_or("embedding".to_owned(), |base| format!("embedding for {}", base.name()));
     let bytes = std::fs::metadata(path).map_or(0, |about| about.len());
-    Ok((Some(FileKind::Embedding), ("embedding".to_owned(), precision, bytes)))
+    Ok((Some(FileKind::Embedding), (family, precision, bytes)))
 }
 
 /// Kind, family, precision and bytes of a file.
