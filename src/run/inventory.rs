@@ -149,7 +149,7 @@ fn of_folder(folder: &ModelFolder) -> Result<(Option<FileKind>, Seen)> {
         #[serde(default)]
         cross_attention_dim: serde_json::Value,
     }
-    let (mut bytes, mut precision, mut kind) = (0, String::new(), None);
+    let (mut bytes, mut precision) = (0, String::new());
     let parts = ["unet", "text_encoder", "text_encoder_2", "vae"].map(|part| folder.join(part));
     let is_whole = folder.has("model_index.json");
     let parts: Vec<ModelFolder> =
@@ -161,26 +161,24 @@ fn of_folder(folder: &ModelFolder) -> Result<(Option<FileKind>, Seen)> {
         }
     }
     let config: Named = folder.json(if is_whole { "model_index.json" } else { "config.json" })?;
-    let family = match config.class.as_str() {
-        class if class.starts_with("StableDiffusionXL") => "SDXL folder".to_owned(),
+    let (kind, family) = match config.class.as_str() {
+        class if class.starts_with("StableDiffusionXL") => (FileKind::Checkpoint, "SDXL folder".to_owned()),
         class if is_whole && class.starts_with("StableDiffusion") => {
             let unet: Named = folder.join("unet").json("config.json")?;
             let base = unet
                 .cross_attention_dim
                 .as_u64()
                 .and_then(|width| Base::of_context(usize::try_from(width).ok()?));
-            format!("{} folder", base.map_or("Stable Diffusion", |base| base.name()))
+            let family = format!("{} folder", base.map_or("Stable Diffusion", |base| base.name()));
+            (FileKind::Checkpoint, family)
         }
-        "ControlNetModel" => "ControlNet folder".to_owned(),
-        "AutoencoderKL" | "AutoencoderTiny" => "VAE folder".to_owned(),
-        "UNet2DConditionModel" => {
-            kind = Some(FileKind::UNet);
-            "UNet folder".to_owned()
-        }
-        "" => "depth network folder".to_owned(),
-        other => format!("{other} folder"),
+        "ControlNetModel" => (FileKind::ControlNet, "ControlNet folder".to_owned()),
+        "AutoencoderKL" | "AutoencoderTiny" => (FileKind::Vae, "VAE folder".to_owned()),
+        "UNet2DConditionModel" => (FileKind::UNet, "UNet folder".to_owned()),
+        "" => (FileKind::Depth, "depth network folder".to_owned()),
+        other => (FileKind::Unknown, format!("{other} folder")),
     };
-    Ok((kind, (family, precision, bytes)))
+    Ok((Some(kind), (family, precision, bytes)))
 }
 
 /// Family, precision and bytes of a textual inversion in a PyTorch file.

@@ -23,7 +23,7 @@ impl ModelFolder {
     /// What the weights in this very folder take.
     ///
     /// # Errors
-    /// [`Error::Model`] when there are none, or a header cannot be read.
+    /// [`crate::error::Error::Model`] when there are none, or a header cannot be read.
     pub fn weigh(&self) -> Result<Weight> {
         if matches!(self.place, Place::Single(..) | Place::WithVae(..)) {
             let weights = self.tensors()?;
