@@ -7,7 +7,7 @@
 //! .kin text ─parse→ syntax ─check→ Film ─→ Timeline ─at(i)→ FrameParams (plain numbers)
 //! FrameParams + LoopState ─┬ depth, camera: depth of the previous frame → warp
 //!                          ├ colour, noise: match to the anchor, contrast, sharpen, noise
-//!                          ├ condition: reference or estimated depth → ControlNet residuals
+//!                          ├ condition: depth, edges or given pictures → residuals and attention
 //!                          └ diffusion: encode → noised latent → sampler → decode → Canvas
 //! Canvas ─store→ PNG + journal line ─post→ deflicker → interpolate ─encode→ hidden file ─→ final name
 //! ```
@@ -20,7 +20,7 @@
 //! | `infotext` | what a picture says about its making, as web UIs write it | – |
 //! | `import` | files of other programs become films | schedule, timeline, infotext |
 //! | `canvas` | the pixel types that cross rooms | – |
-//! | `models` | model folders, on disk or compiled in | – |
+//! | `models` | model files: folders, single files, compiled in; found by name, checked, recognised | – |
 //! | `kernels` | the CPU operations that decide speed | – |
 //! | `camera` | 2D and 3D warps | canvas, timeline |
 //! | `colour` | coherence, contrast, sharpness | canvas, timeline |

@@ -70,24 +70,19 @@ fn widened((from, to): (usize, usize), length: usize, end: usize) -> (usize, usi
 /// The picture brought into `size` as a whole, with what stays free filled by its outermost pixels (sd-webui's
 /// «resize and fill»).
 pub(super) fn fitted(picture: &Canvas, size: Size) -> Canvas {
-    let inner = scaled_to(picture.size(), size, false);
-    let small = picture.resized(inner);
-    let (left, top) = (
-        (size.width / 2) as i64 - (inner.width / 2) as i64,
-        (size.height / 2) as i64 - (inner.height / 2) as i64,
-    );
-    copied(&small, size, left, top)
+    centred(picture, scaled_to(picture.size(), size, false), size)
 }
 
 /// The picture made to cover `size`, and what stands over cut off (sd-webui's «crop and resize»).
 pub(super) fn covering(picture: &Canvas, size: Size) -> Canvas {
-    let outer = scaled_to(picture.size(), size, true);
-    let large = picture.resized(outer);
-    let (left, top) = (
-        (size.width / 2) as i64 - (outer.width / 2) as i64,
-        (size.height / 2) as i64 - (outer.height / 2) as i64,
-    );
-    copied(&large, size, left, top)
+    centred(picture, scaled_to(picture.size(), size, true), size)
+}
+
+/// The picture resampled to `scaled` and put in the middle of `size`.
+fn centred(picture: &Canvas, scaled: Size, size: Size) -> Canvas {
+    let offset = |frame: usize, picture: usize| (frame / 2) as i64 - (picture / 2) as i64;
+    let (left, top) = (offset(size.width, scaled.width), offset(size.height, scaled.height));
+    copied(&picture.resized(scaled), size, left, top)
 }
 
 /// The size of a picture's shape that just covers another, or just lies in it.
