@@ -5,5 +5,6 @@
 
 pub mod frame_loop;
 pub mod journal;
+pub mod made;
 pub mod seams;
 pub mod store;

@@ -10,6 +10,7 @@ use crate::canvas::Canvas;
 use crate::error::{Error, Result};
 use crate::infotext;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
+use crate::render::made::Made;
 
 /// Pictures that may wait for the disk. Four hide a slow moment of the disk; more would only cost
 /// memory, since a disk that stays slower than the model stays slower.
@@ -145,8 +146,8 @@ impl Store {
         let mut journal = Journal::open(&self.folder)?;
         let mut before: Option<(u32, String)> = None;
         for finished in receive {
-            let Finished { frame, canvas, text, expected } = finished;
-            let mut bytes = canvas.to_png()?;
+            let Finished { frame, made, text, expected } = finished;
+            let mut bytes = made.canvas.to_png()?;
             if !text.is_empty() {
                 bytes = infotext::described(&bytes, &text);
             }
@@ -221,7 +222,7 @@ pub struct Shelf {
 #[derive(Debug)]
 struct Finished {
     frame: u32,
-    canvas: Canvas,
+    made: Made,
     text: String,
     expected: Expected,
 }
@@ -232,9 +233,9 @@ impl Shelf {
     ///
     /// # Errors
     /// When the store has stopped; the reason is what [`Store::while_storing`] returns.
-    pub fn put(&self, frame: u32, canvas: Canvas, text: &str, expected: Expected) -> Result<()> {
+    pub fn put(&self, frame: u32, made: impl Into<Made>, text: &str, expected: Expected) -> Result<()> {
         self.send
-            .send(Finished { frame, canvas, text: text.to_owned(), expected })
+            .send(Finished { frame, made: made.into(), text: text.to_owned(), expected })
             .map_err(|_| Error::Bug("the store stopped taking frames".to_owned()))
     }
 }

@@ -51,8 +51,8 @@ pub fn preview(
             return Err(Error::Interrupted);
         }
         let params = bare(project.timeline.at(frame)?);
-        if let Some(canvas) = studio.frame(&params, &mut state, &mut |_, _| true)? {
-            writer.push(&canvas)?;
+        if let Some(made) = studio.frame(&params, &mut state, &mut |_, _| true)? {
+            writer.push(&made.canvas)?;
         }
         progress.frame();
     }

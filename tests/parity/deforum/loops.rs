@@ -340,7 +340,7 @@ impl Replay {
             let made = made.ok_or("the painter gave up")?;
             let theirs = Canvas::open(&run.join(format!("{frame:03}.png"))).map_err(|e| e.to_string())?;
             let differences =
-                made.as_rgb8().iter().zip(theirs.as_rgb8()).map(|(a, b)| f64::from(a.abs_diff(*b)));
+                made.canvas.as_rgb8().iter().zip(theirs.as_rgb8()).map(|(a, b)| f64::from(a.abs_diff(*b)));
             let (largest, sum) = differences.fold((0.0f64, 0.0), |(m, s), d| (m.max(d), s + d));
             let mean = sum / theirs.as_rgb8().len() as f64;
             if mean > MEAN {

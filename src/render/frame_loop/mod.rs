@@ -1,0 +1,103 @@
+//! The loop: each frame is the frame before it, moved, held to the scene's colours, roughened and
+//! painted over.
+//!
+//! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
+//! contrast, sharpen, noise, condition, img2img, colour match. Deliberate differences: contrast clamps
+//! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
+//! painted frame, not to the second one's warp.
+
+mod hints;
+mod state;
+mod studio;
+mod underneath;
+
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::progress::{Progress, Stop, StopFlag};
+use crate::render::journal::Expected;
+use crate::render::store::{Shelf, Store};
+use crate::timeline::frame::{FrameParams, FrameSource};
+pub use hints::waits;
+pub use state::LoopState;
+pub use studio::{Rules, StageTimes, Studio};
+
+/// Whether the frame can be made without the frame before it.
+pub fn independent(params: &FrameParams) -> bool {
+    params.cut || matches!(params.source, FrameSource::Still(_))
+}
+
+/// One frame of a run: its numbers, what its journal entry must say, and whether it is there already.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The frame's numbers.
+    pub params: FrameParams,
+    /// What its journal entry must say.
+    pub expected: Expected,
+    /// What its file says about its making; nothing when empty.
+    pub text: String,
+    /// It is in the store and right.
+    pub done: bool,
+}
+
+/// Makes every frame of `plan` that is not done, in order, and puts it on the shelf.
+///
+/// # Errors
+/// [`Error::Interrupted`] when the user asked to stop; whatever a frame's making says otherwise, with
+/// the frame's number.
+pub fn run(
+    plan: &[Planned],
+    store: &Store,
+    shelf: &Shelf,
+    studio: &mut Studio<'_>,
+    progress: &dyn Progress,
+    stop: &StopFlag,
+) -> Result<()> {
+    let mut state: Option<LoopState> = None;
+    let mut scene_start = 0;
+    for planned in plan {
+        let params = &planned.params;
+        if params.cut {
+            scene_start = params.frame;
+        }
+        if planned.done {
+            state = None;
+            continue;
+        }
+        if stop.get() != Stop::No {
+            return Err(Error::Interrupted);
+        }
+        let mut current = match state.take() {
+            Some(state) => state,
+            None => resumed(params, scene_start, store)?,
+        };
+        let mut watch = |step, steps| {
+            progress.step(step, steps);
+            stop.get() != Stop::Now
+        };
+        let made = studio.frame(params, &mut current, &mut watch).map_err(|e| at_frame(params.frame, e))?;
+        let Some(made) = made else { return Err(Error::Interrupted) };
+        let waiting = Instant::now();
+        shelf.put(params.frame, made, &planned.text, planned.expected.clone())?;
+        studio.times.store += waiting.elapsed();
+        progress.frame();
+        state = Some(current);
+    }
+    Ok(())
+}
+
+/// The state in front of a frame, out of the store.
+fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<LoopState> {
+    if independent(params) {
+        return Ok(LoopState::default());
+    }
+    Ok(LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?))
+}
+
+/// Errors of the model say at which frame they happened; errors that name a file are clear already.
+fn at_frame(frame: u32, error: Error) -> Error {
+    match error {
+        Error::Render { message, hint, .. } => Error::Render { frame, message, hint },
+        other => other,
+    }
+}

@@ -1,0 +1,103 @@
+//! One frame: what is underneath, what controls are shown, and what is painted over it.
+
+use std::time::{Duration, Instant};
+
+use super::hints::Found;
+use super::independent;
+use super::state::LoopState;
+use super::underneath::Underneath;
+use crate::canvas::Size;
+use crate::colour::{ChannelOrder, Overflow};
+use crate::error::Result;
+use crate::render::made::Made;
+use crate::render::seams::{PaintRequest, Painter, Sources};
+use crate::timeline::frame::FrameParams;
+
+/// Time spent in each stage of the loop.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StageTimes {
+    /// Frames painted.
+    pub frames: u32,
+    /// Seeing depth.
+    pub depth: Duration,
+    /// Moving the picture.
+    pub warp: Duration,
+    /// Colour match, contrast and sharpening.
+    pub colour: Duration,
+    /// Adding noise.
+    pub noise: Duration,
+    /// The diffusion model.
+    pub paint: Duration,
+    /// Waiting for the disk.
+    pub store: Duration,
+}
+
+/// Where the loop can do as Deforum does although that is a defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Order of the channels that HSV and LAB matching believes in.
+    pub order: ChannelOrder,
+    /// What becomes of values that contrast drives beyond 255.
+    pub overflow: Overflow,
+}
+
+impl Rules {
+    /// Right colours, clamped highlights.
+    pub const NATIVE: Self = Self { order: ChannelOrder::Rgb, overflow: Overflow::Clamp };
+    /// As sd-webui-deforum 32242685.
+    pub const DEFORUM: Self = Self { order: ChannelOrder::Bgr, overflow: Overflow::Wrap };
+}
+
+/// What a frame needs beside its numbers.
+pub struct Studio<'a> {
+    /// Paints.
+    pub painter: &'a mut dyn Painter,
+    /// Pictures and depth.
+    pub sources: &'a mut dyn Sources,
+    /// Size of the film.
+    pub size: Size,
+    /// Whose rules count.
+    pub rules: Rules,
+    /// What it took.
+    pub times: StageTimes,
+}
+
+/// Times `work` into `total`.
+pub(super) fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *total += start.elapsed();
+    result
+}
+
+impl Studio<'_> {
+    /// Makes one frame and advances `state`. `None` when `watch` asked to give up.
+    ///
+    /// # Errors
+    /// Whatever painter, depth or files refuse.
+    pub fn frame(
+        &mut self,
+        params: &FrameParams,
+        state: &mut LoopState,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Made>> {
+        if params.cut {
+            *state = LoopState::default();
+        }
+        let Underneath { init, depth, seen } = self.underneath(params, state)?;
+        let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
+        let hints = self.hints(params, &found)?;
+        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
+        let painter = &mut *self.painter;
+        let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
+            return Ok(None);
+        };
+        self.times.frames += 1;
+        let painted = if independent(params) { painted } else { self.matched(params, painted, state) };
+        if state.anchor.is_none() {
+            state.anchor = Some(painted.clone());
+        }
+        state.previous = Some(painted.clone());
+        Ok(Some(Made::from(painted)))
+    }
+}
