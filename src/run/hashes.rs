@@ -14,7 +14,7 @@ use crate::run::embeddings;
 use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
-use crate::timeline::frame::{ControlInput, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{ColourReference, ControlInput, DepthSource, FrameParams, FrameSource};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
@@ -143,5 +143,10 @@ fn files(params: &FrameParams) -> Vec<&Path> {
         ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
-    source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()
+    let held = match &params.hold.reference {
+        ColourReference::Picture(path) => Some(path),
+        ColourReference::First => None,
+    };
+    let masks = params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask);
+    source.into_iter().chain(depth).chain(controls).chain(held).chain(masks).map(PathBuf::as_path).collect()
 }

@@ -14,8 +14,6 @@ const SETTINGS: &[&str] = &[
     "mask",
     "mask_schedule",
     "noise_mask_schedule",
-    "noise_multiplier",
-    "noise_multiplier_schedule",
     "audio",
     "loop",
     "reverse",
@@ -30,7 +28,6 @@ const LABELS: &[&str] = &["loop", "reverse"];
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[
     ("border", "outpaint"),
-    ("coherence", "image"),
     ("coherence", "video input"),
     ("animation_mode", "video input"),
     ("animation_mode", "interpolation"),

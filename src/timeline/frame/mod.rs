@@ -4,11 +4,13 @@
 //! field's line says; rates of the language have already become amounts per frame here.
 
 mod control;
+mod hold;
 mod look;
 mod motion;
 mod sampling;
 
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
 pub use sampling::{Rng, SamplingParams};
@@ -34,6 +36,8 @@ pub struct FrameParams {
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
     pub noise: NoiseParams,
+    /// What keeps the look over many frames.
+    pub hold: HoldParams,
     /// The diffusion model's settings.
     pub sampling: SamplingParams,
     /// The positive prompt.
