@@ -31,7 +31,7 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, ControlInput, Fit, FrameParams};
+use kinora::timeline::frame::{Camera, ColourReference, ControlInput, Fit, FrameParams};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -264,6 +264,11 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("eta_noise_seed_delta", _) => f64::from(params.sampling.eta_noise_seed_delta),
         ("clip_skip", _) => f64::from(params.sampling.clip_skip),
         ("noise", _) => params.noise.amount,
+        ("noise_multiplier", _) => params.hold.noise_multiplier,
+        ("coherence.strength", _) => params.hold.strength,
+        ("drift.warn", _) => params.hold.drift.warn,
+        ("drift.correct", _) => params.hold.drift.correct,
+        ("drift.stop", _) => params.hold.drift.stop,
         ("contrast", _) => params.colour.contrast,
         ("sharpen.amount", _) => sharpen.amount,
         ("sharpen.kernel", _) => f64::from(sharpen.kernel),
@@ -295,6 +300,14 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "negative" => format!("{:?}", params.negative.as_str()),
         "border" => format!("{:?}", params.border).to_lowercase(),
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
+        "coherence.image" => match &params.hold.reference {
+            ColourReference::Picture(path) => format!("{:?}", path.file_name()?),
+            ColourReference::First => return None,
+        },
+        "drift.measures" => format!("{:?}", params.hold.drift.measures).to_lowercase(),
+        "noise_type" => format!("{:?}", params.noise.kind).to_lowercase(),
+        "noise_mask" => format!("{:?}", params.hold.noise_mask.as_ref()?.file_name()?),
+        "sharpen.mask" => format!("{:?}", params.hold.sharpen_mask.as_ref()?.file_name()?),
         "sampler" => params.sampling.sampler.clone()?,
         "spacing" => params.sampling.spacing.clone()?,
         "rng" => format!("{:?}", params.sampling.rng).to_lowercase(),

@@ -3,6 +3,7 @@
 mod caption;
 mod cast;
 mod controls;
+pub mod drift;
 mod embeddings;
 pub mod eval;
 pub mod explain;
@@ -25,6 +26,7 @@ pub mod report;
 pub mod sound;
 mod sources;
 pub mod still;
+pub mod strip;
 pub mod table;
 pub mod tokens;
 

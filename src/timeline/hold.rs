@@ -56,4 +56,17 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
             warn(name, "with `coherence = none`", "write `coherence = lab`, or leave it out");
         }
     }
+    if values.constant_choice("noise_type").as_deref() == Some("latent") {
+        for name in ["noise_mask", "perlin_octaves", "perlin_persistence", "perlin_w", "perlin_h"] {
+            warn(name, "with `noise_type = latent`", "write `noise_type = perlin`, or leave it out");
+        }
+    }
+    let is_off = |name: &str, default: f64| {
+        values.lines.get(name).map_or(default == 0.0, |line| {
+            line.is_constant() && line.at(line.clock.start).is_ok_and(|(value, _)| value.as_f64() == Some(0.0))
+        })
+    };
+    if is_off("drift.warn", 1.0) && is_off("drift.correct", 1.0) && is_off("drift.stop", 0.0) {
+        warn("drift.measures", "without a threshold", "set `drift.warn`, `drift.correct` or `drift.stop`, or leave it out");
+    }
 }
