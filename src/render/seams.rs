@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::canvas::{Canvas, DepthMap, Size};
 use crate::error::Result;
-use crate::timeline::frame::{DepthSource, Fit, FrameParams};
+use crate::timeline::frame::{Clip, DepthSource, Fit, FrameParams};
 
 /// What is to be painted.
 #[derive(Debug)]
@@ -53,6 +53,15 @@ pub trait Sources {
     /// # Errors
     /// When a file or network cannot be used.
     fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap>;
+
+    /// Picture `number` of a video, brought to `size`; behind the video's end its last picture.
+    ///
+    /// # Errors
+    /// When the video cannot be read, or these sources have none.
+    fn video(&mut self, clip: &Clip, number: u32, size: Size, fit: Fit) -> Result<Canvas> {
+        let _ = (number, size, fit);
+        Err(crate::error::Error::input(&clip.path, "expected a source of videos, found none"))
+    }
 
     /// A depth map as a ControlNet wants to see it: grey, near is white, stretched over 0–255.
     fn hint(&self, depth: &DepthMap) -> Canvas;

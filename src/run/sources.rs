@@ -14,8 +14,9 @@ use crate::models::ModelFolder;
 use crate::models::library::Role;
 use crate::render::seams::Sources;
 use crate::run::cast::find;
+use crate::run::clips::Clips;
 use crate::run::fit::{border_colour, framed, scaled};
-use crate::timeline::frame::{DepthSource, Fit};
+use crate::timeline::frame::{Clip, DepthSource, Fit};
 
 /// The depth network of a film that names none.
 pub(crate) const EMBEDDED_DEPTH: &str = "kinora-depth";
@@ -28,12 +29,14 @@ pub(crate) struct Files {
     /// Scaled, but not yet framed, and the size of the frame.
     pictures: BTreeMap<(PathBuf, Fit), (Size, Canvas)>,
     estimators: BTreeMap<DepthSource, Estimator>,
+    clips: Clips,
 }
 
 impl Files {
     /// Nothing is read yet.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
-        Self { device, films: films.to_owned(), pictures: BTreeMap::new(), estimators: BTreeMap::new() }
+        let (pictures, estimators) = (BTreeMap::new(), BTreeMap::new());
+        Self { device, films: films.to_owned(), pictures, estimators, clips: Clips::default() }
     }
 
     /// The picture, scaled for a frame of that size.
@@ -68,6 +71,11 @@ impl Sources for Files {
             Entry::Vacant(place) => place.insert(open(source, &self.films, &self.device)?),
         };
         estimator.estimate(picture)
+    }
+
+    fn video(&mut self, clip: &Clip, number: u32, size: Size, fit: Fit) -> Result<Canvas> {
+        let picture = scaled(&self.clips.picture(clip, number)?, size, fit);
+        Ok(framed(&picture, size, border_colour(&picture)))
     }
 
     fn hint(&self, depth: &DepthMap) -> Canvas {

@@ -11,7 +11,7 @@ use crate::colour::{ChannelOrder, Overflow};
 use crate::error::Result;
 use crate::render::made::Made;
 use crate::render::seams::{PaintRequest, Painter, Sources};
-use crate::timeline::frame::FrameParams;
+use crate::timeline::frame::{FrameParams, FrameSource};
 
 /// Time spent in each stage of the loop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,7 +82,8 @@ impl Studio<'_> {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Made>> {
         if params.cut {
-            *state = LoopState::default();
+            let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
+            *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
         let Underneath { init, depth, seen } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };

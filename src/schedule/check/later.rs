@@ -32,8 +32,6 @@ const VALUES: &[(&str, &str)] = &[
     ("border", "outpaint"),
     ("coherence", "image"),
     ("coherence", "video input"),
-    ("animation_mode", "video input"),
-    ("animation_mode", "interpolation"),
     ("interpolate", "rife"),
     ("interpolate", "film"),
 ];

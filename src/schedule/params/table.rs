@@ -23,7 +23,7 @@ static TABLE: &[Param] = &[
     param("model", Kind::File, "", "a checkpoint by name: a .safetensors file or a folder as diffusers saves it, beside the film or in the model folders, or an embedded model; without it `kinora-tiny` paints").fixed(),
     param("vae", Kind::File, "", "an autoencoder by name, in place of the model's own: a .safetensors file or a folder").fixed(),
     // How the picture moves.
-    param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set").fixed(),
+    param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set; `video_input` paints each frame over its frame of `source = video(...)`, `interpolation` each from its prompt alone").fixed(),
     number("zoom", Measure::Factor, "1", "enlargement per frame; above 1 goes in").possible(0.001, 1000.0).usual(0.5, 1.5),
     number("angle", Measure::Turn, "0", "turn per frame in degrees, counter-clockwise").usual(-90.0, 90.0),
     number("translation_x", Measure::Shift, "0", "way per frame to the right in pixels; in 3D the camera's, in units of 1/200").usual(-512.0, 512.0),
