@@ -68,6 +68,9 @@ impl<'a> Hashes<'a> {
         if let FrameSource::Video(clip, number) = &params.source {
             text.push_str(&self.picture(clip, *number)?);
         }
+        for (clip, number) in params.mask.iter().flat_map(|mask| mask.tree.clips()) {
+            text.push_str(&self.picture(clip, number)?);
+        }
         for path in files(params) {
             text.push_str(&self.file(path)?);
         }
@@ -164,5 +167,6 @@ fn files(params: &FrameParams) -> Vec<&Path> {
         ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
-    source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()
+    let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
+    source.into_iter().chain(depth).chain(controls).chain(masks).map(PathBuf::as_path).collect()
 }

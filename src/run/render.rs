@@ -228,6 +228,10 @@ fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
         camera.translation_x *= across;
         camera.translation_y *= down;
     }
+    if let Some(mask) = &mut params.mask {
+        mask.blur *= across;
+        mask.region = mask.region.map(|padding| (f64::from(padding) * across).round() as u32);
+    }
     let sharpen = &mut params.colour.sharpen;
     sharpen.sigma *= across;
     // An odd number of pixels, at least the one in the middle.

@@ -28,6 +28,8 @@ pub(crate) struct Files {
     films: PathBuf,
     /// Scaled, but not yet framed, and the size of the frame.
     pictures: BTreeMap<(PathBuf, Fit), (Size, Canvas)>,
+    /// Alphas at the size of the frame.
+    alphas: BTreeMap<(PathBuf, Fit), (Size, Option<Canvas>)>,
     estimators: BTreeMap<DepthSource, Estimator>,
     clips: Clips,
 }
@@ -36,7 +38,8 @@ impl Files {
     /// Nothing is read yet.
     pub(crate) fn new(device: Device, films: &Path) -> Self {
         let (pictures, estimators) = (BTreeMap::new(), BTreeMap::new());
-        Self { device, films: films.to_owned(), pictures, estimators, clips: Clips::default() }
+        let (alphas, clips) = (BTreeMap::new(), Clips::default());
+        Self { device, films: films.to_owned(), pictures, alphas, estimators, clips }
     }
 
     /// The picture, scaled for a frame of that size.
@@ -57,6 +60,17 @@ impl Sources for Files {
     fn picture(&mut self, path: &Path, size: Size, fit: Fit) -> Result<Canvas> {
         let picture = self.scaled(path, size, fit)?;
         Ok(framed(picture, size, border_colour(picture)))
+    }
+
+    fn alpha(&mut self, path: &Path, size: Size, fit: Fit) -> Result<Option<Canvas>> {
+        let key = (path.to_owned(), fit);
+        if self.alphas.get(&key).is_none_or(|(of, _)| *of != size) {
+            let alpha = Canvas::open_with_alpha(path)?.1;
+            // What fills a frame that the picture does not cover is no part of it.
+            let alpha = alpha.map(|alpha| framed(&scaled(&alpha, size, fit), size, [0; 3]));
+            self.alphas.insert(key.clone(), (size, alpha));
+        }
+        Ok(self.alphas.get(&key).and_then(|(_, alpha)| alpha.clone()))
     }
 
     fn edges(&mut self, path: &Path, size: Size, fit: Fit, (low, high): (f64, f64)) -> Result<Canvas> {

@@ -15,6 +15,7 @@ pub mod frame;
 mod lengths;
 mod line;
 mod lookup;
+mod masks;
 mod params;
 mod reader;
 mod scene;

@@ -8,6 +8,7 @@ use super::frame::{
     NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
     SharpenParams,
 };
+use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
@@ -133,6 +134,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
             .iter()

@@ -7,6 +7,7 @@
 //! painted frame, not to the second one's warp.
 
 mod hints;
+mod masks;
 mod state;
 mod studio;
 mod underneath;

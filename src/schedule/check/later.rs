@@ -11,8 +11,6 @@ const SETTINGS: &[&str] = &[
     "optical_flow_cadence",
     "upscale",
     "checkpoint_schedule",
-    "mask",
-    "mask_schedule",
     "noise_mask_schedule",
     "noise_multiplier",
     "noise_multiplier_schedule",

@@ -80,6 +80,20 @@ static CLIP: &[ArgSpec] = &[
     arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
 ];
 
+/// Where `{video_mask}` may come from besides a picture.
+pub(super) static MASK_FILE: &[CallSpec] = &[
+    call("video", CLIP, "picture n of a video at frame n"),
+    call("alpha", &[], "where the picture of `source` is transparent"),
+];
+
+/// The web UI's «masked content», in the order of Deforum's numbers.
+pub(super) static MASK_FILLS: &[Choice] = &[
+    choice("fill", &["0"]),
+    choice("original", &["1"]),
+    choice("latent_noise", &["2"]),
+    choice("latent_nothing", &["3"]),
+];
+
 pub(super) static SEED: &[CallSpec] = &[call(
     "each_frame",
     &[arg("start", Kind::Integer, Some("0"), ANY, "the first frame's seed")],

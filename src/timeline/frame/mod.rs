@@ -6,12 +6,14 @@
 mod clip;
 mod control;
 mod look;
+mod mask;
 mod motion;
 mod sampling;
 
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
 pub use sampling::{Rng, SamplingParams};
 
@@ -42,6 +44,8 @@ pub struct FrameParams {
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// What of the picture is repainted; `None` is all of it.
+    pub mask: Option<MaskParams>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
 }
