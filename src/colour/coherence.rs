@@ -88,12 +88,14 @@ pub fn part_way(from: Canvas, to: &Canvas, share: f64) -> Canvas {
     }
     let share = share as f32;
     let mut mixed = from;
-    mixed.as_rgb8_mut().par_chunks_mut(1 << 15).zip(to.as_rgb8().par_chunks(1 << 15)).for_each(|(mixed, to)| {
-        for (v, to) in mixed.iter_mut().zip(to) {
-            let (a, b) = (f32::from(*v), f32::from(*to));
-            *v = (a + share * (b - a)).round_ties_even() as u8;
-        }
-    });
+    mixed.as_rgb8_mut().par_chunks_mut(1 << 15).zip(to.as_rgb8().par_chunks(1 << 15)).for_each(
+        |(mixed, to)| {
+            for (v, to) in mixed.iter_mut().zip(to) {
+                let (a, b) = (f32::from(*v), f32::from(*to));
+                *v = (a + share * (b - a)).round_ties_even() as u8;
+            }
+        },
+    );
     mixed
 }
 

@@ -46,7 +46,8 @@ impl Pull {
         }
         let drift = now.drift(reference);
         let undone = |d: f64| d * (d / limit).powi(2).min(1.0);
-        let factor = |d: f64, most: f64| ((1.0 + d - undone(d)) / (1.0 + d).max(1e-3)).clamp(1.0 / most, most);
+        let factor =
+            |d: f64, most: f64| ((1.0 + d - undone(d)) / (1.0 + d).max(1e-3)).clamp(1.0 / most, most);
         let [luma, contrast, saturation, sharpness] = drift;
         Self {
             luma: (-undone(luma) * reference.luma).clamp(-MOST_LEVELS, MOST_LEVELS),
@@ -187,7 +188,8 @@ mod tests {
     fn waves(width: usize, height: usize, swing: f64) -> Canvas {
         let value = |i: usize| {
             let (x, y, c) = ((i / 3 % width) as f64, (i / 3 / width) as f64, (i % 3) as f64);
-            (120.0 + swing * libm::sin(x * 0.7 + c) + swing * libm::cos(y * 1.1 + x * 0.2 + 2.0 * c)).round() as u8
+            (120.0 + swing * libm::sin(x * 0.7 + c) + swing * libm::cos(y * 1.1 + x * 0.2 + 2.0 * c)).round()
+                as u8
         };
         let size = Size::new(width, height);
         Canvas::from_rgb8(size, (0..size.area() * 3).map(value).collect())

@@ -157,7 +157,8 @@ impl Sums {
             self.laplacian_squared += laplacian * laplacian;
         }
         // The kernel is the product of 1 -2 1 down and across.
-        let column = |x: usize, ch: usize| i32::from(a[x][ch]) - 2 * i32::from(b[x][ch]) + i32::from(c[x][ch]);
+        let column =
+            |x: usize, ch: usize| i32::from(a[x][ch]) - 2 * i32::from(b[x][ch]) + i32::from(c[x][ch]);
         for channel in 0..3 {
             let mut sum = 0_u64;
             let (mut left, mut middle) = (column(0, channel), column(1, channel));

@@ -6,6 +6,7 @@
 //! The exceptions are what Deforum does not have: measures, what pulls them back, and linear transport.
 
 mod coherence;
+pub mod compose;
 mod contrast;
 mod hold;
 mod measure;
@@ -17,5 +18,5 @@ pub use coherence::{Anchor, ChannelOrder, part_way};
 pub use contrast::{Overflow, contrast, grey};
 pub use hold::Pull;
 pub use measure::{COMPARED, Measures};
-pub use transport::{Moments, Transport};
 pub use sharpen::sharpen;
+pub use transport::{Moments, Transport};

@@ -204,7 +204,8 @@ mod tests {
 
     #[test]
     fn pictures_of_one_colour_are_moved_to_the_other_one() {
-        let (red, blue) = (Canvas::filled(Size::new(4, 4), [200, 10, 10]), Canvas::filled(Size::new(4, 4), [9, 9, 99]));
+        let (red, blue) =
+            (Canvas::filled(Size::new(4, 4), [200, 10, 10]), Canvas::filled(Size::new(4, 4), [9, 9, 99]));
         let map = Transport::between(&Moments::of(&red), &Moments::of(&blue));
         assert_eq!(map.moved(&red), blue);
         let nothing = Canvas::filled(Size::new(0, 0), [0; 3]);

@@ -141,7 +141,14 @@ mod tests {
 
     fn entry(frame: u32, params: &str, input: &str, output: &str) -> Entry {
         let own = |s: &str| s.to_owned();
-        Entry { frame, params: own(params), models: own("m"), input: own(input), output: own(output), measures: None }
+        Entry {
+            frame,
+            params: own(params),
+            models: own("m"),
+            input: own(input),
+            output: own(output),
+            measures: None,
+        }
     }
 
     fn expected(params: &str, independent: bool) -> Expected {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::canvas::Canvas;
 use super::course::Course;
+use crate::canvas::Canvas;
 use crate::colour::{Anchor, ChannelOrder};
 use crate::error::Result;
 use crate::timeline::frame::{Coherence, ColourReference};
@@ -29,6 +29,11 @@ impl LoopState {
     /// The state behind a frame `previous` of a scene whose first frame is `anchor`.
     pub fn new(previous: Canvas, anchor: Canvas) -> Self {
         Self { previous: Some(previous), anchor: Some(anchor), ..Self::default() }
+    }
+
+    /// The state in front of a scene that starts from the last frame of the one before.
+    pub fn of_scene_before(last: Canvas) -> Self {
+        Self { previous: Some(last), ..Self::default() }
     }
 
     /// The colours that are held to, in the way of `coherence`; `None` when there is nothing to hold to. `picture` reads
