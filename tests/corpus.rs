@@ -31,7 +31,7 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, ColourReference, ControlInput, Fit, FrameParams};
+use kinora::timeline::frame::{Camera, ColourReference, ControlInput, Fit, FrameParams, MaskTree};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -302,12 +302,13 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
         "coherence.image" => match &params.hold.reference {
             ColourReference::Picture(path) => format!("{:?}", path.file_name()?),
+            ColourReference::Video(clip, number) => format!("{:?} {number}", clip.path.file_name()?),
             ColourReference::First => return None,
         },
         "drift.measures" => format!("{:?}", params.hold.drift.measures).to_lowercase(),
         "noise_type" => format!("{:?}", params.noise.kind).to_lowercase(),
-        "noise_mask" => format!("{:?}", params.hold.noise_mask.as_ref()?.file_name()?),
-        "sharpen.mask" => format!("{:?}", params.hold.sharpen_mask.as_ref()?.file_name()?),
+        "noise_mask" => params.hold.noise_mask.as_ref().map_or("none".to_owned(), named),
+        "sharpen.mask" => named(params.hold.sharpen_mask.as_ref()?),
         "sampler" => params.sampling.sampler.clone()?,
         "spacing" => params.sampling.spacing.clone()?,
         "rng" => format!("{:?}", params.sampling.rng).to_lowercase(),
@@ -321,6 +322,12 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "control.invert" => params.controls.first()?.invert.to_string(),
         _ => return None,
     })
+}
+
+/// The files of a mask.
+fn named(mask: &MaskTree) -> String {
+    let names = mask.files().into_iter().map(|file| format!("{:?}", file.file_name().unwrap()));
+    names.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(feature = "ffmpeg")]

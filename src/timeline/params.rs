@@ -133,7 +133,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         depth: depth(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
-        hold: hold::at(reader, values),
+        hold: hold::at(reader, stage, &source),
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
@@ -259,7 +259,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         coherence,
         contrast: reader.number(values, "contrast", 1.0),
         sharpen: SharpenParams {
-            amount: reader.number(values, "sharpen.amount", 0.0),
+            amount: reader.number(values, "sharpen.amount", 0.5),
             // A kernel has a middle pixel; what was computed even becomes the next odd width.
             kernel: kernel | 1,
             sigma: reader.number(values, "sharpen.sigma", 1.0),
@@ -279,7 +279,7 @@ fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
             persistence: reader.number(values, "perlin_persistence", 0.5),
         },
     };
-    NoiseParams { amount: reader.number(values, "noise", 0.02), kind }
+    NoiseParams { amount: reader.number(values, "noise", 0.08), kind }
 }
 
 fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> SamplingParams {
@@ -291,7 +291,7 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     };
     let kept = match reader.maybe_number(values, "denoise") {
         Some(denoise) => 1.0 - denoise,
-        None => reader.number(values, "strength", 0.65),
+        None => reader.number(values, "strength", 0.5),
     };
     let seeds = seed::at(reader, stage);
     SamplingParams {

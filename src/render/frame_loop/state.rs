@@ -1,7 +1,5 @@
 //! What the loop carries from frame to frame.
 
-use std::path::Path;
-
 use super::course::Course;
 use crate::canvas::Canvas;
 use crate::colour::{Anchor, ChannelOrder};
@@ -46,7 +44,7 @@ impl LoopState {
         coherence: Coherence,
         reference: &ColourReference,
         order: ChannelOrder,
-        picture: impl FnOnce(&Path) -> Result<Canvas>,
+        picture: impl FnOnce(&ColourReference) -> Result<Canvas>,
     ) -> Result<Option<&Anchor>> {
         let held = (coherence, reference.clone());
         if coherence != Coherence::None && self.held_to.as_ref().is_none_or(|(of, _)| *of != held) {
@@ -54,7 +52,7 @@ impl LoopState {
                 ColourReference::First => {
                     self.anchor.as_ref().map(|anchor| Anchor::new(anchor, coherence, order))
                 }
-                ColourReference::Picture(path) => Some(Anchor::new(&picture(path)?, coherence, order)),
+                given => Some(Anchor::new(&picture(given)?, coherence, order)),
             };
             self.held_to = anchor.map(|anchor| (held, anchor));
         }

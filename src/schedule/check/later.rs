@@ -11,7 +11,6 @@ const SETTINGS: &[&str] = &[
     "optical_flow_cadence",
     "upscale",
     "checkpoint_schedule",
-    "noise_mask_schedule",
     "audio",
     "loop",
     "reverse",
@@ -25,7 +24,7 @@ const LABELS: &[&str] = &["loop", "reverse"];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] =
-    &[("border", "outpaint"), ("coherence", "video input"), ("interpolate", "rife"), ("interpolate", "film")];
+    &[("border", "outpaint"), ("interpolate", "rife"), ("interpolate", "film")];
 
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|known| *known == name || (known.ends_with('.') && name.starts_with(known)))

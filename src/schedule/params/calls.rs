@@ -86,6 +86,9 @@ pub(super) static MASK_FILE: &[CallSpec] = &[
     call("alpha", &[], "where the picture of `source` is transparent"),
 ];
 
+pub(super) static COLOUR_VIDEO: &[CallSpec] =
+    &[call("video", CLIP, "picture n of a video, or of a folder of pictures, at frame n")];
+
 /// The web UI's «masked content», in the order of Deforum's numbers.
 pub(super) static MASK_FILLS: &[Choice] = &[
     choice("fill", &["0"]),
@@ -189,7 +192,7 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("hsv", &["Match Frame 0 HSV"]),
     choice("lab", &["Match Frame 0 LAB"]),
     choice("mkl", &["monge_kantorovich"]),
-    choice("image", &[]),
+    choice("image", &["Video Input"]),
 ];
 
 pub(super) static DRIFT: &[Choice] =
