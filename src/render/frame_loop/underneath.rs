@@ -5,7 +5,7 @@ use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera;
 use crate::canvas::{Canvas, DepthMap, Plane};
-use crate::colour::{self, Pull};
+use crate::colour;
 use crate::error::{Error, Result};
 use crate::noise::{self, NoiseOptions};
 use crate::timeline::frame::{Camera, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree};
@@ -80,14 +80,10 @@ impl Studio<'_> {
     /// Colour, contrast, sharpness and noise of a moved picture.
     fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Result<Canvas> {
         let mut picture = self.matched(params, picture, state)?;
-        let pull = state.course.pull(&params.hold.drift);
         let (noise_mask, sharpen_mask) = self.masks(params)?;
         let overflow = self.rules.overflow;
         let look = &params.colour;
         timed(&mut self.times.colour, || {
-            if pull != Pull::NONE {
-                picture = pull.applied(&picture);
-            }
             if look.contrast != 1.0 {
                 picture = colour::contrast(&picture, look.contrast, overflow);
             }

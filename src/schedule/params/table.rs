@@ -80,7 +80,7 @@ static TABLE: &[Param] = &[
     param("coherence.every", Kind::Integer, "1", "frames for which a video's picture in `coherence.image` stays the one that colours are held to").alias(&["color_coherence_video_every_N_frames"]).fixed().possible(1.0, 1_000_000.0),
     number("coherence.strength", Measure::Plain, "1", "share of the way to the colours that are held to, 0 to 1").alias(&["coherence_strength"]).possible(0.0, 1.0),
     number("drift.warn", Measure::Plain, "0.3", "how far luma, contrast, saturation or sharpness may go from the scene's first frames before the run says so, as a share of what they were there; 0 never").possible(0.0, 100.0).usual(0.0, 1.0),
-    number("drift.correct", Measure::Plain, "0.1", "the same share at which they are pulled back with full strength, by brightness, contrast, saturation and sharpening; nearer more gently; 0 never").possible(0.0, 100.0).usual(0.0, 1.0),
+    number("drift.correct", Measure::Plain, "0.1", "the same share at which the painted picture is pulled back with full strength, by brightness, contrast, saturation and sharpening; nearer more gently; 0 never").possible(0.0, 100.0).usual(0.0, 1.0),
     number("drift.stop", Measure::Plain, "0", "the same share at which the run ends, with exit code 5; 0 never").possible(0.0, 100.0).usual(0.0, 10.0),
     param("drift.measures", Kind::Choice(calls::DRIFT), "all", "which of them count: `all`, `colour` (luma, contrast, saturation) or `sharpness`").fixed(),
     number("sharpen.amount", Measure::Plain, "0.5", "share of the difference to the blurred picture that is added, 0 is off").alias(&["amount", "amount_schedule"]).possible(0.0, 100.0).usual(0.0, 2.0),
