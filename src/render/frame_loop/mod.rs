@@ -7,7 +7,9 @@
 //! painted frame, not to the second one's warp.
 
 mod hints;
+mod hybrid;
 mod masks;
+mod rigid;
 mod state;
 mod studio;
 mod underneath;
