@@ -9,6 +9,7 @@ use super::frame::{
     SharpenParams,
 };
 use super::hold;
+use super::hybrid;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -122,7 +123,7 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
     let cut = reader.frame == stage.clock.start;
-    let source = source::at(reader, values, scene);
+    let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
     FrameParams {
         frame: reader.frame,
@@ -137,6 +138,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        hybrid: hybrid::at(reader, stage, &source),
         mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
@@ -149,7 +151,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
 
 /// Whether a scene's first frame is painted over a picture that its other frames are not.
 fn is_begun_with(source: &FrameSource) -> bool {
-    matches!(source, FrameSource::Init(_) | FrameSource::SceneBefore)
+    matches!(source, FrameSource::Init(_) | FrameSource::InitVideo(..) | FrameSource::SceneBefore)
 }
 
 pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {

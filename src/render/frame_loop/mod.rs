@@ -9,7 +9,9 @@
 
 mod course;
 mod hints;
+mod hybrid;
 mod masks;
+mod rigid;
 mod state;
 mod studio;
 mod underneath;

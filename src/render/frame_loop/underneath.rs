@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::hints::{wants_depth_hint, wants_edges};
+use super::hybrid;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera;
@@ -19,6 +20,8 @@ pub(super) struct Underneath {
     pub depth: Option<Canvas>,
     /// As it was before noise was added, where edges are looked for.
     pub seen: Option<Canvas>,
+    /// The depth of the frame before as a picture, where hybrid masks are made of it.
+    pub behind: Option<Canvas>,
 }
 
 impl Studio<'_> {
@@ -29,7 +32,7 @@ impl Studio<'_> {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
             let depth = depth.map(|depth| self.sources.hint(&depth));
             let seen = wants_edges(params).then(|| picture.clone());
-            return Ok(Underneath { init: Some(picture), depth, seen });
+            return Ok(Underneath { init: Some(picture), depth, seen, behind: None });
         }
         if let Some(previous) = state.previous.take().filter(|_| params.source != FrameSource::Text) {
             return self.moved(params, &previous, state);
@@ -38,7 +41,8 @@ impl Studio<'_> {
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        Ok(Underneath { init: None, depth: depth.map(|depth| self.sources.hint(&depth)), seen: None })
+        let depth = depth.map(|depth| self.sources.hint(&depth));
+        Ok(Underneath { init: None, depth, seen: None, behind: None })
     }
 
     /// The picture that is there without a camera: of a file, of a video, or of the scene before.
@@ -48,7 +52,9 @@ impl Studio<'_> {
             (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => {
                 Some(sources.picture(path, size, Fit::Crop)?)
             }
-            (FrameSource::Video(clip, number), _) => Some(sources.video(clip, *number, size, Fit::Crop)?),
+            (FrameSource::InitVideo(clip, number), None) | (FrameSource::Video(clip, number), _) => {
+                Some(sources.video(clip, *number, size, Fit::Crop)?)
+            }
             (FrameSource::SceneBefore, _) if params.cut => state.previous.take(),
             _ => None,
         })
@@ -63,10 +69,12 @@ impl Studio<'_> {
     ) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
-        let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
+        let masked = hybrid::wants_depth(params);
+        let depth = if deep || hinted || masked { Some(self.depth(params, previous)?) } else { None };
         let relief = depth.as_ref().filter(|_| deep);
         let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief).canvas;
         let warped = timed(&mut self.times.warp, || warp(previous));
+        let behind = depth.as_ref().filter(|_| masked).map(|depth| self.sources.hint(depth));
         let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
         // A reference picture is the depth of every frame; an estimate belongs to the picture it was
         // made of, and moves with it.
@@ -74,9 +82,10 @@ impl Studio<'_> {
             (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
             (_, hint) => hint,
         };
+        let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        Ok(Underneath { init: Some(self.prepared(params, warped, state)?), depth: hint, seen })
+        Ok(Underneath { init: Some(self.prepared(params, warped, state)?), depth: hint, seen, behind })
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture.
