@@ -4,6 +4,7 @@
 //! OpenCV 4.8 and 5.0, NumPy and scikit-image 0.22, bit for bit unless the item says otherwise.
 
 mod coherence;
+pub mod compose;
 mod contrast;
 mod sharpen;
 mod space;

@@ -8,9 +8,11 @@ use super::frame::{
     NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
     SharpenParams,
 };
+use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
+use super::source;
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
@@ -99,7 +101,9 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) => is_deep,
-        "init_strength" => values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "init"),
+        "init_strength" => {
+            values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
+        }
         _ => !name.starts_with("perspective_flip") || values.has(name),
     }
 }
@@ -116,7 +120,7 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
     let cut = reader.frame == stage.clock.start;
-    let source = source(reader, values);
+    let source = source::at(reader, values, scene);
     let (prompt, negative) = prompts(reader, stage);
     FrameParams {
         frame: reader.frame,
@@ -127,9 +131,10 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         depth: depth(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
-        sampling: sampling(reader, stage, cut && matches!(source, FrameSource::Init(_))),
+        sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
             .iter()
@@ -139,13 +144,9 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
     }
 }
 
-fn source(reader: &Reader<'_>, values: &Values) -> FrameSource {
-    let Some((call, _)) = values.calls.get("source") else { return FrameSource::Previous };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("init", Some(path)) => FrameSource::Init(path),
-        ("still", Some(path)) => FrameSource::Still(path),
-        _ => FrameSource::Previous,
-    }
+/// Whether a scene's first frame is painted over a picture that its other frames are not.
+fn is_begun_with(source: &FrameSource) -> bool {
+    matches!(source, FrameSource::Init(_) | FrameSource::SceneBefore)
 }
 
 pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {

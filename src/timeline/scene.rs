@@ -28,6 +28,8 @@ pub(super) struct Stage {
     pub controls: Vec<(String, Values)>,
     /// Prompts in Deforum's notation, with the clock they go by, when they are read its way.
     pub prompts: Option<(PromptSeries, Clock)>,
+    /// How Deforum's notations are read.
+    pub compat: Compat,
 }
 
 impl Stage {
@@ -198,6 +200,7 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         super::params::unused(&stage.values, &mut here);
         stage.controls.iter().for_each(|(_, values)| super::controls::unused(values, &mut here));
         super::seed::unused(&stage.values, &mut here);
+        super::masks::unused(&stage.values, &mut here);
         for warning in here {
             unused.entry(warning.span).or_insert((0, warning)).0 += 1;
         }
@@ -275,7 +278,7 @@ fn stage(
             None
         }),
     };
-    Stage { name, clock, values, controls, prompts }
+    Stage { name, clock, values, controls, prompts, compat: way.compat }
 }
 
 fn add_controls(

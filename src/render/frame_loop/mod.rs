@@ -7,6 +7,7 @@
 //! painted frame, not to the second one's warp.
 
 mod hints;
+mod masks;
 mod state;
 mod studio;
 mod underneath;
@@ -24,7 +25,12 @@ pub use studio::{Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
-    params.cut || matches!(params.source, FrameSource::Still(_))
+    (params.cut && params.source != FrameSource::SceneBefore) || params.source.is_independent()
+}
+
+/// Whether the picture jumps at this frame: a scene begins that does not start from the one before.
+pub fn jumps(params: &FrameParams) -> bool {
+    params.cut && params.source != FrameSource::SceneBefore
 }
 
 /// One frame of a run: its numbers, what its journal entry must say, and whether it is there already.
@@ -90,6 +96,9 @@ pub fn run(
 fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<LoopState> {
     if independent(params) {
         return Ok(LoopState::default());
+    }
+    if params.cut {
+        return Ok(LoopState::of_scene_before(store.read(params.frame - 1)?));
     }
     Ok(LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?))
 }

@@ -22,6 +22,11 @@ impl LoopState {
         Self { previous: Some(previous), anchor: Some(anchor), quantiles: None }
     }
 
+    /// The state in front of a scene that starts from the last frame of the one before.
+    pub fn of_scene_before(last: Canvas) -> Self {
+        Self { previous: Some(last), ..Self::default() }
+    }
+
     /// The anchor's colours in a colour space; `None` when there is nothing to hold to.
     pub(super) fn quantiles(&mut self, coherence: Coherence, order: ChannelOrder) -> Option<&Anchor> {
         let anchor = self.anchor.as_ref().filter(|_| coherence != Coherence::None)?;

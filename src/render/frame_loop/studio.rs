@@ -10,8 +10,8 @@ use crate::canvas::Size;
 use crate::colour::{ChannelOrder, Overflow};
 use crate::error::Result;
 use crate::render::made::Made;
-use crate::render::seams::{PaintRequest, Painter, Sources};
-use crate::timeline::frame::FrameParams;
+use crate::render::seams::{PaintOnly, PaintRequest, Painter, Sources};
+use crate::timeline::frame::{FrameParams, FrameSource, MaskParams};
 
 /// Time spent in each stage of the loop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,18 +82,24 @@ impl Studio<'_> {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Made>> {
         if params.cut {
-            *state = LoopState::default();
+            let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
+            *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
         let Underneath { init, depth, seen } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let hints = self.hints(params, &found)?;
-        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
+        let mask = if init.is_some() { self.mask(params)? } else { None };
+        let only =
+            |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
+        let only = params.mask.as_ref().zip(mask.as_ref()).map(|(set, mask)| only(set, mask));
+        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints, mask: only };
         let painter = &mut *self.painter;
         let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
             return Ok(None);
         };
         self.times.frames += 1;
         let painted = if independent(params) { painted } else { self.matched(params, painted, state) };
+        let painted = self.overlaid(params, painted, mask.as_ref())?;
         if state.anchor.is_none() {
             state.anchor = Some(painted.clone());
         }

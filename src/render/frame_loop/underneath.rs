@@ -23,18 +23,13 @@ impl Studio<'_> {
     /// The picture that is painted over, and what controls may be shown of it.
     pub(super) fn underneath(&mut self, params: &FrameParams, state: &mut LoopState) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
-        let given = match (&params.source, &state.previous) {
-            (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => Some(path),
-            _ => None,
-        };
-        if let Some(path) = given {
-            let picture = self.sources.picture(path, self.size, Fit::Crop)?;
+        if let Some(picture) = self.given(params, state)? {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
             let depth = depth.map(|depth| self.sources.hint(&depth));
             let seen = wants_edges(params).then(|| picture.clone());
             return Ok(Underneath { init: Some(picture), depth, seen });
         }
-        if let Some(previous) = state.previous.take() {
+        if let Some(previous) = state.previous.take().filter(|_| params.source != FrameSource::Text) {
             return self.moved(params, &previous, state);
         }
         // Nothing is there yet: only a reference picture knows the depth of what will be painted.
@@ -42,6 +37,19 @@ impl Studio<'_> {
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
         Ok(Underneath { init: None, depth: depth.map(|depth| self.sources.hint(&depth)), seen: None })
+    }
+
+    /// The picture that is there without a camera: of a file, of a video, or of the scene before.
+    fn given(&mut self, params: &FrameParams, state: &mut LoopState) -> Result<Option<Canvas>> {
+        let (sources, size) = (&mut *self.sources, self.size);
+        Ok(match (&params.source, &state.previous) {
+            (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => {
+                Some(sources.picture(path, size, Fit::Crop)?)
+            }
+            (FrameSource::Video(clip, number), _) => Some(sources.video(clip, *number, size, Fit::Crop)?),
+            (FrameSource::SceneBefore, _) if params.cut => state.previous.take(),
+            _ => None,
+        })
     }
 
     /// The previous frame, moved and prepared, and its depth moved with it.

@@ -11,8 +11,6 @@ const SETTINGS: &[&str] = &[
     "optical_flow_cadence",
     "upscale",
     "checkpoint_schedule",
-    "mask",
-    "mask_schedule",
     "noise_mask_schedule",
     "noise_multiplier",
     "noise_multiplier_schedule",
@@ -32,8 +30,6 @@ const VALUES: &[(&str, &str)] = &[
     ("border", "outpaint"),
     ("coherence", "image"),
     ("coherence", "video input"),
-    ("animation_mode", "video input"),
-    ("animation_mode", "interpolation"),
     ("interpolate", "rife"),
     ("interpolate", "film"),
 ];

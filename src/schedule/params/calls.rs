@@ -1,7 +1,7 @@
 //! Calls that parameters can be set to, and the words of choices.
 
 use super::build::{arg, call, choice};
-use super::{CallSpec, Choice, Kind, Measure};
+use super::{ArgSpec, CallSpec, Choice, Kind, Measure};
 
 const ANY: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
@@ -60,6 +60,38 @@ pub(super) static SOURCE: &[CallSpec] = &[
         &[arg("file", Kind::File, None, ANY, "the picture")],
         "every frame is painted over the same picture",
     ),
+    call(
+        "video",
+        CLIP,
+        "every frame is painted over its frame of a video, or of a folder of numbered pictures",
+    ),
+    call(
+        "previous",
+        &[],
+        "the first frame of a scene is painted over the last one of the scene before, at `init_strength`",
+    ),
+];
+
+/// What a video is given by.
+static CLIP: &[ArgSpec] = &[
+    arg("file", Kind::File, None, ANY, "a video file, or a folder of pictures in the order of their names"),
+    arg("every", Kind::Integer, Some("1"), (1.0, 1e6), "every so many of its frames, counted from its start"),
+    arg("from", Kind::Integer, Some("0"), (0.0, 1e9), "its first frame that is used"),
+    arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
+];
+
+/// Where `{video_mask}` may come from besides a picture.
+pub(super) static MASK_FILE: &[CallSpec] = &[
+    call("video", CLIP, "picture n of a video at frame n"),
+    call("alpha", &[], "where the picture of `source` is transparent"),
+];
+
+/// The web UI's «masked content», in the order of Deforum's numbers.
+pub(super) static MASK_FILLS: &[Choice] = &[
+    choice("fill", &["0"]),
+    choice("original", &["1"]),
+    choice("latent_noise", &["2"]),
+    choice("latent_nothing", &["3"]),
 ];
 
 pub(super) static SEED: &[CallSpec] = &[call(
@@ -136,8 +168,13 @@ pub(super) static BLENDS: &[Choice] = &[
     choice("composed", &["AND", "composable"]),
 ];
 
-pub(super) static MODES: &[Choice] =
-    &[choice("auto", &[]), choice("flat", &["2D"]), choice("depth", &["3D"])];
+pub(super) static MODES: &[Choice] = &[
+    choice("auto", &[]),
+    choice("flat", &["2D"]),
+    choice("depth", &["3D"]),
+    choice("video_input", &[]),
+    choice("interpolation", &[]),
+];
 
 pub(super) static BORDERS: &[Choice] = &[
     choice("replicate", &["border"]),

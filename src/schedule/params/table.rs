@@ -23,7 +23,7 @@ static TABLE: &[Param] = &[
     param("model", Kind::File, "", "a checkpoint by name: a .safetensors file or a folder as diffusers saves it, beside the film or in the model folders, or an embedded model; without it `kinora-tiny` paints").fixed(),
     param("vae", Kind::File, "", "an autoencoder by name, in place of the model's own: a .safetensors file or a folder").fixed(),
     // How the picture moves.
-    param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set").fixed(),
+    param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set; `video_input` paints each frame over its frame of `source = video(...)`, `interpolation` each from its prompt alone").fixed(),
     number("zoom", Measure::Factor, "1", "enlargement per frame; above 1 goes in").possible(0.001, 1000.0).usual(0.5, 1.5),
     number("angle", Measure::Turn, "0", "turn per frame in degrees, counter-clockwise").usual(-90.0, 90.0),
     number("translation_x", Measure::Shift, "0", "way per frame to the right in pixels; in 3D the camera's, in units of 1/200").usual(-512.0, 512.0),
@@ -58,6 +58,18 @@ static TABLE: &[Param] = &[
     number("perlin_persistence", Measure::Plain, "0.5", "weight of each layer of perlin noise relative to the one before").fixed().possible(0.0, 10.0).usual(0.0, 1.0),
     param("perlin_w", Kind::Integer, "8", "cells of perlin noise along the rows").fixed().possible(1.0, 256.0),
     param("perlin_h", Kind::Integer, "8", "cells of perlin noise along the columns").fixed().possible(1.0, 256.0),
+    // What of it is repainted.
+    param("mask", Kind::Text, "", "what of the picture is repainted, white of black: a picture, or an expression of `[file.png]`, `{video_mask}`, `{everywhere}`, `{box left top width height}` and `{ellipse ...}` (shares of the picture) with `!`, `&`, `\\` (without), `^`, `|` and brackets").alias(&["mask_schedule"]),
+    param("mask_file", Kind::File, "", "what `{video_mask}` is, and the mask when `mask` is not set").with(calls::MASK_FILE).fixed(),
+    param("use_mask", Kind::Switch, "true", "`false` repaints everything in spite of a mask").fixed(),
+    param("invert_mask", Kind::Switch, "false", "repaints what the mask leaves out").fixed(),
+    number("mask_overlay_blur", Measure::Plain, "4", "how far the mask's edge is softened, in pixels").possible(0.0, 1000.0).usual(0.0, 64.0),
+    param("overlay_mask", Kind::Switch, "true", "puts the source's own picture back outside of the mask").fixed(),
+    param("mask_fill", Kind::Choice(calls::MASK_FILLS), "original", "what is under the mask when painting begins: the colours around (`fill`), the picture, or noise").alias(&["fill"]).fixed(),
+    param("full_res_mask", Kind::Switch, "false", "paints only the part around the mask, at the frame's size, and puts it back").fixed(),
+    param("full_res_mask_padding", Kind::Integer, "4", "pixels more on each side of that part").fixed().possible(0.0, 4096.0),
+    number("mask_contrast_adjust", Measure::Plain, "1", "multiplier of the mask's contrast").possible(0.0, 100.0),
+    number("mask_brightness_adjust", Measure::Plain, "1", "multiplier of the mask's brightness").possible(0.0, 100.0),
     // Colour and sharpness.
     number("contrast", Measure::Plain, "1", "multiplier of the moved picture's values").alias(&["contrast_schedule"]).possible(0.0, 100.0).usual(0.5, 1.5),
     param("coherence", Kind::Choice(calls::COHERENCE), "lab", "colour space in which colours are held to the scene's first frame").alias(&["color_coherence"]).fixed(),

@@ -3,13 +3,17 @@
 //! Every section is handed by value to the room that uses it. Numbers are in the unit that the
 //! field's line says; rates of the language have already become amounts per frame here.
 
+mod clip;
 mod control;
 mod look;
+mod mask;
 mod motion;
 mod sampling;
 
+pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
 pub use sampling::{Rng, SamplingParams};
 
@@ -40,6 +44,8 @@ pub struct FrameParams {
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// What of the picture is repainted; `None` is all of it.
+    pub mask: Option<MaskParams>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
 }
@@ -121,4 +127,18 @@ pub enum FrameSource {
     Init(std::path::PathBuf),
     /// The same picture file under every frame: frames do not depend on each other.
     Still(std::path::PathBuf),
+    /// The picture of this number of a video under every frame: frames do not depend on each other.
+    Video(Clip, u32),
+    /// No picture: every frame comes from text alone, and frames do not depend on each other.
+    Text,
+    /// The last frame of the scene before at the first frame of a scene (at `init_strength`), the previous frame
+    /// afterwards.
+    SceneBefore,
+}
+
+impl FrameSource {
+    /// Whether no frame knows another one.
+    pub fn is_independent(&self) -> bool {
+        matches!(self, Self::Still(_) | Self::Video(..) | Self::Text)
+    }
 }

@@ -314,6 +314,7 @@ impl Replay {
             },
             prompt: PromptMix::plain(prompt.prepared),
             negative: PromptMix::plain(prompt.negative),
+            mask: None,
             controls: Vec::new(),
         })
     }
