@@ -69,7 +69,12 @@ enum Resize {
 }
 
 impl Reassemble {
-    pub(super) fn new(hidden: usize, channels: usize, factor: f64, weights: VarBuilder) -> CandleResult<Self> {
+    pub(super) fn new(
+        hidden: usize,
+        channels: usize,
+        factor: f64,
+        weights: VarBuilder,
+    ) -> CandleResult<Self> {
         let projection = weights.pp("projection");
         let kernel = weight(&projection, (channels, hidden, 1, 1))?.flatten_from(1)?;
         let projection = Linear::new(kernel, Some(projection.get(channels, "bias")?));
@@ -190,4 +195,3 @@ impl Residual {
         self.second.forward_add(&inner.relu()?, x)
     }
 }
-

@@ -78,8 +78,8 @@ impl Dpt {
         let convs = (0..stages)
             .map(|i| Conv::three((config.neck_hidden_sizes[i], width), 1, false, neck.pp("convs").pp(i)));
         let bias = config.use_bias_in_fusion_residual.unwrap_or(true);
-        let fusion = (0..stages)
-            .map(|i| Fusion::with_bias(width, i > 0, bias, neck.pp("fusion_stage.layers").pp(i)));
+        let fusion =
+            (0..stages).map(|i| Fusion::with_bias(width, i > 0, bias, neck.pp("fusion_stage.layers").pp(i)));
         Ok(Self {
             stem: Stem::new(config, &embeddings)?,
             class_token: embeddings.get((1, 1, hidden), "cls_token")?,

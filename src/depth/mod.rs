@@ -32,7 +32,7 @@ pub use self::config::{BackboneConfig, DepthConfig, DepthKind};
 pub use self::dpt_config::{BitConfig, DptConfig};
 pub use self::network::{DepthNetwork, NetworkConfig};
 pub use self::preprocess::Preprocess;
-pub use self::reference::ReferenceDepth;
+pub use self::reference::{ReferenceDepth, of_canvas, read_picture};
 
 /// The model that is used when none is named.
 const EMBEDDED: &str = "kinora-depth";

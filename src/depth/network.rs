@@ -42,9 +42,7 @@ impl NetworkConfig {
         };
         match kind {
             "depth_anything" => serde_json::from_value(filled).map(Self::Anything).map_err(wrong),
-            "dpt" => {
-                serde_json::from_value(filled).map(|config| Self::Dpt(Box::new(config))).map_err(wrong)
-            }
+            "dpt" => serde_json::from_value(filled).map(|config| Self::Dpt(Box::new(config))).map_err(wrong),
             other => Err(Error::model(
                 &folder.label().join(FILE),
                 format!("expected a depth network of the kind depth_anything or dpt, found {other}"),

@@ -63,7 +63,18 @@ pub fn dpt(name: &str, stages: usize) -> String {
             let part = if part == "convolution" { "conv" } else { part };
             format!("pretrained.model.patch_embed.backbone.stem.{part}.{leaf}")
         }
-        ["dpt", "embeddings", "backbone", "bit", "encoder", "stages", stage, "layers", layer, ref rest @ ..] => {
+        [
+            "dpt",
+            "embeddings",
+            "backbone",
+            "bit",
+            "encoder",
+            "stages",
+            stage,
+            "layers",
+            layer,
+            ref rest @ ..,
+        ] => {
             let rest = rest.join(".");
             format!("pretrained.model.patch_embed.backbone.stages.{stage}.blocks.{layer}.{rest}")
         }

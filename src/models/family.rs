@@ -176,7 +176,8 @@ pub fn family_of(header: &Header) -> Family {
     if has("first_stage_model.decoder.") || (has("decoder.conv_in.") && has("encoder.conv_in.")) {
         return Family::new(FileKind::Vae, None);
     }
-    if ["pretrained.", "backbone.embeddings.", "depth_head.", "dpt.embeddings."].iter().any(|name| has(name)) {
+    if ["pretrained.", "backbone.embeddings.", "depth_head.", "dpt.embeddings."].iter().any(|name| has(name))
+    {
         return Family::new(FileKind::Depth, None);
     }
     if has("text_model.") || has("cond_stage_model.") || has("conditioner.") || has("transformer.resblocks.")

@@ -27,6 +27,9 @@ pub struct Entry {
     pub input: String,
     /// Hash of the PNG file's bytes.
     pub output: String,
+    /// Hash of the bytes of the depth that is stored beside it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<String>,
 }
 
 /// What a frame's entry must say for the stored picture to be the right one.
@@ -137,7 +140,14 @@ mod tests {
 
     fn entry(frame: u32, params: &str, input: &str, output: &str) -> Entry {
         let own = |s: &str| s.to_owned();
-        Entry { frame, params: own(params), models: own("m"), input: own(input), output: own(output) }
+        Entry {
+            frame,
+            params: own(params),
+            models: own("m"),
+            input: own(input),
+            output: own(output),
+            depth: None,
+        }
     }
 
     fn expected(params: &str, independent: bool) -> Expected {

@@ -15,7 +15,7 @@ use crate::run::embeddings;
 use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
-use crate::timeline::frame::{Clip, ControlInput, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{Clip, ControlInput, DepthSource, FrameParams, FrameSource, Sequence};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
@@ -73,6 +73,14 @@ impl<'a> Hashes<'a> {
         }
         for path in files(params) {
             text.push_str(&self.file(path)?);
+        }
+        for source in [&params.depth, &params.depth.before()] {
+            let DepthSource::Sequence(sequence, number) = source else { continue };
+            text.push_str(&match (sequence, sequence.file(*number)) {
+                (Sequence::Clip(clip), _) => self.picture(clip, *number)?,
+                (_, Some(path)) => self.file(&path)?,
+                (_, None) => String::new(),
+            });
         }
         let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
         for (name, path) in named {
@@ -160,7 +168,7 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     };
     let depth = match &params.depth {
         DepthSource::Picture(path) => Some(path),
-        DepthSource::Flat | DepthSource::Network(_) => None,
+        DepthSource::Flat | DepthSource::Network(_) | DepthSource::Sequence(..) => None,
     };
     let controls = params.controls.iter().filter_map(|control| match &control.input {
         ControlInput::Picture(path) => Some(path),

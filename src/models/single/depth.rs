@@ -182,9 +182,8 @@ fn dpt(look: &Look<'_>) -> Result<Value, String> {
     });
     if is_hybrid {
         let stages = (0..3).map(|i| format!("{bit}.encoder.stages.{i}.layers."));
-        let last = |stage: usize| {
-            look.side(&format!("{bit}.encoder.stages.{stage}.layers.0.conv3.weight"), 0)
-        };
+        let last =
+            |stage: usize| look.side(&format!("{bit}.encoder.stages.{stage}.layers.0.conv3.weight"), 0);
         config["backbone_config"] = json!({
             "model_type": "bit",
             "embedding_size": look.side(&format!("{bit}.embedder.convolution.weight"), 0)?,

@@ -8,6 +8,7 @@
 
 mod hints;
 mod masks;
+mod relief;
 mod state;
 mod studio;
 mod underneath;
@@ -100,7 +101,9 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
     if params.cut {
         return Ok(LoopState::of_scene_before(store.read(params.frame - 1)?));
     }
-    Ok(LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?))
+    let mut state = LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?);
+    state.depth = store.read_depth(params.frame - 1)?;
+    Ok(state)
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.

@@ -1,6 +1,6 @@
 //! What the loop carries from frame to frame.
 
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
 use crate::timeline::frame::Coherence;
 
@@ -12,6 +12,10 @@ pub struct LoopState {
     pub previous: Option<Canvas>,
     /// The picture whose colours the scene is held to: its first painted frame.
     pub anchor: Option<Canvas>,
+    /// The previous frame's depth on the film's scale, where depth is kept steady.
+    pub depth: Option<DepthMap>,
+    /// Within a frame: the depth of the frame before as it moved with its picture, and where it is covered.
+    pub(super) moved_depth: Option<(DepthMap, Plane)>,
     /// What matching needs of the anchor, and in which colour space. Derived from `anchor`.
     quantiles: Option<(Coherence, Anchor)>,
 }
@@ -19,7 +23,7 @@ pub struct LoopState {
 impl LoopState {
     /// The state behind a frame `previous` of a scene whose first frame is `anchor`.
     pub fn new(previous: Canvas, anchor: Canvas) -> Self {
-        Self { previous: Some(previous), anchor: Some(anchor), quantiles: None }
+        Self { previous: Some(previous), anchor: Some(anchor), ..Self::default() }
     }
 
     /// The state in front of a scene that starts from the last frame of the one before.

@@ -104,6 +104,7 @@ impl Studio<'_> {
             state.anchor = Some(painted.clone());
         }
         state.previous = Some(painted.clone());
-        Ok(Some(Made::from(painted)))
+        let depth = self.settle(params, &painted, state)?;
+        Ok(Some(Made { depth, ..Made::from(painted) }))
     }
 }

@@ -4,7 +4,7 @@ use super::hints::{wants_depth_hint, wants_edges};
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera;
-use crate::canvas::{Canvas, DepthMap};
+use crate::canvas::Canvas;
 use crate::colour;
 use crate::error::Result;
 use crate::noise;
@@ -25,7 +25,7 @@ impl Studio<'_> {
         let hinted = wants_depth_hint(params);
         if let Some(picture) = self.given(params, state)? {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
-            let depth = depth.map(|depth| self.sources.hint(&depth));
+            let depth = depth.map(|depth| self.depth_hint(params, &depth));
             let seen = wants_edges(params).then(|| picture.clone());
             return Ok(Underneath { init: Some(picture), depth, seen });
         }
@@ -36,7 +36,8 @@ impl Studio<'_> {
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        Ok(Underneath { init: None, depth: depth.map(|depth| self.sources.hint(&depth)), seen: None })
+        let depth = depth.map(|depth| self.depth_hint(params, &depth));
+        Ok(Underneath { init: None, depth, seen: None })
     }
 
     /// The picture that is there without a camera: of a file, of a video, or of the scene before.
@@ -61,17 +62,25 @@ impl Studio<'_> {
     ) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
-        let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
-        let relief = depth.as_ref().filter(|_| deep);
-        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief).canvas;
-        let warped = timed(&mut self.times.warp, || warp(previous));
-        let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
-        // A reference picture is the depth of every frame; an estimate belongs to the picture it was
-        // made of, and moves with it.
-        let hint = match (&params.depth, hint) {
-            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
-            (_, hint) => hint,
+        let needed = deep || hinted;
+        let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
+        let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
+        let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
+        let camera::Warped { canvas: warped, coverage } = timed(&mut self.times.warp, || warp(previous));
+        // A given depth is known of every frame; an estimate belongs to the picture it was made of, and
+        // moves with it.
+        let hint = match (&params.depth, &depth) {
+            (DepthSource::Network(_), Some(depth)) if hinted => {
+                let hint = self.depth_hint(params, depth);
+                Some(timed(&mut self.times.warp, || warp(&hint)).canvas)
+            }
+            _ if hinted => {
+                let depth = self.depth(params, previous)?;
+                Some(self.depth_hint(params, &depth))
+            }
+            _ => None,
         };
+        self.carry(params, depth.as_ref(), &relief, coverage, state);
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
         Ok(Underneath { init: Some(self.prepared(params, warped, state)), depth: hint, seen })
@@ -101,10 +110,5 @@ impl Studio<'_> {
             Some(anchor) => anchor.matched(&picture),
             None => picture,
         })
-    }
-
-    fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
-        let sources = &mut *self.sources;
-        timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
     }
 }
