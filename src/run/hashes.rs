@@ -16,7 +16,7 @@ use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
 use crate::timeline::frame::{
-    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo,
+    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Sequence,
 };
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
@@ -79,6 +79,14 @@ impl<'a> Hashes<'a> {
         }
         for path in files(params) {
             text.push_str(&self.file(path)?);
+        }
+        for source in [&params.depth, &params.depth.before()] {
+            let DepthSource::Sequence(sequence, number) = source else { continue };
+            text.push_str(&match (sequence, sequence.file(*number)) {
+                (Sequence::Clip(clip), _) => self.picture(clip, *number)?,
+                (_, Some(path)) => self.file(&path)?,
+                (_, None) => String::new(),
+            });
         }
         let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
         for (name, path) in named {
@@ -166,7 +174,7 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     };
     let depth = match &params.depth {
         DepthSource::Picture(path) => Some(path),
-        DepthSource::Flat | DepthSource::Network(_) => None,
+        DepthSource::Flat | DepthSource::Network(_) | DepthSource::Sequence(..) => None,
     };
     let controls = params.controls.iter().filter_map(|control| match &control.input {
         ControlInput::Picture(path) => Some(path),

@@ -3,10 +3,10 @@
 
 use super::camera;
 use super::controls;
+use super::depth;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
-    SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, NoiseKind,
+    NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use super::hold;
 use super::hybrid;
@@ -80,6 +80,7 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
     hold::unused(values, warnings);
+    depth::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
@@ -131,7 +132,8 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         cut,
         camera: camera(reader, stage),
         border: border(reader, values),
-        depth: depth(reader, values),
+        depth: depth::source(reader, values),
+        relief: depth::params(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
         hold: hold::at(reader, values),
@@ -236,15 +238,6 @@ fn border(reader: &mut Reader<'_>, values: &Values) -> Border {
         Some("reflect") => Border::Reflect,
         Some("zeros") => Border::Zeros,
         _ => Border::Replicate,
-    }
-}
-
-fn depth(reader: &Reader<'_>, values: &Values) -> DepthSource {
-    let Some((call, _)) = values.calls.get("depth") else { return DepthSource::Network(None) };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("flat", _) => DepthSource::Flat,
-        ("picture", Some(path)) => DepthSource::Picture(path),
-        _ => DepthSource::Network(reader.call_path(call, "model")),
     }
 }
 

@@ -123,6 +123,7 @@ impl Studio<'_> {
         let measures = self.rules.measured.then(|| Measures::of(&painted));
         measures.into_iter().for_each(|measures| state.course.saw(measures));
         state.previous = Some(painted.clone());
-        Ok(Some(Made { measures, ..Made::from(painted) }))
+        let depth = self.settle(params, &painted, state)?;
+        Ok(Some(Made { depth, measures, ..Made::from(painted) }))
     }
 }

@@ -7,7 +7,7 @@ use super::hybrid;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera;
-use crate::canvas::{Canvas, DepthMap, Plane};
+use crate::canvas::{Canvas, Plane};
 use crate::colour::{self, Pull};
 use crate::error::Result;
 use crate::noise::{self, NoiseOptions};
@@ -30,7 +30,7 @@ impl Studio<'_> {
         let hinted = wants_depth_hint(params);
         if let Some(picture) = self.given(params, state)? {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
-            let depth = depth.map(|depth| self.sources.hint(&depth));
+            let depth = depth.map(|depth| self.depth_hint(params, &depth));
             let seen = wants_edges(params).then(|| picture.clone());
             return Ok(Underneath { init: Some(picture), depth, seen, behind: None });
         }
@@ -41,7 +41,7 @@ impl Studio<'_> {
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        let depth = depth.map(|depth| self.sources.hint(&depth));
+        let depth = depth.map(|depth| self.depth_hint(params, &depth));
         Ok(Underneath { init: None, depth, seen: None, behind: None })
     }
 
@@ -70,18 +70,26 @@ impl Studio<'_> {
         let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
         let masked = hybrid::wants_depth(params);
-        let depth = if deep || hinted || masked { Some(self.depth(params, previous)?) } else { None };
-        let relief = depth.as_ref().filter(|_| deep);
-        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief).canvas;
-        let warped = timed(&mut self.times.warp, || warp(previous));
-        let behind = depth.as_ref().filter(|_| masked).map(|depth| self.sources.hint(depth));
-        let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
-        // A reference picture is the depth of every frame; an estimate belongs to the picture it was
-        // made of, and moves with it.
-        let hint = match (&params.depth, hint) {
-            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
-            (_, hint) => hint,
+        let needed = deep || hinted || masked;
+        let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
+        let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
+        let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
+        let camera::Warped { canvas: warped, coverage } = timed(&mut self.times.warp, || warp(previous));
+        // A given depth is known of every frame; an estimate belongs to the picture it was made of, and
+        // moves with it.
+        let hint = match (&params.depth, &depth) {
+            (DepthSource::Network(_), Some(depth)) if hinted => {
+                let hint = self.depth_hint(params, depth);
+                Some(timed(&mut self.times.warp, || warp(&hint)).canvas)
+            }
+            _ if hinted => {
+                let depth = self.depth(params, previous)?;
+                Some(self.depth_hint(params, &depth))
+            }
+            _ => None,
         };
+        self.carry(params, depth.as_ref(), &relief, coverage, state);
+        let behind = depth.as_ref().filter(|_| masked).map(|depth| self.depth_hint(params, depth));
         let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
@@ -143,11 +151,6 @@ impl Studio<'_> {
             Ok(Some(whiteness(&sources.picture(path, size, Fit::Stretch)?)))
         };
         Ok((mask(&params.hold.noise_mask)?, mask(&params.hold.sharpen_mask)?))
-    }
-
-    fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
-        let sources = &mut *self.sources;
-        timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
     }
 }
 

@@ -23,6 +23,20 @@ pub(super) static DEPTH: &[CallSpec] = &[
         &[arg("file", Kind::File, None, ANY, "picture whose brightness is nearness")],
         "one picture is the depth of every frame",
     ),
+    call(
+        "pictures",
+        &[
+            arg(
+                "file",
+                Kind::File,
+                None,
+                ANY,
+                "pictures with a number in their names, `depth/%04d.png`; or a folder of pictures, or a video",
+            ),
+            arg("first", Kind::Integer, Some("0"), (0.0, 1e9), "number of the first one"),
+        ],
+        "every frame has a picture of its own whose brightness is nearness: white is `depth.near`, black `depth.far`",
+    ),
 ];
 
 static SHAKES: &[Choice] =

@@ -48,6 +48,13 @@ static TABLE: &[Param] = &[
     param("border", Kind::Choice(calls::BORDERS), "replicate", "what stands beyond the edge of a moved picture").alias(&["padding_mode"]),
     param("sampling_mode", Kind::Choice(calls::SAMPLING), "bicubic", "how the 3D camera samples the picture").fixed(),
     param("depth", Kind::Call, "network", "where the distance of each pixel comes from").with(calls::DEPTH).fixed(),
+    number("depth.near", Measure::Plain, "1", "distance of the nearest point from the 3D camera, in units of 200 of `translation_z`").possible(0.01, 10_000.0).usual(0.1, 10.0),
+    number("depth.far", Measure::Plain, "2", "distance of the farthest point").possible(0.01, 10_000.0).usual(0.1, 100.0),
+    param("depth.invert", Kind::Switch, "false", "exchanges near and far").fixed(),
+    param("depth.steady", Kind::Switch, "true", "holds scale and shift of a network's depth along the camera's motion, so that the depth does not pump").fixed(),
+    number("depth.follow", Measure::Plain, "0.05", "share of each frame's own range of depth that is followed nevertheless, 0 to 1: new content is taken up by it").possible(0.0, 1.0).usual(0.0, 0.5),
+    param("depth.equalise", Kind::Switch, "false", "spreads distances evenly over the pixels of each frame, as Deforum does").alias(&["depth.equalize"]).fixed(),
+    param("depth.save", Kind::Switch, "false", "stores the depth of each frame beside it, as a PNG of 16 bits").alias(&["save_depth_maps"]).fixed(),
     // How much of it is kept.
     number("strength", Measure::Plain, "0.65", "share of the picture underneath that is kept, 0 to 1").alias(&["strength_schedule"]).possible(0.0, 1.0),
     number("denoise", Measure::Plain, "0.35", "share of the picture underneath that is made new: 1 - strength").alias(&["denoising_strength"]).possible(0.0, 1.0),
