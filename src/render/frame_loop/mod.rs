@@ -8,7 +8,10 @@
 
 mod course;
 mod hints;
+mod hybrid;
 mod masks;
+mod relief;
+mod rigid;
 mod state;
 mod studio;
 mod underneath;
@@ -114,6 +117,7 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
     }
     let mut state = LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?);
     state.course = Course::read(store, scene_start, params.frame)?;
+    state.depth = store.read_depth(params.frame - 1)?;
     Ok(state)
 }
 

@@ -1,7 +1,7 @@
 //! What the loop carries from frame to frame.
 
 use super::course::Course;
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
 use crate::error::Result;
 use crate::timeline::frame::{Coherence, ColourReference};
@@ -17,6 +17,10 @@ pub struct LoopState {
     pub previous: Option<Canvas>,
     /// The picture whose colours the scene is held to: its first painted frame.
     pub anchor: Option<Canvas>,
+    /// The previous frame's depth on the film's scale, where depth is kept steady.
+    pub depth: Option<DepthMap>,
+    /// Within a frame: the depth of the frame before as it moved with its picture, and where it is covered.
+    pub(super) moved_depth: Option<(DepthMap, Plane)>,
     /// What its frames have measured.
     pub course: Course,
     /// What matching needs of the picture that colours are held to, and of which one. Derived.

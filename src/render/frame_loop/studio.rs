@@ -100,7 +100,7 @@ impl Studio<'_> {
             let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
             *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
-        let Underneath { init, depth, seen } = self.underneath(params, state)?;
+        let Underneath { init, depth, seen, behind } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let hints = self.hints(params, &found)?;
         let mask = if init.is_some() { self.mask(params)? } else { None };
@@ -113,6 +113,7 @@ impl Studio<'_> {
             return Ok(None);
         };
         self.times.frames += 1;
+        let painted = self.hybrid_after(params, painted, behind.as_ref())?;
         let is_free = independent(params) && params.hold.reference == ColourReference::First;
         let painted = if is_free { painted } else { self.matched(params, painted, state)? };
         let painted = self.pulled_back(params, painted, state);
@@ -123,7 +124,8 @@ impl Studio<'_> {
         let measures = self.rules.measured.then(|| Measures::of(&painted));
         measures.into_iter().for_each(|measures| state.course.saw(measures));
         state.previous = Some(painted.clone());
-        Ok(Some(Made { measures, ..Made::from(painted) }))
+        let depth = self.settle(params, &painted, state)?;
+        Ok(Some(Made { depth, measures, ..Made::from(painted) }))
     }
 
     /// The painted picture with its measures pulled back to those of the scene's first frames. What a mask keeps is left
