@@ -5,6 +5,7 @@ mod batch;
 mod check;
 mod control;
 mod deflicker;
+mod depth;
 mod eval;
 mod explain;
 mod explain_error;
@@ -72,6 +73,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Still(command) => still::run(&command, stop),
         Command::Inspect(command) => inspect::run(&command),
         Command::Check(command) => check::run(&command),
+        Command::Depth(command) => depth::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),
         Command::Presets(command) => presets::run(&command),

@@ -4,6 +4,8 @@ mod caption;
 mod cast;
 mod clips;
 mod controls;
+pub mod depth;
+mod depth_files;
 mod embeddings;
 pub mod eval;
 pub mod explain;
