@@ -13,6 +13,8 @@ mod ease;
 pub mod eval;
 pub mod explain;
 pub mod frame;
+mod hold;
+mod hybrid;
 mod lengths;
 mod line;
 mod lookup;

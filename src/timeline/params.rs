@@ -8,6 +8,8 @@ use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, NoiseKind,
     NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
+use super::hold;
+use super::hybrid;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -77,6 +79,7 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    hold::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     depth::unused(values, is_deep, warnings);
     let (names, camera, hint) = if is_deep {
@@ -121,7 +124,7 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
     let cut = reader.frame == stage.clock.start;
-    let source = source::at(reader, values, scene);
+    let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
     FrameParams {
         frame: reader.frame,
@@ -133,9 +136,11 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         relief: depth::params(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
+        hold: hold::at(reader, values),
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        hybrid: hybrid::at(reader, stage, &source),
         mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
@@ -148,7 +153,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
 
 /// Whether a scene's first frame is painted over a picture that its other frames are not.
 fn is_begun_with(source: &FrameSource) -> bool {
-    matches!(source, FrameSource::Init(_) | FrameSource::SceneBefore)
+    matches!(source, FrameSource::Init(_) | FrameSource::InitVideo(..) | FrameSource::SceneBefore)
 }
 
 pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {
@@ -241,6 +246,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         Some("none") => Coherence::None,
         Some("rgb") => Coherence::Rgb,
         Some("hsv") => Coherence::Hsv,
+        Some("mkl") => Coherence::Mkl,
         _ => Coherence::Lab,
     };
     let kernel = reader.number(values, "sharpen.kernel", 5.0) as u32;
@@ -260,6 +266,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
 fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
     let kind = match reader.maybe_choice(values, "noise_type").as_deref() {
         Some("uniform") => NoiseKind::Uniform,
+        Some("latent") => NoiseKind::Latent,
         _ => NoiseKind::Perlin {
             width: reader.maybe_count(values, "perlin_w").unwrap_or(8),
             height: reader.maybe_count(values, "perlin_h").unwrap_or(8),
