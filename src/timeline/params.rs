@@ -105,6 +105,7 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) => is_deep,
+        "depth.near" | "depth.far" => is_deep,
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }

@@ -26,6 +26,7 @@ use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
+pub use relief::stores_depth;
 pub use state::LoopState;
 pub use studio::{Rules, StageTimes, Studio};
 
