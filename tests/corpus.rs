@@ -31,7 +31,9 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, ColourReference, ControlInput, Fit, FrameParams, MaskTree};
+use kinora::timeline::frame::{
+    Camera, ColourReference, ControlInput, DepthSource, Fit, FrameParams, MaskTree,
+};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -274,6 +276,9 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("sharpen.kernel", _) => f64::from(sharpen.kernel),
         ("sharpen.sigma", _) => sharpen.sigma,
         ("sharpen.threshold", _) => sharpen.threshold,
+        ("depth.near", _) => params.relief.near,
+        ("depth.far", _) => params.relief.far,
+        ("depth.follow", _) => params.relief.steady?,
         ("control.weight", _) => control?.weight,
         ("control.start", _) => control?.start,
         ("control.end", _) => control?.end,
@@ -319,6 +324,17 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
             Fit::Inside => "fit",
         }
         .to_owned(),
+        "depth" => match &params.depth {
+            DepthSource::Sequence(sequence, number) => match sequence.file(*number) {
+                Some(file) => file.file_name()?.to_string_lossy().into_owned(),
+                None => format!("picture {number} of a folder"),
+            },
+            other => format!("{other:?}").to_lowercase(),
+        },
+        "depth.steady" => params.relief.steady.is_some().to_string(),
+        "depth.equalise" => params.relief.equalise.to_string(),
+        "depth.invert" => params.relief.invert.to_string(),
+        "depth.save" => params.relief.save.to_string(),
         "control.invert" => params.controls.first()?.invert.to_string(),
         _ => return None,
     })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::cli::depth::DepthArgs;
 use crate::cli::frame_list::FrameList;
 use crate::cli::inspect::InspectArgs;
 use crate::cli::still::StillArgs;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Paint one picture or several, from text or over a picture, or repeat one that says how it was made
     Still(Box<StillArgs>),
+    /// Write the depth of a picture as a network sees it: a PNG of 16 bits, near is bright
+    Depth(DepthArgs),
     /// Print what a picture says about its making
     Inspect(InspectArgs),
     /// Check a film without rendering it: every mistake in one run

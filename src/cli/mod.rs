@@ -5,6 +5,7 @@ mod batch;
 mod check;
 mod control;
 mod deflicker;
+mod depth;
 mod drift;
 mod eval;
 mod explain;
@@ -73,6 +74,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Still(command) => still::run(&command, stop),
         Command::Inspect(command) => inspect::run(&command),
         Command::Check(command) => check::run(&command),
+        Command::Depth(command) => depth::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),
         Command::Presets(command) => presets::run(&command),

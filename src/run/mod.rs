@@ -4,6 +4,8 @@ mod caption;
 mod cast;
 mod clips;
 mod controls;
+pub mod depth;
+mod depth_files;
 pub mod drift;
 mod embeddings;
 pub mod eval;

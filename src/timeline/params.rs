@@ -80,8 +80,8 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
     hold::unused(values, warnings);
-    depth::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
+    depth::unused(values, is_deep, warnings);
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
     } else {

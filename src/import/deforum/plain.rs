@@ -99,12 +99,21 @@ impl Deforum<'_> {
             self.report.change(
                 "depth_algorithm",
                 self.shown("depth_algorithm"),
-                "kinora's own depth network looks at the frames",
+                "kinora's own depth network looks at the frames; MiDaS or Depth Anything do where their file is \
+                 there: `depth = network(\"dpt_large_384\")`",
             );
+            // Deforum's distances are spread evenly over every frame.
+            lines.one("depth.equalise", "true");
         } else {
             lines.one("depth", "flat");
             self.carried("use_depth_warping", "depth");
             self.idle("depth_algorithm", "depth warping is off");
+        }
+        if self.is("save_depth_maps") && self.is("use_depth_warping") {
+            lines.one("depth.save", "true");
+            self.carried("save_depth_maps", "depth.save");
+        } else if self.is("save_depth_maps") {
+            self.idle("save_depth_maps", "there is no depth");
         }
     }
 

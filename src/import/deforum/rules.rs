@@ -192,8 +192,11 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature { name: "InstructPix2Pix", is_on: |_| false, why: "", keys: &["pix2pix_img_cfg_scale_schedule"] },
     Feature {
         name: "near and far planes",
-        is_on: |_| false,
-        why: "",
+        is_on: |d| {
+            let usual = [("near_schedule", "0: (200)"), ("far_schedule", "0: (10000)")];
+            usual.iter().any(|(key, usual)| d.word(key).trim() != *usual)
+        },
+        why: "they have no effect in Deforum; kinora's distances are `depth.near` and `depth.far`",
         keys: &["near_schedule", "far_schedule"],
     },
     Feature {
@@ -235,13 +238,13 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "old depth blend",
         is_on: |d| d.deep() && d.word("depth_algorithm").ends_with("(old)"),
-        why: "kinora has a depth network of its own",
+        why: "AdaBins and Zoe are not read, so nothing is blended",
         keys: &["midas_weight"],
     },
     Feature {
         name: "depth maps on disk",
-        is_on: |d| d.is("save_depth_maps"),
-        why: "depth maps are not written",
+        is_on: |d| d.is("save_depth_maps") && !d.deep(),
+        why: "the flat camera has no depth",
         keys: &["save_depth_maps"],
     },
     Feature {
