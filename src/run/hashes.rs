@@ -172,9 +172,18 @@ fn files(params: &FrameParams) -> Vec<&Path> {
         ControlInput::Depth => None,
     });
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
+    let guide = params.guide.iter().map(|guide| &guide.picture);
     let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
         HybridVideo::Still(path) => Some(path),
         HybridVideo::Clip(..) => None,
     });
-    source.into_iter().chain(depth).chain(controls).chain(masks).chain(hybrid).map(PathBuf::as_path).collect()
+    source
+        .into_iter()
+        .chain(depth)
+        .chain(controls)
+        .chain(masks)
+        .chain(hybrid)
+        .chain(guide)
+        .map(PathBuf::as_path)
+        .collect()
 }

@@ -7,6 +7,7 @@ mod controls;
 mod embeddings;
 pub mod eval;
 pub mod explain;
+mod fading;
 mod finish;
 mod fit;
 mod hashes;

@@ -6,6 +6,7 @@
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
+mod guide;
 mod hints;
 mod hybrid;
 mod masks;

@@ -10,7 +10,6 @@ const SETTINGS: &[&str] = &[
     "diffusion_cadence",
     "optical_flow_cadence",
     "upscale",
-    "checkpoint_schedule",
     "noise_mask_schedule",
     "noise_multiplier",
     "noise_multiplier_schedule",

@@ -5,6 +5,7 @@
 
 mod clip;
 mod control;
+mod guide;
 mod hybrid;
 mod look;
 mod mask;
@@ -13,6 +14,7 @@ mod sampling;
 
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use guide::GuideParams;
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
@@ -46,6 +48,8 @@ pub struct FrameParams {
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A picture that the film is led to.
+    pub guide: Option<GuideParams>,
     /// A video that the film follows.
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.
