@@ -15,7 +15,9 @@ use crate::run::embeddings;
 use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
-use crate::timeline::frame::{Clip, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo};
+use crate::timeline::frame::{
+    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo,
+};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
@@ -171,19 +173,17 @@ fn files(params: &FrameParams) -> Vec<&Path> {
         ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
+    let held = match &params.hold.reference {
+        ColourReference::Picture(path) => Some(path),
+        ColourReference::First => None,
+    };
+    let held_masks = params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask);
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
     let guide = params.guide.iter().map(|guide| &guide.picture);
     let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
         HybridVideo::Still(path) => Some(path),
         HybridVideo::Clip(..) => None,
     });
-    source
-        .into_iter()
-        .chain(depth)
-        .chain(controls)
-        .chain(masks)
-        .chain(hybrid)
-        .chain(guide)
-        .map(PathBuf::as_path)
-        .collect()
+    let pictures = source.into_iter().chain(depth).chain(controls).chain(guide);
+    pictures.chain(masks).chain(held).chain(held_masks).chain(hybrid).map(PathBuf::as_path).collect()
 }

@@ -14,6 +14,7 @@ pub mod explain;
 mod fades;
 pub mod frame;
 mod guide;
+mod hold;
 mod hybrid;
 mod lengths;
 mod line;

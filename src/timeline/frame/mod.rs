@@ -6,6 +6,7 @@
 mod clip;
 mod control;
 mod guide;
+mod hold;
 mod hybrid;
 mod look;
 mod mask;
@@ -15,6 +16,7 @@ mod sampling;
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use guide::GuideParams;
+pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
@@ -42,6 +44,8 @@ pub struct FrameParams {
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
     pub noise: NoiseParams,
+    /// What keeps the look over many frames.
+    pub hold: HoldParams,
     /// The diffusion model's settings.
     pub sampling: SamplingParams,
     /// The positive prompt.
