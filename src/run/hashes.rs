@@ -199,10 +199,11 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     let held_masks =
         params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask).flat_map(|mask| mask.files());
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
+    let guide = params.guide.iter().map(|guide| &guide.picture);
     let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
         HybridVideo::Still(path) => Some(path),
         HybridVideo::Clip(..) => None,
     });
-    let pictures = source.into_iter().chain(depth).chain(controls);
+    let pictures = source.into_iter().chain(depth).chain(controls).chain(guide);
     pictures.chain(masks).chain(held).chain(held_masks).chain(hybrid).map(PathBuf::as_path).collect()
 }

@@ -10,6 +10,7 @@ pub mod drift;
 mod embeddings;
 pub mod eval;
 pub mod explain;
+mod fading;
 mod finish;
 mod fit;
 mod hashes;

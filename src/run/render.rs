@@ -51,7 +51,8 @@ pub fn render(
     let out = target(project, options);
     let mut painter = ModelPainter::new(device.clone(), project.folder());
     let size = size(project, options, &mut painter)?;
-    let finish = Finish::new(project, &out, size, options.draft)?;
+    let full = full_size(project, &mut painter)?;
+    let finish = Finish::new(project, &out, (full, size), options.draft)?;
     // Six hours of rendering are a bad moment to learn that there is no H.264 encoder.
     finish.probe()?;
 

@@ -9,12 +9,12 @@ use super::frame::{
     NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use super::hold;
-use super::hybrid;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
 use super::source;
+use super::{guide, hybrid};
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
@@ -108,7 +108,12 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
-        _ => !name.starts_with("perspective_flip") || values.has(name),
+        _ if name.starts_with("perspective_flip") => values.has(name),
+        _ => {
+            masks::has_effect(values, name)
+                && hybrid::has_effect(values, name)
+                && guide::has_effect(values, name)
+        }
     }
 }
 
@@ -140,6 +145,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        guide: guide::at(reader, stage),
         hybrid: hybrid::at(reader, stage, &source),
         mask: masks::at(reader, stage, &source),
         controls: stage
@@ -287,6 +293,10 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     let kept = match reader.maybe_number(values, "denoise") {
         Some(denoise) => 1.0 - denoise,
         None => reader.number(values, "strength", 0.5),
+    };
+    let kept = match reader.maybe_number(values, "image_strength") {
+        Some(strength) if values.has("guide.images") => strength,
+        _ => kept,
     };
     let seeds = seed::at(reader, stage);
     SamplingParams {

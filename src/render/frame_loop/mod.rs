@@ -7,6 +7,7 @@
 //! painted frame, not to the second one's warp.
 
 mod course;
+mod guide;
 mod hints;
 mod hybrid;
 mod masks;

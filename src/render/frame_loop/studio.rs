@@ -103,6 +103,7 @@ impl Studio<'_> {
         let Underneath { init, depth, seen, behind } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let hints = self.hints(params, &found)?;
+        let (init, guide) = self.guided(params, init)?;
         let mask = if init.is_some() { self.mask(params)? } else { None };
         let only =
             |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
@@ -113,6 +114,7 @@ impl Studio<'_> {
             return Ok(None);
         };
         self.times.frames += 1;
+        let painted = self.guided_colours(painted, guide.as_ref());
         let painted = self.hybrid_after(params, painted, behind.as_ref())?;
         let is_free = independent(params) && params.hold.reference == ColourReference::First;
         let painted = if is_free { painted } else { self.matched(params, painted, state)? };

@@ -5,16 +5,8 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
-const SETTINGS: &[&str] = &[
-    "cadence",
-    "diffusion_cadence",
-    "optical_flow_cadence",
-    "upscale",
-    "checkpoint_schedule",
-    "audio",
-    "loop",
-    "reverse",
-];
+const SETTINGS: &[&str] =
+    &["cadence", "diffusion_cadence", "optical_flow_cadence", "upscale", "audio", "loop", "reverse"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];

@@ -94,6 +94,22 @@ static CLIP: &[ArgSpec] = &[
     arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
 ];
 
+/// How a scene follows another.
+pub(super) static TRANSITION: &[CallSpec] = &[
+    call("cut", &[], "from one frame to the next"),
+    call(
+        "crossfade",
+        &[arg(
+            "length",
+            Kind::Number(Measure::Time),
+            Some("12"),
+            (1.0, 1e6),
+            "frames in which the scene comes in",
+        )],
+        "the last picture of the scene before moves on and fades out over the scene's first frames",
+    ),
+];
+
 /// What a film follows.
 pub(super) static HYBRID: &[CallSpec] = &[
     call("none", &[], "nothing"),

@@ -20,8 +20,9 @@ static TABLE: &[Param] = &[
         .alias(&["negative_prompt", "animation_prompts_negative"]),
     param("prompt.blend", Kind::Choice(calls::BLENDS), "lerp", "how a prompt passes into the next one over a key with an ease: mixed embeddings (`lerp`, `slerp`), or one prediction of the noise for each (`composed`, the web UI's AND)").fixed(),
     param("source", Kind::Call, "text", "what the first frame, or every frame, is painted over").with(calls::SOURCE).fixed(),
-    param("model", Kind::File, "", "a checkpoint by name: a .safetensors file or a folder as diffusers saves it, beside the film or in the model folders, or an embedded model; without it `kinora-tiny` paints").fixed(),
+    param("model", Kind::File, "", "a checkpoint by name: a .safetensors file or a folder as diffusers saves it, beside the film or in the model folders, or an embedded model; without it `kinora-tiny` paints; with keys each one counts until the next").alias(&["checkpoint_schedule"]),
     param("vae", Kind::File, "", "an autoencoder by name, in place of the model's own: a .safetensors file or a folder").fixed(),
+    param("transition", Kind::Call, "cut", "how a scene follows the one before").with(calls::TRANSITION).fixed(),
     // How the picture moves.
     param("animation_mode", Kind::Choice(calls::MODES), "auto", "`flat` moves the picture in its plane, `depth` as a relief; `auto` is `depth` when a 3D parameter is set; `video_input` paints each frame over its frame of `source = video(...)`, `interpolation` each from its prompt alone").fixed(),
     number("zoom", Measure::Factor, "1", "enlargement per frame; above 1 goes in").possible(0.001, 1000.0).usual(0.5, 1.5),
@@ -80,6 +81,13 @@ static TABLE: &[Param] = &[
     param("full_res_mask_padding", Kind::Integer, "4", "pixels more on each side of that part").fixed().possible(0.0, 4096.0),
     number("mask_contrast_adjust", Measure::Plain, "1", "multiplier of the mask's contrast").possible(0.0, 100.0),
     number("mask_brightness_adjust", Measure::Plain, "1", "multiplier of the mask's brightness").possible(0.0, 100.0),
+    // Pictures that the film is led to.
+    param("guide.images", Kind::File, "", "pictures that the film is led to, each until the next: `0: \"a.png\", 40: \"b.png\"`; the first is what the film begins with, where `source` names none").alias(&["init_images"]),
+    number("image_strength", Measure::Plain, "", "`strength` of frames with guided images; `strength` itself when left out").alias(&["image_strength_schedule"]).possible(0.0, 1.0),
+    number("blend_factor_max", Measure::Plain, "0.35", "share of the guiding picture half-way through its coming in").alias(&["blendFactorMax"]).possible(0.0, 10.0).usual(0.0, 1.0),
+    number("blend_factor_slope", Measure::Plain, "0.25", "how far that share swings around it").alias(&["blendFactorSlope"]).possible(-10.0, 10.0).usual(0.0, 1.0),
+    number("tweening_frames", Measure::Time, "20", "frames behind each key in which its picture comes in; at others 0.07 of it are mixed in").alias(&["tweening_frames_schedule"]).possible(0.0, 1e7),
+    number("color_correction_factor", Measure::Plain, "0.075", "share of the guiding picture in the one whose colours a painted frame gets").possible(0.0, 1.0),
     // A video that the film follows.
     param("hybrid", Kind::Call, "none", "a video that the film follows: mixed into the moved picture, or lending it its motion").with(calls::HYBRID).fixed(),
     param("hybrid_composite", Kind::Choice(calls::HYBRID_COMPOSITES), "none", "where the video is mixed in: after the camera and the video's motion (`normal`), before that motion, or into the painted frame").fixed(),
@@ -124,6 +132,7 @@ static TABLE: &[Param] = &[
     param("seed_schedule", Kind::Integer, "", "seeds by frame, for `seed_behavior = schedule`; -1 is a random one").possible(-1.0, INFINITE),
     param("subseed", Kind::Integer, "1", "seed of a second noise, for `subseed_strength`; -1 is a random one").alias(&["subseed_schedule"]).possible(-1.0, INFINITE),
     number("subseed_strength", Measure::Plain, "0", "share of the way from the noise of `seed` to that of `subseed`, 0 to 1").alias(&["subseed_strength_schedule"]).possible(0.0, 1.0),
+    param("seed_iter_N", Kind::Integer, "1", "frames that share a seed, for `seed_behavior = iter`; the first seed is used once").fixed().possible(1.0, 1e6),
     param("seed_behavior", Kind::Choice(calls::SEEDS), "iter", "how the seed goes on from frame to frame").fixed(),
     param("rng", Kind::Choice(calls::RNG), "cpu", "whose noise a seed stands for: `cpu` is PyTorch's, `nv` what the web UI draws on Nvidia cards").alias(&["randn_source"]).fixed(),
     number("eta", Measure::Plain, "", "share of fresh noise of samplers that add some, 0 adds none; 1 when left out, as in the web UI, and 0.3 for `tcd`").alias(&["ancestral_eta_schedule", "eta_ancestral"]).possible(0.0, 10.0).usual(0.0, 1.0),
