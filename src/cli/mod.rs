@@ -6,6 +6,7 @@ mod check;
 mod control;
 mod deflicker;
 mod depth;
+mod drift;
 mod eval;
 mod explain;
 mod explain_error;
@@ -81,6 +82,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Eval(command) => eval::run(&command),
         Command::Explain(command) => explain::run(&command),
         Command::Plot(command) => plot::run(&command),
+        Command::Drift(command) => drift::run(&command),
         Command::Plan(command) => plan::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop, announce_work)?),
         // The job at hand is told, and says itself what it does about it.

@@ -74,7 +74,7 @@ impl<'a> Hashes<'a> {
             text.push_str(&self.picture(clip, number.saturating_sub(1))?);
             text.push_str(&self.picture(clip, *number)?);
         }
-        for (clip, number) in params.mask.iter().flat_map(|mask| mask.tree.clips()) {
+        for (clip, number) in clips(params) {
             text.push_str(&self.picture(clip, number)?);
         }
         for path in files(params) {
@@ -166,6 +166,17 @@ impl<'a> Hashes<'a> {
     }
 }
 
+/// Pictures of videos beside those of the source.
+fn clips(params: &FrameParams) -> Vec<(&Clip, u32)> {
+    let hold = &params.hold;
+    let trees = params.mask.iter().map(|mask| &mask.tree).chain(&hold.noise_mask).chain(&hold.sharpen_mask);
+    let colours = match &hold.reference {
+        ColourReference::Video(clip, number) => Some((clip, *number)),
+        _ => None,
+    };
+    trees.flat_map(|tree| tree.clips()).chain(colours).collect()
+}
+
 /// The files whose content decides a frame's picture.
 fn files(params: &FrameParams) -> Vec<&Path> {
     let source = match &params.source {
@@ -183,14 +194,16 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     });
     let held = match &params.hold.reference {
         ColourReference::Picture(path) => Some(path),
-        ColourReference::First => None,
+        _ => None,
     };
-    let held_masks = params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask);
+    let held_masks =
+        params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask).flat_map(|mask| mask.files());
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
+    let guide = params.guide.iter().map(|guide| &guide.picture);
     let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
         HybridVideo::Still(path) => Some(path),
         HybridVideo::Clip(..) => None,
     });
-    let pictures = source.into_iter().chain(depth).chain(controls);
+    let pictures = source.into_iter().chain(depth).chain(controls).chain(guide);
     pictures.chain(masks).chain(held).chain(held_masks).chain(hybrid).map(PathBuf::as_path).collect()
 }

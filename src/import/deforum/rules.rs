@@ -70,6 +70,12 @@ pub(super) const RULES: &[Rule] = &[
     rule("perspective_flip_fv", "perspective_flip_fv", Group::Motion, Need::Flip),
     rule("strength_schedule", "strength", Group::Kept, Need::Always),
     rule("noise_schedule", "noise", Group::Kept, Need::Always),
+    rule(
+        "noise_multiplier_schedule",
+        "noise_multiplier",
+        Group::Kept,
+        Need::Switch("enable_noise_multiplier_scheduling"),
+    ),
     rule("contrast_schedule", "contrast", Group::Colour, Need::Always),
     rule("amount_schedule", "sharpen.amount", Group::Colour, Need::Always),
     rule("kernel_schedule", "sharpen.kernel", Group::Colour, Need::Sharpen),
@@ -183,12 +189,6 @@ pub(super) static FEATURES: &[Feature] = &[
         why: "the model is the same for the whole film",
         keys: &["enable_checkpoint_scheduling", "checkpoint_schedule"],
     },
-    Feature {
-        name: "initial noise multiplier",
-        is_on: |d| d.is("enable_noise_multiplier_scheduling"),
-        why: "the web UI multiplies the initial noise of img2img by it; kinora does not",
-        keys: &["enable_noise_multiplier_scheduling", "noise_multiplier_schedule"],
-    },
     Feature { name: "InstructPix2Pix", is_on: |_| false, why: "", keys: &["pix2pix_img_cfg_scale_schedule"] },
     Feature {
         name: "near and far planes",
@@ -231,9 +231,9 @@ pub(super) static FEATURES: &[Feature] = &[
     },
     Feature {
         name: "colour reference",
-        is_on: |d| matches!(d.word("color_coherence").as_str(), "Image" | "Video Input"),
-        why: "colours can only be held to the first frame",
-        keys: &["color_coherence_image_path", "color_coherence_video_every_N_frames"],
+        is_on: |d| d.word("color_coherence") == "Video Input",
+        why: "colours can only be held to the first frame or a picture",
+        keys: &["color_coherence_video_every_N_frames"],
     },
     Feature {
         name: "old depth blend",
