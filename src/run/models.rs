@@ -253,6 +253,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
         eta: if sampler == Sampler::Ddim { ddim_eta } else { eta },
         s_noise,
         mask: None,
+        fill: None,
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),
             strength: subseed_strength,
