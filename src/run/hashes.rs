@@ -15,7 +15,7 @@ use crate::run::embeddings;
 use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
-use crate::timeline::frame::{Clip, ControlInput, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
@@ -167,6 +167,12 @@ fn files(params: &FrameParams) -> Vec<&Path> {
         ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
+    let held = match &params.hold.reference {
+        ColourReference::Picture(path) => Some(path),
+        ColourReference::First => None,
+    };
+    let held_masks = params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask);
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
-    source.into_iter().chain(depth).chain(controls).chain(masks).map(PathBuf::as_path).collect()
+    let pictures = source.into_iter().chain(depth).chain(controls);
+    pictures.chain(masks).chain(held).chain(held_masks).map(PathBuf::as_path).collect()
 }

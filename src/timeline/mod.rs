@@ -12,6 +12,7 @@ mod ease;
 pub mod eval;
 pub mod explain;
 pub mod frame;
+mod hold;
 mod lengths;
 mod line;
 mod lookup;

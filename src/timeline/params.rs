@@ -8,6 +8,7 @@ use super::frame::{
     NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
     SharpenParams,
 };
+use super::hold;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -77,6 +78,7 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    hold::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
@@ -131,6 +133,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         depth: depth(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
+        hold: hold::at(reader, values),
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
@@ -248,6 +251,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         Some("none") => Coherence::None,
         Some("rgb") => Coherence::Rgb,
         Some("hsv") => Coherence::Hsv,
+        Some("mkl") => Coherence::Mkl,
         _ => Coherence::Lab,
     };
     let kernel = reader.number(values, "sharpen.kernel", 5.0) as u32;
@@ -267,6 +271,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
 fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
     let kind = match reader.maybe_choice(values, "noise_type").as_deref() {
         Some("uniform") => NoiseKind::Uniform,
+        Some("latent") => NoiseKind::Latent,
         _ => NoiseKind::Perlin {
             width: reader.maybe_count(values, "perlin_w").unwrap_or(8),
             height: reader.maybe_count(values, "perlin_h").unwrap_or(8),

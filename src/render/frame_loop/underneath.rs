@@ -1,13 +1,15 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
+use std::path::{Path, PathBuf};
+
 use super::hints::{wants_depth_hint, wants_edges};
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera;
-use crate::canvas::{Canvas, DepthMap};
-use crate::colour;
+use crate::canvas::{Canvas, DepthMap, Plane};
+use crate::colour::{self, Pull};
 use crate::error::Result;
-use crate::noise;
+use crate::noise::{self, NoiseOptions};
 use crate::timeline::frame::{Camera, DepthSource, Fit, FrameParams, FrameSource};
 
 /// The picture that is painted over, and what controls may be shown of it.
@@ -74,37 +76,75 @@ impl Studio<'_> {
         };
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        Ok(Underneath { init: Some(self.prepared(params, warped, state)), depth: hint, seen })
+        Ok(Underneath { init: Some(self.prepared(params, warped, state)?), depth: hint, seen })
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture.
-    fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Canvas {
-        let mut picture = self.matched(params, picture, state);
+    fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Result<Canvas> {
+        let mut picture = self.matched(params, picture, state)?;
+        let pull = state.course.pull(&params.hold.drift);
+        let (noise_mask, sharpen_mask) = self.masks(params)?;
         let overflow = self.rules.overflow;
         let look = &params.colour;
         timed(&mut self.times.colour, || {
+            if pull != Pull::NONE {
+                picture = pull.applied(&picture);
+            }
             if look.contrast != 1.0 {
                 picture = colour::contrast(&picture, look.contrast, overflow);
             }
             if look.sharpen.amount > 0.0 {
-                picture = colour::sharpen(&picture, &look.sharpen, None);
+                picture = colour::sharpen(&picture, &look.sharpen, sharpen_mask.as_ref());
             }
         });
         let seed = params.sampling.seed.cast_unsigned();
-        timed(&mut self.times.noise, || noise::add(&picture, &params.noise, seed))
+        let options = NoiseOptions {
+            mask: noise_mask.as_ref(),
+            outside: self.rules.noise_outside,
+            ..NoiseOptions::default()
+        };
+        Ok(timed(&mut self.times.noise, || noise::add_with(&picture, &params.noise, seed, options)))
     }
 
-    /// The picture with the colours of the scene's anchor.
-    pub(super) fn matched(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Canvas {
-        let order = self.rules.order;
-        timed(&mut self.times.colour, || match state.quantiles(params.colour.coherence, order) {
-            Some(anchor) => anchor.matched(&picture),
-            None => picture,
+    /// The picture with the colours that the scene is held to.
+    pub(super) fn matched(
+        &mut self,
+        params: &FrameParams,
+        picture: Canvas,
+        state: &mut LoopState,
+    ) -> Result<Canvas> {
+        let (order, size, hold) = (self.rules.order, self.size, &params.hold);
+        let sources = &mut *self.sources;
+        timed(&mut self.times.colour, || {
+            // Only its colours count: all of the picture is looked at, however it is shaped.
+            let read = |path: &Path| sources.picture(path, size, Fit::Stretch);
+            let anchor = state.held_to(params.colour.coherence, &hold.reference, order, read)?;
+            Ok(match anchor {
+                Some(anchor) => colour::part_way(picture.clone(), &anchor.matched(&picture), hold.strength),
+                None => picture,
+            })
         })
+    }
+
+    /// Where noise is added and where is sharpened.
+    fn masks(&mut self, params: &FrameParams) -> Result<(Option<Plane>, Option<Plane>)> {
+        let (sources, size) = (&mut *self.sources, self.size);
+        let mut mask = |path: &Option<PathBuf>| -> Result<Option<Plane>> {
+            let Some(path) = path else { return Ok(None) };
+            Ok(Some(whiteness(&sources.picture(path, size, Fit::Stretch)?)))
+        };
+        Ok((mask(&params.hold.noise_mask)?, mask(&params.hold.sharpen_mask)?))
     }
 
     fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
         let sources = &mut *self.sources;
         timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
     }
+}
+
+/// How white each place of a mask's picture is, 0 to 1.
+fn whiteness(mask: &Canvas) -> Plane {
+    let grey = colour::grey(mask);
+    let values = grey.as_rgb8().as_chunks::<3>().0.iter().map(|[v, ..]| f32::from(*v) / 255.0).collect();
+    Plane::from_values(mask.size(), values)
 }

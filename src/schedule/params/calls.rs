@@ -188,12 +188,17 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("rgb", &["Match Frame 0 RGB"]),
     choice("hsv", &["Match Frame 0 HSV"]),
     choice("lab", &["Match Frame 0 LAB"]),
+    choice("mkl", &["monge_kantorovich"]),
+    choice("image", &[]),
 ];
+
+pub(super) static DRIFT: &[Choice] =
+    &[choice("all", &[]), choice("colour", &["color"]), choice("sharpness", &[])];
 
 pub(super) static SAMPLING: &[Choice] =
     &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
 
-pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
+pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[]), choice("latent", &[])];
 
 pub(super) static RNG: &[Choice] = &[choice("cpu", &[]), choice("nv", &["gpu", "philox"])];
 

@@ -5,6 +5,7 @@
 
 mod clip;
 mod control;
+mod hold;
 mod look;
 mod mask;
 mod motion;
@@ -12,6 +13,7 @@ mod sampling;
 
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
@@ -38,6 +40,8 @@ pub struct FrameParams {
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
     pub noise: NoiseParams,
+    /// What keeps the look over many frames.
+    pub hold: HoldParams,
     /// The diffusion model's settings.
     pub sampling: SamplingParams,
     /// The positive prompt.

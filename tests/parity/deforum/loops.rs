@@ -15,7 +15,7 @@ use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, Fit, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
+    HoldParams, NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::{Value, json};
@@ -293,6 +293,7 @@ impl Replay {
                     NoiseKind::Uniform
                 },
             },
+            hold: HoldParams::default(),
             sampling: SamplingParams {
                 model: None,
                 vae: None,
