@@ -27,6 +27,7 @@
 //! The formulas are Deforum's (sd-webui-deforum 32242685), sampling is PyTorch's `grid_sample` with
 //! `align_corners = false`.
 
+mod around;
 mod edge;
 pub mod flow;
 mod matrix;
@@ -36,6 +37,7 @@ mod sample;
 mod warp2d;
 mod warp3d;
 
+pub use around::{Sides, uncovered_sides, warp_around};
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{DepthMeaning, Relief, equalise};
 pub use warp2d::warp_flat;

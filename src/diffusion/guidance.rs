@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 
 use super::conditions::{Batch, Conditions, Stage};
-use super::engine::SAME_LEVEL;
 use super::controlnet::{ControlNet, ControlResiduals, LlliteHint};
+use super::engine::SAME_LEVEL;
 use super::nn::AttentionHooks;
 use super::reference::{Bank, ReferenceUnit, ranks};
 use super::sampler::{Denoiser, mix};

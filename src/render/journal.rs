@@ -31,6 +31,9 @@ pub struct Entry {
     /// What the picture measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measures: Option<Measures>,
+    /// Hash of the PNG file's bytes of what is known beyond the picture's edges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wide: Option<String>,
 }
 
 /// What a frame's entry must say for the stored picture to be the right one.

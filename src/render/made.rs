@@ -2,6 +2,7 @@
 
 use crate::canvas::Canvas;
 use crate::colour::Measures;
+use crate::render::wide::Wide;
 
 /// A finished frame on its way into the store: the picture that is shown, and what is kept beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,10 +11,12 @@ pub struct Made {
     pub canvas: Canvas,
     /// What it measures; `None` when nobody looked.
     pub measures: Option<Measures>,
+    /// What is known beyond its edges; `None` when nothing is painted ahead.
+    pub wide: Option<Wide>,
 }
 
 impl From<Canvas> for Made {
     fn from(canvas: Canvas) -> Self {
-        Self { canvas, measures: None }
+        Self { canvas, measures: None, wide: None }
     }
 }

@@ -8,3 +8,4 @@ pub mod journal;
 pub mod made;
 pub mod seams;
 pub mod store;
+pub mod wide;

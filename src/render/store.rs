@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::infotext;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 use crate::render::made::Made;
+use crate::render::wide::Wide;
 
 /// Pictures that may wait for the disk. Four hide a slow moment of the disk; more would only cost
 /// memory, since a disk that stays slower than the model stays slower.
@@ -83,6 +84,24 @@ impl Store {
         Canvas::open(&self.path(frame))
     }
 
+    /// Where what is known beyond a frame's edges lies, or will lie.
+    fn wide_path(&self, frame: u32) -> PathBuf {
+        self.folder.join(format!("{frame:06}.wide.png"))
+    }
+
+    /// What is known beyond the edges of a stored frame; `None` when nothing was painted ahead of it.
+    ///
+    /// # Errors
+    /// [`Error::Output`] when the journal cannot be read, [`Error::Input`] when the picture is damaged.
+    pub fn read_wide(&self, frame: u32) -> Result<Option<Wide>> {
+        let entries = Journal::read(&self.folder)?;
+        // A file of an earlier film may lie there: the journal says whether it counts.
+        match entries.iter().any(|entry| entry.frame == frame && entry.wide.is_some()) {
+            true => Ok(Some(Wide::open(&self.wide_path(frame), self.read(frame)?.size())?)),
+            false => Ok(None),
+        }
+    }
+
     /// Which frames are there already and right for the film as it is now.
     ///
     /// # Errors
@@ -90,7 +109,11 @@ impl Store {
     pub fn valid(&self, expected: &[Expected]) -> Result<Vec<bool>> {
         let entries = Journal::read(&self.folder)?;
         Ok(valid_frames(&entries, expected, |entry| {
-            std::fs::read(self.path(entry.frame)).is_ok_and(|bytes| hash(&bytes) == entry.output)
+            let is = |path: PathBuf, output: &String| {
+                std::fs::read(path).is_ok_and(|bytes| hash(&bytes) == *output)
+            };
+            is(self.path(entry.frame), &entry.output)
+                && entry.wide.as_ref().is_none_or(|wide| is(self.wide_path(entry.frame), wide))
         }))
     }
 
@@ -170,10 +193,19 @@ impl Store {
             };
             let Expected { params, models, .. } = expected;
             let measures = made.measures;
-            journal.append(&Entry { frame, params, models, input, output: output.clone(), measures })?;
+            let wide = made.wide.as_ref().map(|wide| self.write_wide(frame, wide)).transpose()?;
+            let output_now = output.clone();
+            journal.append(&Entry { frame, params, models, input, output: output_now, measures, wide })?;
             before = Some((frame, output));
         }
         Ok(())
+    }
+
+    /// Stores what is known beyond a frame's edges; its hash.
+    fn write_wide(&self, frame: u32, wide: &Wide) -> Result<String> {
+        let bytes = wide.to_png()?;
+        self.write(&self.wide_path(frame), &bytes)?;
+        Ok(hash(&bytes))
     }
 
     /// Hash of the picture before `frame`: just written, or found when a run is resumed.

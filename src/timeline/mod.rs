@@ -11,6 +11,7 @@ pub mod deforum;
 mod ease;
 pub mod eval;
 pub mod explain;
+mod fill;
 pub mod frame;
 mod hold;
 mod lengths;

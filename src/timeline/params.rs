@@ -3,6 +3,7 @@
 
 use super::camera;
 use super::controls;
+use super::fill;
 use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
     NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
@@ -106,6 +107,7 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
+        _ if name.starts_with("fill_") => fill::has_effect(values, name),
         _ => !name.starts_with("perspective_flip") || values.has(name),
     }
 }
@@ -130,6 +132,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         cut,
         camera: camera(reader, stage),
         border: border(reader, values),
+        fill: fill::at(reader, values),
         depth: depth(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),

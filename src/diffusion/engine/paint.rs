@@ -57,9 +57,8 @@ impl Engine {
         let denoise = if job.init.is_some() { job.denoise } else { 1.0 };
         let spacing = job.spacing.for_family(self.is_xl);
         let rebuild = Rebuild::of(job)?;
-        let tail = |denoise| {
-            continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule)
-        };
+        let tail =
+            |denoise| continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule);
         let sigmas = rebuild.as_ref().map_or_else(|| tail(denoise), |rebuild| rebuild.sigmas(&tail));
         let denoise = rebuild.as_ref().map_or(denoise, Rebuild::denoise);
         if let (Some(init), true) = (job.init, sigmas.is_empty()) {
@@ -118,12 +117,12 @@ impl Engine {
     fn sample(
         &self,
         job: &PaintJob,
-        over: &Over<'_>,
+        ground: &Over<'_>,
         conditions: Conditions,
         sigmas: &[f64],
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
-        let masked = over.masked;
+        let masked = ground.masked;
         let shape = self.latent_shape(job);
         let mut noise = SeededNoise::of(job.noise, job.seed, shape, &self.device)
             .varied(job.variation)
@@ -144,15 +143,15 @@ impl Engine {
                 latent = blend.1.clone();
                 model = model.with_inpaint(Inpaint::Blend { keep: blend.0, init: blend.1 });
             }
-            if let Some(rebuild) = over.rebuild {
-                let starts = rebuild.starts(self.size_unit(), over.tail, &self.device);
+            if let Some(rebuild) = ground.rebuild {
+                let starts = rebuild.starts(self.size_unit(), ground.tail, &self.device);
                 let starts = starts.map_err(|e| self.broken(&e))?;
                 model = model.with_inpaint(Inpaint::Levels { starts, init: latent.clone() });
             }
             x = mix([(1.0, &latent), (1.0, &x)])?;
         }
         if self.inpaints {
-            model = model.with_inpaint(Inpaint::Channels(self.inpainting_channels(job, over)?));
+            model = model.with_inpaint(Inpaint::Channels(self.inpainting_channels(job, ground)?));
         }
         let mut each = |step: &Step| match watch(step.index, step.of) {
             true => ControlFlow::Continue(()),

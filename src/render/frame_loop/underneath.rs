@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ahead::Ahead;
+use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
 use super::state::LoopState;
 use super::studio::{Studio, timed};
-use crate::camera;
+use crate::camera::{self, Warped};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{self, Pull};
 use crate::error::Result;
@@ -19,6 +21,17 @@ pub(super) struct Underneath {
     pub depth: Option<Canvas>,
     /// As it was before noise was added, where edges are looked for.
     pub seen: Option<Canvas>,
+    /// What of the picture is not known.
+    pub uncovered: Option<Plane>,
+    /// The frame is painted with what lies ahead of the camera: `init` is larger than it.
+    pub ahead: Option<Ahead>,
+}
+
+impl Underneath {
+    /// A picture of which all is known.
+    fn whole(init: Option<Canvas>, depth: Option<Canvas>, seen: Option<Canvas>) -> Self {
+        Self { init, depth, seen, uncovered: None, ahead: None }
+    }
 }
 
 impl Studio<'_> {
@@ -29,7 +42,7 @@ impl Studio<'_> {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
             let depth = depth.map(|depth| self.sources.hint(&depth));
             let seen = wants_edges(params).then(|| picture.clone());
-            return Ok(Underneath { init: Some(picture), depth, seen });
+            return Ok(Underneath::whole(Some(picture), depth, seen));
         }
         if let Some(previous) = state.previous.take().filter(|_| params.source != FrameSource::Text) {
             return self.moved(params, &previous, state);
@@ -38,7 +51,7 @@ impl Studio<'_> {
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        Ok(Underneath { init: None, depth: depth.map(|depth| self.sources.hint(&depth)), seen: None })
+        Ok(Underneath::whole(None, depth.map(|depth| self.sources.hint(&depth)), None))
     }
 
     /// The picture that is there without a camera: of a file, of a video, or of the scene before.
@@ -65,18 +78,24 @@ impl Studio<'_> {
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
         let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
         let relief = depth.as_ref().filter(|_| deep);
-        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief).canvas;
-        let warped = timed(&mut self.times.warp, || warp(previous));
+        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief);
+        let (wide, times) = (state.wide.take(), &mut self.times.warp);
+        let ahead = timed(times, || Ahead::of(params, previous, wide));
+        let (warped, uncovered) = timed(times, || match &ahead {
+            Some(ahead) => (ahead.picture(), ahead.uncovered.clone()),
+            None => uncovered(params, warp(previous)),
+        });
         let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
         // A reference picture is the depth of every frame; an estimate belongs to the picture it was
         // made of, and moves with it.
         let hint = match (&params.depth, hint) {
-            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
+            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint).canvas)),
             (_, hint) => hint,
         };
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        Ok(Underneath { init: Some(self.prepared(params, warped, state)?), depth: hint, seen })
+        let init = Some(self.prepared(params, warped, state)?);
+        Ok(Underneath { init, depth: hint, seen, uncovered, ahead })
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture.
@@ -140,6 +159,17 @@ impl Studio<'_> {
         let sources = &mut *self.sources;
         timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
     }
+}
+
+/// A moved picture and what of it has to be painted anew.
+fn uncovered(params: &FrameParams, warped: Warped) -> (Canvas, Option<Plane>) {
+    let Warped { canvas, mut coverage } = warped;
+    let Some(fill) = params.fill.filter(|_| coverage.values().iter().any(|v| *v < 1.0)) else {
+        return (canvas, None);
+    };
+    coverage.values_mut().iter_mut().for_each(|value| *value = f32::from(u8::from(*value < 1.0)));
+    let canvas = if fill.outpaint { continued(&canvas, &coverage) } else { canvas };
+    (canvas, Some(coverage))
 }
 
 /// How white each place of a mask's picture is, 0 to 1.

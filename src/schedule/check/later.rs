@@ -25,7 +25,7 @@ const LABELS: &[&str] = &["loop", "reverse"];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] =
-    &[("border", "outpaint"), ("coherence", "video input"), ("interpolate", "rife"), ("interpolate", "film")];
+    &[("coherence", "video input"), ("interpolate", "rife"), ("interpolate", "film")];
 
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|known| *known == name || (known.ends_with('.') && name.starts_with(known)))

@@ -5,6 +5,7 @@
 
 mod clip;
 mod control;
+mod fill;
 mod hold;
 mod look;
 mod mask;
@@ -13,6 +14,7 @@ mod sampling;
 
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use fill::{FEATHER, FillParams};
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
@@ -34,6 +36,8 @@ pub struct FrameParams {
     pub camera: Camera,
     /// What stands beyond the edge of a moved picture.
     pub border: Border,
+    /// How what the camera uncovers is painted; `None` leaves it to the border and the frame's strength.
+    pub fill: Option<FillParams>,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
     /// Colour, contrast and sharpness.

@@ -269,6 +269,7 @@ impl Replay {
             source: if with_init { FrameSource::Init(PathBuf::new()) } else { FrameSource::Previous },
             camera: self.camera(frame)?,
             border: self.border(),
+            fill: None,
             depth: DepthSource::Flat,
             colour: ColourParams {
                 coherence: match self.settings.get("color_coherence").and_then(Value::as_str) {
