@@ -18,6 +18,9 @@ use crate::render::wide::Wide;
 /// memory, since a disk that stays slower than the model stays slower.
 const WAITING: usize = 4;
 
+/// The folder of what is known beyond the edges of frames: beside them it would be taken for frames.
+const AHEAD: &str = "ahead";
+
 /// The file that is locked while somebody renders.
 const LOCK: &str = ".lock";
 
@@ -86,7 +89,7 @@ impl Store {
 
     /// Where what is known beyond a frame's edges lies, or will lie.
     fn wide_path(&self, frame: u32) -> PathBuf {
-        self.folder.join(format!("{frame:06}.wide.png"))
+        self.folder.join(AHEAD).join(format!("{frame:06}.png"))
     }
 
     /// What is known beyond the edges of a stored frame; `None` when nothing was painted ahead of it.
@@ -203,7 +206,9 @@ impl Store {
 
     /// Stores what is known beyond a frame's edges; its hash.
     fn write_wide(&self, frame: u32, wide: &Wide) -> Result<String> {
-        let bytes = wide.to_png()?;
+        let (bytes, folder) = (wide.to_png()?, self.folder.join(AHEAD));
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| Error::output(&folder, format!("cannot make a folder: {e}")))?;
         self.write(&self.wide_path(frame), &bytes)?;
         Ok(hash(&bytes))
     }

@@ -49,6 +49,8 @@ pub(super) struct Ahead {
     pub part: Part,
     /// What of that is new; `None` when enough is known.
     pub uncovered: Option<Plane>,
+    /// Pixels over which strengths pass into each other.
+    pub feather: f64,
 }
 
 impl Ahead {
@@ -63,11 +65,12 @@ impl Ahead {
         let sides = uncovered_sides(camera, frame);
         let part = wide.reaching(sides, more);
         if !wide.lacks(wide.reaching(sides, more / 2)) {
-            return Some(Self { wide, part, uncovered: None });
+            return Some(Self { wide, part, uncovered: None, feather: 0.0 });
         }
+        let feather = fill.feather.min(out_of_sight(&wide, sides, more));
         let part = aligned(&wide, part, sides);
         let uncovered = unseen(&wide, part, sides);
-        Some(Self { wide, part, uncovered: Some(uncovered) })
+        Some(Self { wide, part, uncovered: Some(uncovered), feather })
     }
 
     /// The picture that is painted over.
@@ -99,6 +102,13 @@ impl Ahead {
         }
         (wide.cut(wide.middle()), wide)
     }
+}
+
+/// Pixels beyond the frame's edges that are known: as long as a latent pixel is, the feather stays among them, so that
+/// nothing changes in sight. Without end where the frame itself must be joined to what is new.
+fn out_of_sight(wide: &Wide, sides: Sides, more: usize) -> f64 {
+    let known = (CELL..=more).take_while(|reach| !wide.lacks(wide.reaching(sides, *reach))).last();
+    known.map_or(f64::INFINITY, |known| known as f64)
 }
 
 /// The part and a latent pixel more, moved so that the line where the known ends runs between two latent pixels: then

@@ -121,7 +121,7 @@ impl Studio<'_> {
         let anew = uncovered.as_ref().zip(params.fill).map(|(uncovered, fill)| PaintAnew {
             uncovered,
             strength: fill.strength,
-            feather: fill.feather,
+            feather: ahead.as_ref().map_or(fill.feather, |ahead| ahead.feather),
         });
         let size = ahead.as_ref().map_or(self.size, |ahead| ahead.part.size);
         let request = PaintRequest { params, size, init: init.as_ref(), hints, mask: only, anew };
