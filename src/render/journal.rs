@@ -34,6 +34,9 @@ pub struct Entry {
     /// Hash of the PNG file's bytes of what is known beyond the picture's edges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wide: Option<String>,
+    /// Hash of the bytes of the depth that is stored beside it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<String>,
 }
 
 /// What a frame's entry must say for the stored picture to be the right one.
@@ -151,6 +154,7 @@ mod tests {
             input: own(input),
             output: own(output),
             measures: None,
+            depth: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the making of one frame leaves.
 
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, DepthMap};
 use crate::colour::Measures;
 use crate::render::wide::Wide;
 
@@ -13,10 +13,12 @@ pub struct Made {
     pub measures: Option<Measures>,
     /// What is known beyond its edges; `None` when nothing is painted ahead.
     pub wide: Option<Wide>,
+    /// Its depth on the film's scale, when the next frame or the user needs it (see [`depth_file`](super::depth_file)).
+    pub depth: Option<DepthMap>,
 }
 
 impl From<Canvas> for Made {
     fn from(canvas: Canvas) -> Self {
-        Self { canvas, measures: None, wide: None }
+        Self { canvas, depth: None, measures: None, wide: None }
     }
 }

@@ -1,37 +1,32 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
-use std::path::{Path, PathBuf};
-
 use super::ahead::Ahead;
 use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
+use super::hybrid;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera::{self, Warped};
-use crate::canvas::{Canvas, DepthMap, Plane};
-use crate::colour::{self, Pull};
-use crate::error::Result;
+use crate::canvas::{Canvas, Plane};
+use crate::colour;
+use crate::error::{Error, Result};
 use crate::noise::{self, NoiseOptions};
-use crate::timeline::frame::{Camera, DepthSource, Fit, FrameParams, FrameSource};
+use crate::timeline::frame::{Camera, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree};
 
 /// The picture that is painted over, and what controls may be shown of it.
+#[derive(Default)]
 pub(super) struct Underneath {
     pub init: Option<Canvas>,
     /// Its depth as a picture.
     pub depth: Option<Canvas>,
     /// As it was before noise was added, where edges are looked for.
     pub seen: Option<Canvas>,
+    /// The depth of the frame before as a picture, where hybrid masks are made of it.
+    pub behind: Option<Canvas>,
     /// What of the picture is not known.
     pub uncovered: Option<Plane>,
     /// The frame is painted with what lies ahead of the camera: `init` is larger than it.
     pub ahead: Option<Ahead>,
-}
-
-impl Underneath {
-    /// A picture of which all is known.
-    fn whole(init: Option<Canvas>, depth: Option<Canvas>, seen: Option<Canvas>) -> Self {
-        Self { init, depth, seen, uncovered: None, ahead: None }
-    }
 }
 
 impl Studio<'_> {
@@ -40,9 +35,9 @@ impl Studio<'_> {
         let hinted = wants_depth_hint(params);
         if let Some(picture) = self.given(params, state)? {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
-            let depth = depth.map(|depth| self.sources.hint(&depth));
+            let depth = depth.map(|depth| self.depth_hint(params, &depth));
             let seen = wants_edges(params).then(|| picture.clone());
-            return Ok(Underneath::whole(Some(picture), depth, seen));
+            return Ok(Underneath { init: Some(picture), depth, seen, ..Underneath::default() });
         }
         if let Some(previous) = state.previous.take().filter(|_| params.source != FrameSource::Text) {
             return self.moved(params, &previous, state);
@@ -51,7 +46,8 @@ impl Studio<'_> {
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        Ok(Underneath::whole(None, depth.map(|depth| self.sources.hint(&depth)), None))
+        let depth = depth.map(|depth| self.depth_hint(params, &depth));
+        Ok(Underneath { depth, ..Underneath::default() })
     }
 
     /// The picture that is there without a camera: of a file, of a video, or of the scene before.
@@ -61,7 +57,9 @@ impl Studio<'_> {
             (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => {
                 Some(sources.picture(path, size, Fit::Crop)?)
             }
-            (FrameSource::Video(clip, number), _) => Some(sources.video(clip, *number, size, Fit::Crop)?),
+            (FrameSource::InitVideo(clip, number), None) | (FrameSource::Video(clip, number), _) => {
+                Some(sources.video(clip, *number, size, Fit::Crop)?)
+            }
             (FrameSource::SceneBefore, _) if params.cut => state.previous.take(),
             _ => None,
         })
@@ -76,39 +74,52 @@ impl Studio<'_> {
     ) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
-        let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
-        let relief = depth.as_ref().filter(|_| deep);
-        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief);
+        let masked = hybrid::wants_depth(params);
+        let needed = deep || hinted || masked;
+        let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
+        let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
+        let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
         let (wide, times) = (state.wide.take(), &mut self.times.warp);
         let ahead = timed(times, || Ahead::of(params, previous, wide));
-        let (warped, uncovered) = timed(times, || match &ahead {
-            Some(ahead) => (ahead.picture(), ahead.uncovered.clone()),
+        let (warped, coverage, uncovered) = timed(times, || match &ahead {
+            Some(ahead) => {
+                let coverage = match needed {
+                    true => warp(previous).coverage,
+                    false => Plane::filled(self.size, 1.0),
+                };
+                (ahead.picture(), coverage, ahead.uncovered.clone())
+            }
             None => uncovered(params, warp(previous)),
         });
-        let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
-        // A reference picture is the depth of every frame; an estimate belongs to the picture it was
-        // made of, and moves with it.
-        let hint = match (&params.depth, hint) {
-            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint).canvas)),
-            (_, hint) => hint,
+        // A given depth is known of every frame; an estimate belongs to the picture it was made of, and
+        // moves with it.
+        let hint = match (&params.depth, &depth) {
+            (DepthSource::Network(_), Some(depth)) if hinted => {
+                let hint = self.depth_hint(params, depth);
+                Some(timed(&mut self.times.warp, || warp(&hint)).canvas)
+            }
+            _ if hinted => {
+                let depth = self.depth(params, previous)?;
+                Some(self.depth_hint(params, &depth))
+            }
+            _ => None,
         };
+        self.carry(params, depth.as_ref(), &relief, coverage, state);
+        let behind = depth.as_ref().filter(|_| masked).map(|depth| self.depth_hint(params, depth));
+        let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
         let init = Some(self.prepared(params, warped, state)?);
-        Ok(Underneath { init, depth: hint, seen, uncovered, ahead })
+        Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead })
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture.
     fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Result<Canvas> {
         let mut picture = self.matched(params, picture, state)?;
-        let pull = state.course.pull(&params.hold.drift);
         let (noise_mask, sharpen_mask) = self.masks(params)?;
         let overflow = self.rules.overflow;
         let look = &params.colour;
         timed(&mut self.times.colour, || {
-            if pull != Pull::NONE {
-                picture = pull.applied(&picture);
-            }
             if look.contrast != 1.0 {
                 picture = colour::contrast(&picture, look.contrast, overflow);
             }
@@ -136,7 +147,11 @@ impl Studio<'_> {
         let sources = &mut *self.sources;
         timed(&mut self.times.colour, || {
             // Only its colours count: all of the picture is looked at, however it is shaped.
-            let read = |path: &Path| sources.picture(path, size, Fit::Stretch);
+            let read = |reference: &ColourReference| match reference {
+                ColourReference::Picture(path) => sources.picture(path, size, Fit::Stretch),
+                ColourReference::Video(clip, number) => sources.video(clip, *number, size, Fit::Stretch),
+                ColourReference::First => Err(Error::Bug("a scene's first frame is no file".to_owned())),
+            };
             let anchor = state.held_to(params.colour.coherence, &hold.reference, order, read)?;
             Ok(match anchor {
                 Some(anchor) => colour::part_way(picture.clone(), &anchor.matched(&picture), hold.strength),
@@ -147,34 +162,20 @@ impl Studio<'_> {
 
     /// Where noise is added and where is sharpened.
     fn masks(&mut self, params: &FrameParams) -> Result<(Option<Plane>, Option<Plane>)> {
-        let (sources, size) = (&mut *self.sources, self.size);
-        let mut mask = |path: &Option<PathBuf>| -> Result<Option<Plane>> {
-            let Some(path) = path else { return Ok(None) };
-            Ok(Some(whiteness(&sources.picture(path, size, Fit::Stretch)?)))
-        };
-        Ok((mask(&params.hold.noise_mask)?, mask(&params.hold.sharpen_mask)?))
-    }
-
-    fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
-        let sources = &mut *self.sources;
-        timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
+        let hold = &params.hold;
+        let mut plane = |tree: &Option<MaskTree>| tree.as_ref().map(|tree| self.mask_plane(tree)).transpose();
+        Ok((plane(&hold.noise_mask)?, plane(&hold.sharpen_mask)?))
     }
 }
 
-/// A moved picture and what of it has to be painted anew.
-fn uncovered(params: &FrameParams, warped: Warped) -> (Canvas, Option<Plane>) {
-    let Warped { canvas, mut coverage } = warped;
+/// A moved picture, where it is covered, and what of it has to be painted anew.
+fn uncovered(params: &FrameParams, warped: Warped) -> (Canvas, Plane, Option<Plane>) {
+    let Warped { canvas, coverage } = warped;
     let Some(fill) = params.fill.filter(|_| coverage.values().iter().any(|v| *v < 1.0)) else {
-        return (canvas, None);
+        return (canvas, coverage, None);
     };
-    coverage.values_mut().iter_mut().for_each(|value| *value = f32::from(u8::from(*value < 1.0)));
-    let canvas = if fill.outpaint { continued(&canvas, &coverage) } else { canvas };
-    (canvas, Some(coverage))
-}
-
-/// How white each place of a mask's picture is, 0 to 1.
-fn whiteness(mask: &Canvas) -> Plane {
-    let grey = colour::grey(mask);
-    let values = grey.as_rgb8().as_chunks::<3>().0.iter().map(|[v, ..]| f32::from(*v) / 255.0).collect();
-    Plane::from_values(mask.size(), values)
+    let values = coverage.values().iter().map(|value| f32::from(u8::from(*value < 1.0))).collect();
+    let unknown = Plane::from_values(coverage.size(), values);
+    let canvas = if fill.outpaint { continued(&canvas, &unknown) } else { canvas };
+    (canvas, coverage, Some(unknown))
 }
