@@ -35,6 +35,7 @@ mod relief;
 mod sample;
 mod warp2d;
 mod warp3d;
+pub mod zoom;
 
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{DepthMeaning, Relief, equalise};
