@@ -98,7 +98,7 @@ pub fn autocontrasted(grey: &[u8], low: f64, high: f64) -> Vec<u8> {
         return grey.to_vec();
     }
     // Beyond the percentiles is clipped before the cast.
-    let stretch = |value: &u8| ((f64::from(*value) - least) * (255.0 / range)).clamp(0.0, 255.0) as u8;
+    let stretch = |value: &u8| (255.0 * (f64::from(*value) - least) / range).clamp(0.0, 255.0) as u8;
     grey.iter().map(stretch).collect()
 }
 

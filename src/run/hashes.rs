@@ -15,7 +15,9 @@ use crate::run::embeddings;
 use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
-use crate::timeline::frame::{Clip, ControlInput, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{
+    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Sequence,
+};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
@@ -65,7 +67,11 @@ impl<'a> Hashes<'a> {
         if let DepthSource::Network(folder) = &params.depth {
             text.push_str(&self.depth(folder)?);
         }
-        if let FrameSource::Video(clip, number) = &params.source {
+        if let FrameSource::Video(clip, number) | FrameSource::InitVideo(clip, number) = &params.source {
+            text.push_str(&self.picture(clip, *number)?);
+        }
+        if let Some(HybridVideo::Clip(clip, number)) = params.hybrid.as_ref().map(|hybrid| &hybrid.video) {
+            text.push_str(&self.picture(clip, number.saturating_sub(1))?);
             text.push_str(&self.picture(clip, *number)?);
         }
         for (clip, number) in params.mask.iter().flat_map(|mask| mask.tree.clips()) {
@@ -73,6 +79,14 @@ impl<'a> Hashes<'a> {
         }
         for path in files(params) {
             text.push_str(&self.file(path)?);
+        }
+        for source in [&params.depth, &params.depth.before()] {
+            let DepthSource::Sequence(sequence, number) = source else { continue };
+            text.push_str(&match (sequence, sequence.file(*number)) {
+                (Sequence::Clip(clip), _) => self.picture(clip, *number)?,
+                (_, Some(path)) => self.file(&path)?,
+                (_, None) => String::new(),
+            });
         }
         let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
         for (name, path) in named {
@@ -160,13 +174,23 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     };
     let depth = match &params.depth {
         DepthSource::Picture(path) => Some(path),
-        DepthSource::Flat | DepthSource::Network(_) => None,
+        DepthSource::Flat | DepthSource::Network(_) | DepthSource::Sequence(..) => None,
     };
     let controls = params.controls.iter().filter_map(|control| match &control.input {
         ControlInput::Picture(path) => Some(path),
         ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
+    let held = match &params.hold.reference {
+        ColourReference::Picture(path) => Some(path),
+        ColourReference::First => None,
+    };
+    let held_masks = params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask);
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
-    source.into_iter().chain(depth).chain(controls).chain(masks).map(PathBuf::as_path).collect()
+    let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
+        HybridVideo::Still(path) => Some(path),
+        HybridVideo::Clip(..) => None,
+    });
+    let pictures = source.into_iter().chain(depth).chain(controls);
+    pictures.chain(masks).chain(held).chain(held_masks).chain(hybrid).map(PathBuf::as_path).collect()
 }

@@ -252,6 +252,11 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
         ensd: eta_noise_seed_delta,
         eta: if sampler == Sampler::Ddim { ddim_eta } else { eta },
         s_noise,
+        noise_multiplier: params.hold.noise_multiplier,
+        latent_noise: match params.noise.kind {
+            frame::NoiseKind::Latent => params.noise.amount,
+            _ => 0.0,
+        },
         mask: None,
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),

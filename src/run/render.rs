@@ -18,7 +18,7 @@ use crate::run::models::{DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sources::Files;
-use crate::timeline::frame::{Camera, FrameParams};
+use crate::timeline::frame::{Camera, FrameParams, HybridMotion};
 
 /// What the user asks of a render.
 #[derive(Clone, Debug, Default)]
@@ -231,6 +231,10 @@ fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
     if let Some(mask) = &mut params.mask {
         mask.blur *= across;
         mask.region = mask.region.map(|padding| (f64::from(padding) * across).round() as u32);
+    }
+    let motion = params.hybrid.as_mut().map(|hybrid| &mut hybrid.motion);
+    if let Some(HybridMotion::Flow { consistency: Some(blur), .. }) = motion {
+        *blur *= across;
     }
     let sharpen = &mut params.colour.sharpen;
     sharpen.sigma *= across;

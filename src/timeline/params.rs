@@ -3,11 +3,13 @@
 
 use super::camera;
 use super::controls;
+use super::depth;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
-    SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, NoiseKind,
+    NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
+use super::hold;
+use super::hybrid;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -77,6 +79,8 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    hold::unused(values, warnings);
+    depth::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
@@ -120,7 +124,7 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
     let cut = reader.frame == stage.clock.start;
-    let source = source::at(reader, values, scene);
+    let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
     FrameParams {
         frame: reader.frame,
@@ -128,12 +132,15 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         cut,
         camera: camera(reader, stage),
         border: border(reader, values),
-        depth: depth(reader, values),
+        depth: depth::source(reader, values),
+        relief: depth::params(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
+        hold: hold::at(reader, values),
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        hybrid: hybrid::at(reader, stage, &source),
         mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
@@ -146,7 +153,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
 
 /// Whether a scene's first frame is painted over a picture that its other frames are not.
 fn is_begun_with(source: &FrameSource) -> bool {
-    matches!(source, FrameSource::Init(_) | FrameSource::SceneBefore)
+    matches!(source, FrameSource::Init(_) | FrameSource::InitVideo(..) | FrameSource::SceneBefore)
 }
 
 pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {
@@ -234,20 +241,12 @@ fn border(reader: &mut Reader<'_>, values: &Values) -> Border {
     }
 }
 
-fn depth(reader: &Reader<'_>, values: &Values) -> DepthSource {
-    let Some((call, _)) = values.calls.get("depth") else { return DepthSource::Network(None) };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("flat", _) => DepthSource::Flat,
-        ("picture", Some(path)) => DepthSource::Picture(path),
-        _ => DepthSource::Network(reader.call_path(call, "model")),
-    }
-}
-
 fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
     let coherence = match reader.maybe_choice(values, "coherence").as_deref() {
         Some("none") => Coherence::None,
         Some("rgb") => Coherence::Rgb,
         Some("hsv") => Coherence::Hsv,
+        Some("mkl") => Coherence::Mkl,
         _ => Coherence::Lab,
     };
     let kernel = reader.number(values, "sharpen.kernel", 5.0) as u32;
@@ -267,6 +266,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
 fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
     let kind = match reader.maybe_choice(values, "noise_type").as_deref() {
         Some("uniform") => NoiseKind::Uniform,
+        Some("latent") => NoiseKind::Latent,
         _ => NoiseKind::Perlin {
             width: reader.maybe_count(values, "perlin_w").unwrap_or(8),
             height: reader.maybe_count(values, "perlin_h").unwrap_or(8),

@@ -1,8 +1,9 @@
 //! Where the picture under a frame comes from: `source`, and the modes that stand for one.
 
 use super::frame::{Clip, FrameSource};
+use super::hybrid;
 use super::reader::Reader;
-use super::scene::Values;
+use super::scene::{Stage, Values};
 use super::settings::number;
 use crate::schedule::film::Call;
 use crate::schedule::span::Span;
@@ -10,7 +11,8 @@ use crate::schedule::span::Span;
 use super::clock::Clock;
 
 /// The source of the frame that `reader` reads, in the scene with number `scene`.
-pub(super) fn at(reader: &mut Reader<'_>, values: &Values, scene: usize) -> FrameSource {
+pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameSource {
+    let values = &stage.values;
     let mode = values.constant_choice("animation_mode");
     let mode_at = || values.lines.get("animation_mode").map_or_else(Span::default, |line| line.span());
     let found = set(reader, values);
@@ -33,7 +35,7 @@ pub(super) fn at(reader: &mut Reader<'_>, values: &Values, scene: usize) -> Fram
             reader.wrong("E56", "there is no scene before the first one", span, Some(hint));
             FrameSource::Previous
         }
-        _ => found,
+        _ => hybrid::source(reader, stage, found),
     }
 }
 

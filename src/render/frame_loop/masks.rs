@@ -39,7 +39,13 @@ impl Studio<'_> {
                 self.sources.picture(path, self.size, Fit::Crop)?
             }
             FrameSource::Video(clip, number) => self.sources.video(clip, *number, self.size, Fit::Crop)?,
-            FrameSource::Previous | FrameSource::SceneBefore | FrameSource::Text => return Ok(painted),
+            FrameSource::Previous
+            | FrameSource::InitVideo(..)
+            | FrameSource::SceneBefore
+            | FrameSource::Text => match &params.hybrid {
+                Some(hybrid) => self.hybrid_picture(&hybrid.video)?,
+                None => return Ok(painted),
+            },
         };
         let soft = blurred(&compose::luma(mask), self.size, set.blur);
         Ok(compose::composite(&painted, &original, &soft))

@@ -7,11 +7,12 @@ use super::independent;
 use super::state::LoopState;
 use super::underneath::Underneath;
 use crate::canvas::Size;
-use crate::colour::{ChannelOrder, Overflow};
+use crate::colour::{ChannelOrder, Measures, Overflow};
 use crate::error::Result;
+use crate::noise::Outside;
 use crate::render::made::Made;
 use crate::render::seams::{PaintOnly, PaintRequest, Painter, Sources};
-use crate::timeline::frame::{FrameParams, FrameSource, MaskParams};
+use crate::timeline::frame::{ColourReference, FrameParams, FrameSource, MaskParams};
 
 /// Time spent in each stage of the loop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,13 +40,27 @@ pub struct Rules {
     pub order: ChannelOrder,
     /// What becomes of values that contrast drives beyond 255.
     pub overflow: Overflow,
+    /// What stands where the noise mask is off.
+    pub noise_outside: Outside,
+    /// Whether frames are measured: what is never painted has no drift.
+    pub measured: bool,
 }
 
 impl Rules {
     /// Right colours, clamped highlights.
-    pub const NATIVE: Self = Self { order: ChannelOrder::Rgb, overflow: Overflow::Clamp };
+    pub const NATIVE: Self = Self {
+        order: ChannelOrder::Rgb,
+        overflow: Overflow::Clamp,
+        noise_outside: Outside::Untouched,
+        measured: true,
+    };
     /// As sd-webui-deforum 32242685.
-    pub const DEFORUM: Self = Self { order: ChannelOrder::Bgr, overflow: Overflow::Wrap };
+    pub const DEFORUM: Self = Self {
+        order: ChannelOrder::Bgr,
+        overflow: Overflow::Wrap,
+        noise_outside: Outside::Grey,
+        measured: false,
+    };
 }
 
 /// What a frame needs beside its numbers.
@@ -85,7 +100,7 @@ impl Studio<'_> {
             let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
             *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
-        let Underneath { init, depth, seen } = self.underneath(params, state)?;
+        let Underneath { init, depth, seen, behind } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let hints = self.hints(params, &found)?;
         let mask = if init.is_some() { self.mask(params)? } else { None };
@@ -98,12 +113,17 @@ impl Studio<'_> {
             return Ok(None);
         };
         self.times.frames += 1;
-        let painted = if independent(params) { painted } else { self.matched(params, painted, state) };
+        let painted = self.hybrid_after(params, painted, behind.as_ref())?;
+        let is_free = independent(params) && params.hold.reference == ColourReference::First;
+        let painted = if is_free { painted } else { self.matched(params, painted, state)? };
         let painted = self.overlaid(params, painted, mask.as_ref())?;
         if state.anchor.is_none() {
             state.anchor = Some(painted.clone());
         }
+        let measures = self.rules.measured.then(|| Measures::of(&painted));
+        measures.into_iter().for_each(|measures| state.course.saw(measures));
         state.previous = Some(painted.clone());
-        Ok(Some(Made::from(painted)))
+        let depth = self.settle(params, &painted, state)?;
+        Ok(Some(Made { depth, measures, ..Made::from(painted) }))
     }
 }

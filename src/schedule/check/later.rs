@@ -12,8 +12,6 @@ const SETTINGS: &[&str] = &[
     "upscale",
     "checkpoint_schedule",
     "noise_mask_schedule",
-    "noise_multiplier",
-    "noise_multiplier_schedule",
     "audio",
     "loop",
     "reverse",
@@ -26,13 +24,8 @@ const BLOCKS: &[&str] = &["easing"];
 const LABELS: &[&str] = &["loop", "reverse"];
 
 /// Choices and calls: the parameter, and what it could be set to.
-const VALUES: &[(&str, &str)] = &[
-    ("border", "outpaint"),
-    ("coherence", "image"),
-    ("coherence", "video input"),
-    ("interpolate", "rife"),
-    ("interpolate", "film"),
-];
+const VALUES: &[(&str, &str)] =
+    &[("border", "outpaint"), ("coherence", "video input"), ("interpolate", "rife"), ("interpolate", "film")];
 
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|known| *known == name || (known.ends_with('.') && name.starts_with(known)))

@@ -23,6 +23,20 @@ pub(super) static DEPTH: &[CallSpec] = &[
         &[arg("file", Kind::File, None, ANY, "picture whose brightness is nearness")],
         "one picture is the depth of every frame",
     ),
+    call(
+        "pictures",
+        &[
+            arg(
+                "file",
+                Kind::File,
+                None,
+                ANY,
+                "pictures with a number in their names, `depth/%04d.png`; or a folder of pictures, or a video",
+            ),
+            arg("first", Kind::Integer, Some("0"), (0.0, 1e9), "number of the first one"),
+        ],
+        "every frame has a picture of its own whose brightness is nearness: white is `depth.near`, black `depth.far`",
+    ),
 ];
 
 static SHAKES: &[Choice] =
@@ -79,6 +93,36 @@ static CLIP: &[ArgSpec] = &[
     arg("from", Kind::Integer, Some("0"), (0.0, 1e9), "its first frame that is used"),
     arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
 ];
+
+/// What a film follows.
+pub(super) static HYBRID: &[CallSpec] = &[
+    call("none", &[], "nothing"),
+    call("video", CLIP, "picture n of a video at frame n"),
+    call("still", &[arg("file", Kind::File, None, ANY, "the picture")], "the same picture at every frame"),
+];
+
+pub(super) static HYBRID_COMPOSITES: &[Choice] = &[
+    choice("none", &[]),
+    choice("normal", &[]),
+    choice("before_motion", &[]),
+    choice("after_generation", &[]),
+];
+
+pub(super) static HYBRID_MASKS: &[Choice] = &[
+    choice("none", &[]),
+    choice("depth", &[]),
+    choice("video_depth", &[]),
+    choice("blend", &[]),
+    choice("difference", &[]),
+];
+
+pub(super) static HYBRID_EQUALIZE: &[Choice] =
+    &[choice("none", &[]), choice("before", &[]), choice("after", &[]), choice("both", &[])];
+
+pub(super) static HYBRID_MOTIONS: &[Choice] =
+    &[choice("none", &[]), choice("optical_flow", &[]), choice("perspective", &[]), choice("affine", &[])];
+
+pub(super) static FLOWS: &[Choice] = &[choice("dis_medium", &[]), choice("dis_fine", &[])];
 
 /// Where `{video_mask}` may come from besides a picture.
 pub(super) static MASK_FILE: &[CallSpec] = &[
@@ -188,12 +232,17 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("rgb", &["Match Frame 0 RGB"]),
     choice("hsv", &["Match Frame 0 HSV"]),
     choice("lab", &["Match Frame 0 LAB"]),
+    choice("mkl", &["monge_kantorovich"]),
+    choice("image", &[]),
 ];
+
+pub(super) static DRIFT: &[Choice] =
+    &[choice("all", &[]), choice("colour", &["color"]), choice("sharpness", &[])];
 
 pub(super) static SAMPLING: &[Choice] =
     &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
 
-pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
+pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[]), choice("latent", &[])];
 
 pub(super) static RNG: &[Choice] = &[choice("cpu", &[]), choice("nv", &["gpu", "philox"])];
 

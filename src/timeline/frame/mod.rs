@@ -5,6 +5,9 @@
 
 mod clip;
 mod control;
+mod depth;
+mod hold;
+mod hybrid;
 mod look;
 mod mask;
 mod motion;
@@ -12,9 +15,12 @@ mod sampling;
 
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use depth::DepthParams;
+pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
+pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
+pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
 pub use sampling::{Rng, SamplingParams};
 
 /// Everything the loop needs to know for one frame.
@@ -34,16 +40,22 @@ pub struct FrameParams {
     pub border: Border,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
+    /// What becomes of that depth.
+    pub relief: DepthParams,
     /// Colour, contrast and sharpness.
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
     pub noise: NoiseParams,
+    /// What keeps the look over many frames.
+    pub hold: HoldParams,
     /// The diffusion model's settings.
     pub sampling: SamplingParams,
     /// The positive prompt.
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A video that the film follows.
+    pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.
     pub mask: Option<MaskParams>,
     /// ControlNets in force, in the order of the film.
@@ -125,6 +137,8 @@ pub enum FrameSource {
     Previous,
     /// A picture file at the first frame of a scene (at `init_strength`), the previous frame afterwards.
     Init(std::path::PathBuf),
+    /// A picture of a video at the first frame of a scene (at `init_strength`), the previous frame afterwards.
+    InitVideo(Clip, u32),
     /// The same picture file under every frame: frames do not depend on each other.
     Still(std::path::PathBuf),
     /// The picture of this number of a video under every frame: frames do not depend on each other.
