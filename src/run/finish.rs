@@ -34,6 +34,8 @@ pub(crate) struct Finish {
     post: Post,
     /// How it is encoded.
     settings: VideoSettings,
+    /// By the film's frames: which stored one is shown. They differ in scenes that are shown backward.
+    stored: Vec<u32>,
 }
 
 /// What [`FINISHED`] holds.
@@ -59,7 +61,14 @@ impl Finish {
         }
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
-        Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)? })
+        let timeline = &project.timeline;
+        let stored = (0..timeline.frames()).map(|frame| timeline.painted_at(frame)).collect();
+        Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)?, stored })
+    }
+
+    /// The stored frame that is shown as a frame of the film.
+    fn stored(&self, frame: u32) -> u32 {
+        self.stored.get(frame as usize).copied().unwrap_or(frame)
     }
 
     /// The video's frame rate.
@@ -145,7 +154,7 @@ impl Finish {
         stop: &StopFlag,
     ) -> Result<u32> {
         let chain = self.chain(frames, cuts);
-        let paths: Vec<PathBuf> = frames.iter().map(|frame| store.path(*frame)).collect();
+        let paths: Vec<PathBuf> = frames.iter().map(|frame| store.path(self.stored(*frame))).collect();
         let writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
         let cancel = AtomicBool::new(false);
         let mut measuring = None;
@@ -186,7 +195,7 @@ impl Finish {
 
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
-        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
+        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
         let text = format!(
             "{FINISHING} {} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
             self.size,

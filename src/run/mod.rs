@@ -12,6 +12,7 @@ mod fit;
 mod hashes;
 pub mod inspect;
 pub mod inventory;
+mod keys;
 pub mod library;
 pub mod loras;
 mod memory;

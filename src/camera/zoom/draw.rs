@@ -185,6 +185,7 @@ fn sampled(picture: &Canvas, across: &Taps, down: &Taps) -> [f32; 3] {
 
 fn mix(pixel: &mut [f32], over: &[f32], weight: f32) {
     for (under, over) in pixel.iter_mut().zip(over) {
-        *under += (over - *under) * weight;
+        // All of it is all of it, whatever rounding makes of what was below.
+        *under = if weight >= 1.0 { *over } else { *under + (over - *under) * weight };
     }
 }

@@ -10,6 +10,7 @@
 mod course;
 mod hints;
 mod hybrid;
+mod keys;
 mod masks;
 mod relief;
 mod rigid;
@@ -31,7 +32,9 @@ pub use studio::{Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
-    (params.cut && params.source != FrameSource::SceneBefore) || params.source.is_independent()
+    (params.cut && params.source != FrameSource::SceneBefore)
+        || params.source.is_independent()
+        || params.making.compose.is_some()
 }
 
 /// Whether the picture jumps at this frame: a scene begins that does not start from the one before.
@@ -123,7 +126,7 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.
-fn at_frame(frame: u32, error: Error) -> Error {
+pub(super) fn at_frame(frame: u32, error: Error) -> Error {
     match error {
         Error::Render { message, hint, .. } => Error::Render { frame, message, hint },
         other => other,

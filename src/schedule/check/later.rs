@@ -14,14 +14,13 @@ const SETTINGS: &[&str] = &[
     "noise_mask_schedule",
     "audio",
     "loop",
-    "reverse",
 ];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];
 
 /// Words behind a scene's length.
-const LABELS: &[&str] = &["loop", "reverse"];
+const LABELS: &[&str] = &["loop"];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] =

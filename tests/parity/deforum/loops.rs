@@ -360,6 +360,7 @@ impl Replay {
                 },
             },
             hold: HoldParams::default(),
+            making: Making::default(),
             sampling: SamplingParams {
                 model: None,
                 vae: None,
