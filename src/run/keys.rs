@@ -52,8 +52,7 @@ impl Composed {
     /// The keys that the missing frames of `plan` show and those inside them, the innermost first.
     pub fn needed(&self, plan: &[Planned], store: &Store, fresh: bool) -> Result<Vec<PlannedKey>> {
         let missing = plan.iter().filter(|planned| !planned.done);
-        let shown = missing.flat_map(|planned| self.chain.shown(planned.params.frame));
-        let count = shown.map(|(key, ..)| key + 1).max().unwrap_or(0);
+        let count = self.chain.needed(missing.map(|planned| planned.params.frame));
         let shelf = KeyShelf::open(store)?;
         let planned = |(number, (key, expected)): (usize, (&Key, &Expected))| PlannedKey {
             key: key.clone(),
@@ -86,6 +85,12 @@ impl<'a> Zoom<'a> {
     /// Writes down what is said about the making of the key pictures.
     pub fn describe(&mut self, captions: &mut Captions<'_>, size: Size) -> Result<()> {
         self.keys.iter_mut().try_for_each(|key| captions.describe_key(&mut key.planned, size))
+    }
+
+    /// Number of the scene and of each key that is there.
+    pub fn there(&self) -> impl Iterator<Item = (usize, usize)> {
+        let there = self.keys.iter().enumerate().filter(|(_, key)| key.planned.done);
+        there.map(|(number, _)| (self.chain.scene, number))
     }
 
     /// Every run of the model that is missing.

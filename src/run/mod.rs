@@ -1,5 +1,6 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+mod backward;
 mod caption;
 mod cast;
 mod clips;
@@ -20,6 +21,7 @@ pub mod models;
 pub mod plan;
 pub mod plot;
 pub mod preview;
+mod preview_keys;
 pub mod project;
 mod recorded;
 pub mod render;

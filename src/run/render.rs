@@ -212,16 +212,20 @@ fn expected(
     Ok((frames.collect::<Result<_>>()?, composed))
 }
 
-/// Every frame of the film as a render would find it in `store`.
+/// Every frame of the film as a render would find it in `store`, and by scene and number the key pictures that are
+/// there for the missing ones.
 pub(crate) fn survey(
     project: &Project,
     options: &RenderOptions,
     size: Size,
     painter: &mut ModelPainter,
     store: &Store,
-) -> Result<Vec<Planned>> {
+) -> Result<(Vec<Planned>, BTreeSet<(usize, usize)>)> {
     let wanted = (0..project.timeline.frames()).collect();
-    plan(expected(project, options, size, painter)?.0, options, store, &wanted)
+    let (frames, composed) = expected(project, options, size, painter)?;
+    let plan = plan(frames, options, store, &wanted)?;
+    let keys = Zoom::all(&composed, &plan, store, options.fresh)?.iter().flat_map(Zoom::there).collect();
+    Ok((plan, keys))
 }
 
 /// Which frames must be there for the wanted ones, and which are there already.

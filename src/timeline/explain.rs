@@ -333,9 +333,12 @@ impl Timeline {
                     // The film's own keys are in force in every scene; they are listed once.
                     if seen.insert((key.span, key.frame.to_bits(), name.clone())) {
                         let place = self.place_in(key.span, lines.get(key.span.source as usize));
-                        let seconds = self.seconds(key.frame);
                         let at_end = key.frame == f64::from(line.clock.start) + f64::from(line.clock.length);
-                        keys.push((name.clone(), KeyPlace { frame: key.frame, seconds, place, at_end }));
+                        let inside = !at_end && (0.0..f64::from(self.frames)).contains(&key.frame);
+                        let within = &self.stages[self.stage_of(key.frame.max(0.0) as u32)];
+                        let frame = if inside { Self::shown_time(within, key.frame) } else { key.frame };
+                        let seconds = self.seconds(frame);
+                        keys.push((name.clone(), KeyPlace { frame, seconds, place, at_end }));
                     }
                 }
             }

@@ -33,6 +33,11 @@ const OF_THE_LOOP: [&str; 20] = [
     "mask",
 ];
 
+/// Whether a setting has no effect where frames are composed.
+pub(super) fn is_of_the_loop(name: &str) -> bool {
+    OF_THE_LOOP.contains(&name)
+}
+
 /// The scene's method, when it is to compose.
 pub(super) fn composed(values: &Values) -> Option<&Call> {
     values.calls.get("method").map(|(call, _)| call).filter(|call| call.spec.name == "compose")

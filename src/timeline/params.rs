@@ -104,6 +104,7 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     match name {
         "reverse" => values.has(name),
+        _ if making::composed(values).is_some() && making::is_of_the_loop(name) => false,
         _ if FLAT.contains(&name) => !is_deep,
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),

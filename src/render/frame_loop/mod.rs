@@ -69,6 +69,7 @@ pub fn run(
     stop: &StopFlag,
 ) -> Result<()> {
     let mut state: Option<LoopState> = None;
+    let mut last = None;
     let mut scene_start = 0;
     let mut said = [false; 4];
     for planned in plan {
@@ -84,7 +85,9 @@ pub fn run(
         if stop.get() != Stop::No {
             return Err(Error::Interrupted);
         }
-        let mut current = match state.take() {
+        // Composed frames lie between: they are stored, but not made here.
+        let follows = last == params.frame.checked_sub(1);
+        let mut current = match state.take().filter(|_| follows) {
             Some(state) => state,
             None => resumed(params, scene_start, store)?,
         };
@@ -106,6 +109,7 @@ pub fn run(
             warnings.iter().for_each(|line| progress.note(line));
             progress.status(&current.course.status());
         }
+        last = Some(params.frame);
         state = Some(current);
     }
     Ok(())

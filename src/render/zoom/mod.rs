@@ -147,6 +147,11 @@ impl Chain {
         self.poses.contains_key(&frame)
     }
 
+    /// How many keys, from the innermost one on, must be there for these frames.
+    pub fn needed(&self, frames: impl Iterator<Item = u32>) -> usize {
+        frames.flat_map(|frame| self.shown(frame)).map(|(key, ..)| key + 1).max().unwrap_or(0)
+    }
+
     /// The keys that make up a frame, the outermost first: number, place and share of the bands that is left.
     pub fn shown(&self, frame: u32) -> Vec<(usize, Placement, f64)> {
         let Some(pose) = self.poses.get(&frame) else { return Vec::new() };
@@ -156,7 +161,7 @@ impl Chain {
     }
 
     /// A frame out of the pictures of the keys that [`Chain::shown`] names.
-    fn composed<'a>(&self, frame: u32, picture: impl Fn(usize) -> Option<&'a Canvas>) -> Canvas {
+    pub fn composed<'a>(&self, frame: u32, picture: impl Fn(usize) -> Option<&'a Canvas>) -> Canvas {
         let layers: Vec<Layer<'_>> = self
             .shown(frame)
             .into_iter()
