@@ -24,7 +24,10 @@ fn hash(bytes: &[u8]) -> String {
 /// Hashes of all pictures in a film's folder, key pictures with them.
 fn pictures(desk: &Desk, name: &str) -> Vec<(String, String)> {
     let folder = format!("{name}.frames");
-    desk.frames(&folder).into_iter().map(|file| (file.clone(), hash(&desk.read(&format!("{folder}/{file}"))))).collect()
+    desk.frames(&folder)
+        .into_iter()
+        .map(|file| (file.clone(), hash(&desk.read(&format!("{folder}/{file}")))))
+        .collect()
 }
 
 fn frame(desk: &Desk, name: &str, frame: u32) -> Canvas {
@@ -36,7 +39,8 @@ fn a_composed_zoom_is_a_few_paintings_and_the_plan_says_so() {
     let desk = Desk::new();
     desk.write("film.kin", composed(""));
     let planned = desk.run(&["plan", "film.kin"]).expect(0);
-    for part in ["4 pictures are to be painted, 0 frames are there already", "4 key pictures", "24, 16, 8, 0"] {
+    for part in ["4 pictures are to be painted, 0 frames are there already", "4 key pictures", "24, 16, 8, 0"]
+    {
         assert!(planned.stdout.contains(part), "{part}: {}", planned.stdout);
     }
     let json = desk.run(&["plan", "film.kin", "--format", "json"]).expect(0);
@@ -51,7 +55,11 @@ fn a_composed_zoom_is_a_few_paintings_and_the_plan_says_so() {
     // The last frame is the innermost key.
     assert_eq!(frame(&desk, "film", 24), Canvas::open(&desk.path("film.frames/key-00-000.png")).unwrap());
     let planned = desk.run(&["plan", "film.kin"]).expect(0);
-    assert!(planned.stdout.contains("0 pictures are to be painted, 25 frames are there"), "{}", planned.stdout);
+    assert!(
+        planned.stdout.contains("0 pictures are to be painted, 25 frames are there"),
+        "{}",
+        planned.stdout
+    );
     desk.run(&["render", "film.kin"]).expect(0).says(&["up to date"]);
 }
 

@@ -32,12 +32,15 @@ impl<'a> Backward<'a> {
         canvas: Canvas,
         give: &mut dyn FnMut(u32, Canvas) -> Result<()>,
     ) -> Result<()> {
-        let scene = self.timeline.scenes().find(|(_, start, length)| (*start..start + length).contains(&frame));
+        let scene =
+            self.timeline.scenes().find(|(_, start, length)| (*start..start + length).contains(&frame));
         let (start, length) = scene.map_or((frame, 1), |(_, start, length)| (start, length));
         if !self.timeline.reversed_starts().any(|reversed| reversed == start) {
             return give(frame, canvas);
         }
-        let cannot = |e: std::io::Error| Error::output(&self.path, format!("cannot keep frames here for a moment: {e}"));
+        let cannot = |e: std::io::Error| {
+            Error::output(&self.path, format!("cannot keep frames here for a moment: {e}"))
+        };
         let (mut file, size, count) = match self.waiting.take() {
             Some(waiting) => waiting,
             None => {

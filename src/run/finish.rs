@@ -16,9 +16,10 @@ use crate::post::chain::{Chain, Step};
 use crate::post::deflicker::Method;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::store::{self, Store};
+use crate::run::fading::{Fading, shrunk};
 use crate::run::project::Project;
 use crate::run::report::Report;
-use crate::timeline::{Deflicker, Encode, Interpolate, Post};
+use crate::timeline::{Deflicker, Encode, Fade, Interpolate, Post};
 
 /// Changes whenever the same frames would give another video than before.
 const FINISHING: u32 = 1;
@@ -32,6 +33,7 @@ pub(crate) struct Finish {
     size: Size,
     fps: Fps,
     post: Post,
+    fades: Vec<Fade>,
     /// How it is encoded.
     settings: VideoSettings,
     /// By the film's frames: which stored one is shown. They differ in scenes that are shown backward.
@@ -50,20 +52,23 @@ struct Finished {
 }
 
 impl Finish {
-    /// What the film's `post` block asks for; a draft leaves out in-between frames.
+    /// What the film's `post` block asks for; a draft leaves out in-between frames. `sizes` are that of the film and
+    /// that of its frames here.
     ///
     /// # Errors
     /// [`Error::Usage`] for a video that is no MP4 file and for impossible rates and presets.
-    pub(crate) fn new(project: &Project, out: &Path, size: Size, draft: bool) -> Result<Self> {
+    pub(crate) fn new(project: &Project, out: &Path, sizes: (Size, Size), draft: bool) -> Result<Self> {
+        let (full, size) = sizes;
         let mut post = project.timeline.post().clone();
         if draft {
             post.interpolate = Interpolate::None;
         }
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
+        let fades = shrunk(project.timeline.fades(), full, size);
         let timeline = &project.timeline;
         let stored = (0..timeline.frames()).map(|frame| timeline.painted_at(frame)).collect();
-        Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)?, stored })
+        Ok(Self { out: out.to_owned(), size, fps, post, fades, settings: encoding(project)?, stored })
     }
 
     /// The stored frame that is shown as a frame of the film.
@@ -154,7 +159,8 @@ impl Finish {
         stop: &StopFlag,
     ) -> Result<u32> {
         let chain = self.chain(frames, cuts);
-        let paths: Vec<PathBuf> = frames.iter().map(|frame| store.path(self.stored(*frame))).collect();
+        let paths = frames.iter().map(|frame| store.path(self.stored(*frame))).collect();
+        let source = Fading::new(store, frames, &self.fades).of_files(paths);
         let writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
         let cancel = AtomicBool::new(false);
         let mut measuring = None;
@@ -170,7 +176,7 @@ impl Finish {
             progress.frame();
             cancel.store(stop.get() != Stop::No, Ordering::Relaxed);
         };
-        let written = chain.run(paths.as_slice(), Box::new(writer), &cancel, &mut report)?;
+        let written = chain.run(&source, Box::new(writer), &cancel, &mut report)?;
         progress.end();
         u32::try_from(written).map_err(|_| Error::Bug(format!("a video of {written} frames")))
     }
@@ -178,6 +184,8 @@ impl Finish {
     /// The stages of the film's `post` block. Where a listed frame does not follow the one before it in
     /// the film, nothing is smoothed or made across the gap.
     fn chain(&self, frames: &[u32], cuts: &BTreeSet<u32>) -> Chain {
+        let fades = |frame: &u32| self.fades.iter().any(|fade| fade.start == *frame);
+        let cuts: BTreeSet<u32> = cuts.iter().copied().filter(|frame| !fades(frame)).collect();
         let gap = |i: &usize| *i > 0 && (cuts.contains(&frames[*i]) || frames[*i] != frames[*i - 1] + 1);
         let deflicker = match self.post.deflicker {
             Deflicker::None => None,
@@ -195,12 +203,14 @@ impl Finish {
 
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
-        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
+        let pictures: Vec<Option<&String>> =
+            frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
         let text = format!(
-            "{FINISHING} {} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
+            "{FINISHING} {} {} {:?} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
             self.size,
             self.fps,
             self.post,
+            self.fades,
             self.settings,
             self.out.file_name().unwrap_or_default().to_string_lossy()
         );

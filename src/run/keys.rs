@@ -44,7 +44,8 @@ impl Composed {
     pub fn expected(&self, frame: u32) -> Expected {
         let shown = self.chain.shown(frame);
         let keys: Vec<&str> = shown.iter().map(|(key, ..)| self.made_of[*key].params.as_str()).collect();
-        let text = format!("composed {COMPOSED} {} {:?} {shown:?} {keys:?}", self.size, self.chain.compose.overlap);
+        let text =
+            format!("composed {COMPOSED} {} {:?} {shown:?} {keys:?}", self.size, self.chain.compose.overlap);
         let models = shown.first().map(|(key, ..)| self.made_of[*key].models.clone()).unwrap_or_default();
         Expected { params: store::hash(text.as_bytes()), models, independent: true }
     }

@@ -10,32 +10,30 @@ use crate::schedule::film::Call;
 use crate::schedule::span::Span;
 
 /// What has no effect where frames are composed: it is about a frame's way into the next one.
-const OF_THE_LOOP: [&str; 20] = [
+const OF_THE_LOOP: [&str; 14] = [
     "strength",
     "denoise",
-    "noise",
-    "noise_type",
-    "perlin_octaves",
-    "perlin_persistence",
-    "perlin_w",
-    "perlin_h",
-    "noise_multiplier",
     "contrast",
-    "coherence",
-    "sharpen.amount",
-    "sharpen.kernel",
-    "sharpen.sigma",
-    "sharpen.threshold",
     "border",
     "sampling_mode",
     "cadence",
-    "redo",
-    "mask",
+    "use_mask",
+    "invert_mask",
+    "overlay_mask",
+    "full_res_mask",
+    "full_res_mask_padding",
+    "use_noise_mask",
+    "depth.save",
+    "color_correction_factor",
 ];
+
+/// The same, as what names begin with.
+const GROUPS_OF_THE_LOOP: [&str; 8] =
+    ["noise", "perlin_", "coherence", "sharpen.", "drift.", "mask", "hybrid", "guide."];
 
 /// Whether a setting has no effect where frames are composed.
 pub(super) fn is_of_the_loop(name: &str) -> bool {
-    OF_THE_LOOP.contains(&name)
+    OF_THE_LOOP.contains(&name) || GROUPS_OF_THE_LOOP.iter().any(|group| name.starts_with(group))
 }
 
 /// The scene's method, when it is to compose.
@@ -46,7 +44,9 @@ pub(super) fn composed(values: &Values) -> Option<&Call> {
 /// Whether the scene is shown backward.
 pub(super) fn is_reversed(values: &Values) -> bool {
     let line = values.lines.get("reverse");
-    line.and_then(|line| line.at(line.clock.start).ok()).and_then(|(value, _)| value.as_bool()).unwrap_or(false)
+    line.and_then(|line| line.at(line.clock.start).ok())
+        .and_then(|(value, _)| value.as_bool())
+        .unwrap_or(false)
 }
 
 /// Settings in force that a composed scene has no use for.
@@ -54,11 +54,13 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     if composed(values).is_none() {
         return;
     }
-    for line in OF_THE_LOOP.iter().filter_map(|name| values.lines.get(name)) {
-        let message = format!("`{}` has no effect where frames are composed", line.param.name);
+    let lines = values.lines.values().map(|line| (line.param.name, line.span()));
+    let set = lines.chain(values.calls.iter().map(|(name, (call, _))| (*name, call.span)));
+    for (name, span) in set.filter(|(name, _)| is_of_the_loop(name)) {
+        let message = format!("`{name}` has no effect where frames are composed");
         let hint = "key pictures are painted around each other, not over each other: leave it out, or say \
                     `method = loop`";
-        warnings.push(Diagnostic::warning("W20", message, line.span()).hint(hint));
+        warnings.push(Diagnostic::warning("W20", message, span).hint(hint));
     }
 }
 
@@ -68,10 +70,12 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, frame: &FrameParams) ->
     let reversed = is_reversed(values);
     if reversed && frame.source == FrameSource::SceneBefore {
         let span = call_span(values, "source");
-        let message = "a scene that is shown backward ends where it was begun, so it cannot start from the one before";
+        let message =
+            "a scene that is shown backward ends where it was begun, so it cannot start from the one before";
         reader.wrong("E42", message, span, Some("leave out `reverse`, or begin with `init`".to_owned()));
     }
-    let Some((call, clock)) = values.calls.get("method").filter(|(call, _)| call.spec.name == "compose") else {
+    let Some((call, clock)) = values.calls.get("method").filter(|(call, _)| call.spec.name == "compose")
+    else {
         return Making { compose: None, reversed };
     };
     only_zooms(reader, values, &frame.camera);
@@ -91,10 +95,23 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, frame: &FrameParams) ->
 /// A scene that starts from the one before starts from the last frame that was painted, which must be the last shown.
 pub(super) fn follows_forward(reader: &mut Reader<'_>, frame: &FrameParams, stages: &[Stage]) {
     let before = frame.scene.checked_sub(1).and_then(|before| stages.get(before));
+    let fades =
+        stages[frame.scene].values.calls.get("transition").filter(|(call, _)| call.spec.name != "cut");
+    if let (Some((call, _)), true) = (fades, before.is_some_and(|stage| is_reversed(&stage.values))) {
+        let message =
+            "a crossfade goes on with the motion of the scene before, and that one is shown backward";
+        reader.wrong("E42", message, call.span, Some("cut here, or leave out `reverse` there".to_owned()));
+    }
     if frame.source == FrameSource::SceneBefore && before.is_some_and(|stage| is_reversed(&stage.values)) {
         let span = call_span(&stages[frame.scene].values, "source");
-        let message = "the scene before is shown backward, so its last frame is the one that it was begun with";
-        reader.wrong("E42", message, span, Some("begin with `init`, or leave out `reverse` there".to_owned()));
+        let message =
+            "the scene before is shown backward, so its last frame is the one that it was begun with";
+        reader.wrong(
+            "E42",
+            message,
+            span,
+            Some("begin with `init`, or leave out `reverse` there".to_owned()),
+        );
     }
 }
 
@@ -139,7 +156,8 @@ fn from_text_or_picture(reader: &mut Reader<'_>, values: &Values, frame: &FrameP
     } else {
         line_span(values, "animation_mode").unwrap_or_default()
     };
-    let message = "`method = compose` begins with its innermost picture, and this gives a picture to every frame";
+    let message =
+        "`method = compose` begins with its innermost picture, and this gives a picture to every frame";
     let hint = "write `source = init(\"picture.png\")`, or leave it out";
     reader.wrong("E42", message, span, Some(hint.to_owned()));
 }

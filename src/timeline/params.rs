@@ -9,13 +9,13 @@ use super::frame::{
     NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use super::hold;
-use super::hybrid;
 use super::making;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
 use super::source;
+use super::{guide, hybrid};
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
@@ -82,8 +82,8 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
     making::unused(values, warnings);
     hold::unused(values, warnings);
-    depth::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
+    depth::unused(values, is_deep, warnings);
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
     } else {
@@ -112,7 +112,12 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
-        _ => !name.starts_with("perspective_flip") || values.has(name),
+        _ if name.starts_with("perspective_flip") => values.has(name),
+        _ => {
+            masks::has_effect(values, name)
+                && hybrid::has_effect(values, name)
+                && guide::has_effect(values, name)
+        }
     }
 }
 
@@ -140,10 +145,11 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         relief: depth::params(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
-        hold: hold::at(reader, values),
+        hold: hold::at(reader, stage, &source),
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        guide: guide::at(reader, stage),
         hybrid: hybrid::at(reader, stage, &source),
         making: Making::default(),
         mask: masks::at(reader, stage, &source),
@@ -260,7 +266,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         coherence,
         contrast: reader.number(values, "contrast", 1.0),
         sharpen: SharpenParams {
-            amount: reader.number(values, "sharpen.amount", 0.0),
+            amount: reader.number(values, "sharpen.amount", 0.5),
             // A kernel has a middle pixel; what was computed even becomes the next odd width.
             kernel: kernel | 1,
             sigma: reader.number(values, "sharpen.sigma", 1.0),
@@ -280,7 +286,7 @@ fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
             persistence: reader.number(values, "perlin_persistence", 0.5),
         },
     };
-    NoiseParams { amount: reader.number(values, "noise", 0.02), kind }
+    NoiseParams { amount: reader.number(values, "noise", 0.08), kind }
 }
 
 fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> SamplingParams {
@@ -292,7 +298,11 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     };
     let kept = match reader.maybe_number(values, "denoise") {
         Some(denoise) => 1.0 - denoise,
-        None => reader.number(values, "strength", 0.65),
+        None => reader.number(values, "strength", 0.5),
+    };
+    let kept = match reader.maybe_number(values, "image_strength") {
+        Some(strength) if values.has("guide.images") => strength,
+        _ => kept,
     };
     let seeds = seed::at(reader, stage);
     SamplingParams {

@@ -105,7 +105,9 @@ impl Film {
         rows_of_frame.filter(|(y, _)| rows.contains(y)).for_each(|(y, row)| {
             let taps = &down[y - rows.start];
             let mut made = vec![0.0_f32; wide];
-            for (weight, line) in taps.weights.iter().zip(narrowed[(taps.first - first) * wide..].chunks(wide)) {
+            for (weight, line) in
+                taps.weights.iter().zip(narrowed[(taps.first - first) * wide..].chunks(wide))
+            {
                 made.iter_mut().zip(line).for_each(|(made, value)| *made += weight * value);
             }
             let inside = (y as f64 + 0.5 - half.1) / scale;

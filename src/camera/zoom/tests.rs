@@ -44,7 +44,8 @@ fn difference(a: &Canvas, b: &Canvas, away: f64) -> (f64, u8) {
     let (size, mut sum, mut count, mut most) = (a.size(), 0.0, 0, 0);
     for y in 0..size.height {
         for x in 0..size.width {
-            let from_middle = (x as f64 + 0.5 - size.width as f64 / 2.0, y as f64 + 0.5 - size.height as f64 / 2.0);
+            let from_middle =
+                (x as f64 + 0.5 - size.width as f64 / 2.0, y as f64 + 0.5 - size.height as f64 / 2.0);
             if libm::hypot(from_middle.0, from_middle.1) < away {
                 continue;
             }
@@ -121,7 +122,10 @@ fn no_key_comes_or_goes_with_a_jump() {
         for (i, around) in jumps.windows(3).enumerate() {
             let beside = around[0].max(around[2]);
             let level = 0.5 + (i + 1) as f64 * step;
-            assert!(around[1] <= beside * 1.15 + 0.05, "ratio {ratio}, turn {turn}, level {level}: {around:?}");
+            assert!(
+                around[1] <= beside * 1.15 + 0.05,
+                "ratio {ratio}, turn {turn}, level {level}: {around:?}"
+            );
         }
     }
 }

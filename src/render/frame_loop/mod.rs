@@ -2,12 +2,12 @@
 //! painted over.
 //!
 //! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
-//! contrast, sharpen, noise, condition, img2img, colour match; between the first colour match and
-//! contrast drift is pulled back. Deliberate differences: contrast clamps
+//! contrast, sharpen, noise, condition, img2img, colour match; last of all drift is pulled back. Deliberate differences: contrast clamps
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
 mod course;
+mod guide;
 mod hints;
 mod hybrid;
 mod keys;

@@ -9,15 +9,18 @@ use super::studio::{Studio, timed};
 use crate::camera::{self, Relief};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
-use crate::timeline::frame::{Camera, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{Camera, DepthSource, FrameParams, FrameSource, HybridMotion};
 
-/// Whether the depth of this frame is locked to that of the frame before.
+/// Whether the depth of this frame is locked to that of the frame before. Where a video moves the picture besides the
+/// camera it is not: depth moves with the camera alone.
 fn is_steady(params: &FrameParams) -> bool {
+    let hybrid = params.hybrid.as_ref().is_some_and(|hybrid| hybrid.motion != HybridMotion::None);
     let deep = matches!(params.camera, Camera::Deep(_));
     let moves =
         matches!(params.source, FrameSource::Previous | FrameSource::Init(_) | FrameSource::SceneBefore);
     let network = matches!(params.depth, DepthSource::Network(_));
     moves
+        && !hybrid
         && network
         && params.relief.steady.is_some()
         && !params.relief.equalise

@@ -1,7 +1,5 @@
 //! What the loop carries from frame to frame.
 
-use std::path::Path;
-
 use super::course::Course;
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
@@ -50,7 +48,7 @@ impl LoopState {
         coherence: Coherence,
         reference: &ColourReference,
         order: ChannelOrder,
-        picture: impl FnOnce(&Path) -> Result<Canvas>,
+        picture: impl FnOnce(&ColourReference) -> Result<Canvas>,
     ) -> Result<Option<&Anchor>> {
         let held = (coherence, reference.clone());
         if coherence != Coherence::None && self.held_to.as_ref().is_none_or(|(of, _)| *of != held) {
@@ -58,7 +56,7 @@ impl LoopState {
                 ColourReference::First => {
                     self.anchor.as_ref().map(|anchor| Anchor::new(anchor, coherence, order))
                 }
-                ColourReference::Picture(path) => Some(Anchor::new(&picture(path)?, coherence, order)),
+                given => Some(Anchor::new(&picture(given)?, coherence, order)),
             };
             self.held_to = anchor.map(|anchor| (held, anchor));
         }

@@ -73,7 +73,8 @@ impl<'a> KeyShelf<'a> {
     /// Whether the key picture is there and made of that.
     pub fn has(&self, scene: usize, key: usize, made_of: &str) -> bool {
         let entry = self.entries.get(&name(scene, key)).filter(|entry| entry.made_of == made_of);
-        let same = |entry: &Entry| std::fs::read(self.path(scene, key)).is_ok_and(|b| hash(&b) == entry.output);
+        let same =
+            |entry: &Entry| std::fs::read(self.path(scene, key)).is_ok_and(|b| hash(&b) == entry.output);
         entry.is_some_and(same)
     }
 
@@ -89,7 +90,14 @@ impl<'a> KeyShelf<'a> {
     ///
     /// # Errors
     /// [`Error::Output`] when it cannot be written.
-    pub fn put(&mut self, scene: usize, key: usize, picture: &Canvas, text: &str, made_of: &str) -> Result<()> {
+    pub fn put(
+        &mut self,
+        scene: usize,
+        key: usize,
+        picture: &Canvas,
+        text: &str,
+        made_of: &str,
+    ) -> Result<()> {
         let mut bytes = picture.to_png()?;
         if !text.is_empty() {
             bytes = infotext::described(&bytes, text);

@@ -97,7 +97,8 @@ impl Chain {
     fn of_scene(frames: &[FrameParams], compose: ComposeParams, size: Size) -> Result<Self> {
         let poses: Vec<Pose> = poses(frames);
         let extreme = |better: fn(f64, f64) -> bool| {
-            let best = |best: usize, at: usize| if better(poses[at].level, poses[best].level) { at } else { best };
+            let best =
+                |best: usize, at: usize| if better(poses[at].level, poses[best].level) { at } else { best };
             (1..poses.len()).fold(0, best)
         };
         let (deepest, widest) = (extreme(|a, b| a > b), extreme(|a, b| a < b));
@@ -165,7 +166,9 @@ impl Chain {
         let layers: Vec<Layer<'_>> = self
             .shown(frame)
             .into_iter()
-            .filter_map(|(key, placement, feather)| Some(Layer { picture: picture(key)?, placement, feather }))
+            .filter_map(|(key, placement, feather)| {
+                Some(Layer { picture: picture(key)?, placement, feather })
+            })
             .collect();
         zoom::compose(self.size, &layers, self.compose.overlap)
     }

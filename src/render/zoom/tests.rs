@@ -71,10 +71,12 @@ fn what_a_key_is_painted_with_is_what_its_frame_says() {
     let film = "zoom = 2x/s\nmethod = compose(refine=0.3)\nframes = 25\nsteps = 0: 10, 12: 20 ~cut, 24: 30 ~cut\n\
                 strength = 0.9\nseed = 5\n";
     let keys = chain(film).keys;
-    let said: Vec<_> = keys.iter().map(|k| (k.params.sampling.steps, k.params.sampling.seed, k.is_outer)).collect();
+    let said: Vec<_> =
+        keys.iter().map(|k| (k.params.sampling.steps, k.params.sampling.seed, k.is_outer)).collect();
     assert_eq!(said, [(Some(30), 29, false), (Some(20), 17, true), (Some(10), 5, true)]);
     assert!(keys.iter().all(|key| key.params.sampling.strength == 0.0));
-    let refined: Vec<_> = keys.iter().map(|k| k.refined().map(|p| (p.sampling.strength, p.sampling.seed))).collect();
+    let refined: Vec<_> =
+        keys.iter().map(|k| k.refined().map(|p| (p.sampling.strength, p.sampling.seed))).collect();
     assert_eq!(refined, [None, Some((0.7, 18)), Some((0.7, 6))]);
     let over = chain(&format!("{film}source = init(\"a.png\")\ninit_strength = 0.6\n")).keys;
     assert_eq!(over[0].params.sampling.strength, 0.6);

@@ -37,7 +37,11 @@ pub fn text(plan: &Plan) -> String {
         out,
         "{} {} are to be painted, {} are there already, in {}",
         plan.to_paint,
-        if plan.segments.iter().any(|segment| segment.key_pictures.is_some()) { "pictures" } else { "frames" },
+        if plan.segments.iter().any(|segment| segment.key_pictures.is_some()) {
+            "pictures"
+        } else {
+            "frames"
+        },
         plan.found,
         plan.frames_folder.display()
     );
@@ -58,7 +62,8 @@ fn scenes(plan: &Plan, out: &mut String) {
         "", "frames", "first", "at", "length", "to paint"
     );
     for segment in &plan.segments {
-        let Segment { scene, start, frames, start_seconds, seconds, to_paint, independent_frames, .. } = segment;
+        let Segment { scene, start, frames, start_seconds, seconds, to_paint, independent_frames, .. } =
+            segment;
         let name = if scene.is_empty() { "(the film)" } else { scene };
         let alone = if *independent_frames { "  each frame by itself" } else { "" };
         let _ = writeln!(

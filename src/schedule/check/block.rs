@@ -185,7 +185,8 @@ impl Checker {
     fn reverse_label(&mut self, block: &Block, settings: &mut Settings) {
         let is_reverse = |label: &&Expr| matches!(&label.kind, ExprKind::Name(name) if name == REVERSE);
         if let Some(label) = block.labels.iter().skip(2).find(is_reverse) {
-            let value = syntax::Value::Expr(Expr { kind: ExprKind::Name("true".to_owned()), span: label.span });
+            let value =
+                syntax::Value::Expr(Expr { kind: ExprKind::Name("true".to_owned()), span: label.span });
             let name = Name { text: REVERSE.to_owned(), span: label.span };
             self.setting(Places::SCENE, &syntax::Setting { name, value }, settings);
         }

@@ -125,6 +125,22 @@ static CLIP: &[ArgSpec] = &[
     arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
 ];
 
+/// How a scene follows another.
+pub(super) static TRANSITION: &[CallSpec] = &[
+    call("cut", &[], "from one frame to the next"),
+    call(
+        "crossfade",
+        &[arg(
+            "length",
+            Kind::Number(Measure::Time),
+            Some("12"),
+            (1.0, 1e6),
+            "frames in which the scene comes in",
+        )],
+        "the last picture of the scene before moves on and fades out over the scene's first frames",
+    ),
+];
+
 /// What a film follows.
 pub(super) static HYBRID: &[CallSpec] = &[
     call("none", &[], "nothing"),
@@ -160,6 +176,9 @@ pub(super) static MASK_FILE: &[CallSpec] = &[
     call("video", CLIP, "picture n of a video at frame n"),
     call("alpha", &[], "where the picture of `source` is transparent"),
 ];
+
+pub(super) static COLOUR_VIDEO: &[CallSpec] =
+    &[call("video", CLIP, "picture n of a video, or of a folder of pictures, at frame n")];
 
 /// The web UI's «masked content», in the order of Deforum's numbers.
 pub(super) static MASK_FILLS: &[Choice] = &[
@@ -264,7 +283,7 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("hsv", &["Match Frame 0 HSV"]),
     choice("lab", &["Match Frame 0 LAB"]),
     choice("mkl", &["monge_kantorovich"]),
-    choice("image", &[]),
+    choice("image", &["Video Input"]),
 ];
 
 pub(super) static DRIFT: &[Choice] =

@@ -6,6 +6,7 @@
 mod clip;
 mod control;
 mod depth;
+mod guide;
 mod hold;
 mod hybrid;
 mod look;
@@ -17,6 +18,7 @@ mod sampling;
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
+pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
@@ -56,6 +58,8 @@ pub struct FrameParams {
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A picture that the film is led to.
+    pub guide: Option<GuideParams>,
     /// A video that the film follows.
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.

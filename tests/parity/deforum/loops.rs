@@ -382,6 +382,7 @@ impl Replay {
             },
             prompt: PromptMix::plain(prompt.prepared),
             negative: PromptMix::plain(prompt.negative),
+            guide: None,
             hybrid: self.hybrid(frame)?,
             mask: None,
             controls: Vec::new(),
