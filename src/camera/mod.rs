@@ -38,6 +38,7 @@ mod sample;
 mod steady;
 mod warp2d;
 mod warp3d;
+pub mod zoom;
 
 pub use around::{Sides, uncovered_sides, warp_around};
 pub use follow::follow;

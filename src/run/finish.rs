@@ -36,6 +36,8 @@ pub(crate) struct Finish {
     fades: Vec<Fade>,
     /// How it is encoded.
     settings: VideoSettings,
+    /// By the film's frames: which stored one is shown. They differ in scenes that are shown backward.
+    stored: Vec<u32>,
 }
 
 /// What [`FINISHED`] holds.
@@ -64,7 +66,14 @@ impl Finish {
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
         let fades = shrunk(project.timeline.fades(), full, size);
-        Ok(Self { out: out.to_owned(), size, fps, post, fades, settings: encoding(project)? })
+        let timeline = &project.timeline;
+        let stored = (0..timeline.frames()).map(|frame| timeline.painted_at(frame)).collect();
+        Ok(Self { out: out.to_owned(), size, fps, post, fades, settings: encoding(project)?, stored })
+    }
+
+    /// The stored frame that is shown as a frame of the film.
+    fn stored(&self, frame: u32) -> u32 {
+        self.stored.get(frame as usize).copied().unwrap_or(frame)
     }
 
     /// The video's frame rate.
@@ -150,7 +159,8 @@ impl Finish {
         stop: &StopFlag,
     ) -> Result<u32> {
         let chain = self.chain(frames, cuts);
-        let source = Fading::new(store, frames, &self.fades);
+        let paths = frames.iter().map(|frame| store.path(self.stored(*frame))).collect();
+        let source = Fading::new(store, frames, &self.fades).of_files(paths);
         let writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
         let cancel = AtomicBool::new(false);
         let mut measuring = None;
@@ -193,7 +203,8 @@ impl Finish {
 
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
-        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
+        let pictures: Vec<Option<&String>> =
+            frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
         let text = format!(
             "{FINISHING} {} {} {:?} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
             self.size,

@@ -6,13 +6,13 @@ use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
 const SETTINGS: &[&str] =
-    &["cadence", "diffusion_cadence", "optical_flow_cadence", "upscale", "audio", "loop", "reverse"];
+    &["cadence", "diffusion_cadence", "optical_flow_cadence", "upscale", "audio", "loop"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];
 
 /// Words behind a scene's length.
-const LABELS: &[&str] = &["loop", "reverse"];
+const LABELS: &[&str] = &["loop"];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[("interpolate", "rife"), ("interpolate", "film")];

@@ -20,6 +20,8 @@ static TABLE: &[Param] = &[
         .alias(&["negative_prompt", "animation_prompts_negative"]),
     param("prompt.blend", Kind::Choice(calls::BLENDS), "lerp", "how a prompt passes into the next one over a key with an ease: mixed embeddings (`lerp`, `slerp`), or one prediction of the noise for each (`composed`, the web UI's AND)").fixed(),
     param("source", Kind::Call, "text", "what the first frame, or every frame, is painted over").with(calls::SOURCE).fixed(),
+    param("method", Kind::Call, "loop", "how the frames come about: each painted over the one before, or composed of key pictures").with(calls::METHOD).fixed(),
+    param("reverse", Kind::Switch, "false", "shows the scene backward: it is painted forward, and everything in it is at the time of painting").fixed(),
     param("model", Kind::File, "", "a checkpoint by name: a .safetensors file or a folder as diffusers saves it, beside the film or in the model folders, or an embedded model; without it `kinora-tiny` paints; with keys each one counts until the next").alias(&["checkpoint_schedule"]),
     param("vae", Kind::File, "", "an autoencoder by name, in place of the model's own: a .safetensors file or a folder").fixed(),
     param("transition", Kind::Call, "cut", "how a scene follows the one before").with(calls::TRANSITION).fixed(),

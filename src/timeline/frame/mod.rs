@@ -11,6 +11,7 @@ mod guide;
 mod hold;
 mod hybrid;
 mod look;
+mod making;
 mod mask;
 mod motion;
 mod sampling;
@@ -23,6 +24,7 @@ pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use making::{ComposeParams, Making};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
 pub use sampling::{Rng, SamplingParams};
@@ -66,6 +68,8 @@ pub struct FrameParams {
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.
     pub mask: Option<MaskParams>,
+    /// How the scene's frames come about and are shown.
+    pub making: Making,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
 }
