@@ -88,6 +88,7 @@ fn bare(mut params: FrameParams) -> FrameParams {
     params.noise.amount = 0.0;
     params.hold = HoldParams::default();
     params.controls.clear();
+    params.relief.save = false;
     if matches!(params.camera, Camera::Deep(_)) && matches!(params.depth, DepthSource::Network(_)) {
         params.depth = DepthSource::Flat;
     }

@@ -28,8 +28,8 @@ const OF_THE_LOOP: [&str; 14] = [
 ];
 
 /// The same, as what names begin with.
-const GROUPS_OF_THE_LOOP: [&str; 8] =
-    ["noise", "perlin_", "coherence", "sharpen.", "drift.", "mask", "hybrid", "guide."];
+const GROUPS_OF_THE_LOOP: [&str; 9] =
+    ["noise", "fill", "perlin_", "coherence", "sharpen.", "drift.", "mask", "hybrid", "guide."];
 
 /// Whether a setting has no effect where frames are composed.
 pub(super) fn is_of_the_loop(name: &str) -> bool {
@@ -152,7 +152,12 @@ fn does_not_close(reader: &mut Reader<'_>, values: &Values) {
     let Some(line) = values.lines.get("loop") else { return };
     if line.at(line.clock.start).ok().and_then(|(value, _)| value.as_bool()).unwrap_or(false) {
         let message = "a composed zoom does not lead back into itself";
-        reader.wrong("E42", message, line.span(), Some("leave out `loop`, or say `method = loop`".to_owned()));
+        reader.wrong(
+            "E42",
+            message,
+            line.span(),
+            Some("leave out `loop`, or say `method = loop`".to_owned()),
+        );
     }
 }
 

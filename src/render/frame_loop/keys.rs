@@ -65,7 +65,7 @@ impl Studio<'_> {
             None
         };
         let hints = self.hints(params, &Found { depth: depth.as_ref(), seen: init, first })?;
-        let request = PaintRequest { params, size: self.size, init, hints, mask };
+        let request = PaintRequest { params, size: self.size, init, hints, mask, anew: None };
         let painter = &mut *self.painter;
         timed(&mut self.times.paint, || painter.paint(&request, watch))
     }
