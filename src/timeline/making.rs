@@ -28,8 +28,8 @@ const OF_THE_LOOP: [&str; 14] = [
 ];
 
 /// The same, as what names begin with.
-const GROUPS_OF_THE_LOOP: [&str; 8] =
-    ["noise", "perlin_", "coherence", "sharpen.", "drift.", "mask", "hybrid", "guide."];
+const GROUPS_OF_THE_LOOP: [&str; 9] =
+    ["noise", "fill", "perlin_", "coherence", "sharpen.", "drift.", "mask", "hybrid", "guide."];
 
 /// Whether a setting has no effect where frames are composed.
 pub(super) fn is_of_the_loop(name: &str) -> bool {
@@ -78,6 +78,7 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, frame: &FrameParams) ->
     else {
         return Making { compose: None, reversed };
     };
+    does_not_close(reader, values);
     only_zooms(reader, values, &frame.camera);
     from_text_or_picture(reader, values, frame);
     frame.controls.iter().for_each(|control| has_its_picture(reader, call.span, control, &frame.depth));
@@ -143,6 +144,20 @@ fn only_zooms(reader: &mut Reader<'_>, values: &Values, camera: &Camera) {
                 refuse("`method = compose` has no perspective flip", span);
             }
         }
+    }
+}
+
+/// The innermost key holds no other one, so a composed zoom has an end.
+fn does_not_close(reader: &mut Reader<'_>, values: &Values) {
+    let Some(line) = values.lines.get("loop") else { return };
+    if line.at(line.clock.start).ok().and_then(|(value, _)| value.as_bool()).unwrap_or(false) {
+        let message = "a composed zoom does not lead back into itself";
+        reader.wrong(
+            "E42",
+            message,
+            line.span(),
+            Some("leave out `loop`, or say `method = loop`".to_owned()),
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Key pictures on the disk: `key-SS-NNN.png` beside the frames, and a journal of their own that vouches for them.
+//! Key pictures on the disk: a folder of their own beside the frames (among them they would be taken for frames), and a
+//! journal that vouches for them.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,8 +14,10 @@ use crate::infotext;
 use crate::render::frame_loop::Planned;
 use crate::render::store::{Store, hash};
 
-/// The journal of key pictures: one line of JSON for each, only ever appended.
-const JOURNAL: &str = "keys.jsonl";
+/// The folder of key pictures in a store's.
+const FOLDER: &str = "keys";
+/// Their journal: one line of JSON for each, only ever appended.
+const JOURNAL: &str = "journal.jsonl";
 
 /// One stored key picture.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,7 +48,7 @@ pub struct KeyShelf<'a> {
 }
 
 fn name(scene: usize, key: usize) -> String {
-    format!("key-{scene:02}-{key:03}.png")
+    format!("{scene:02}-{key:03}.png")
 }
 
 impl<'a> KeyShelf<'a> {
@@ -54,7 +57,7 @@ impl<'a> KeyShelf<'a> {
     /// # Errors
     /// [`Error::Output`] when the journal cannot be read.
     pub fn open(store: &'a Store) -> Result<Self> {
-        let path = store.folder().join(JOURNAL);
+        let path = store.folder().join(FOLDER).join(JOURNAL);
         let text = match std::fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -67,7 +70,7 @@ impl<'a> KeyShelf<'a> {
 
     /// Where a key picture lies, or will lie.
     pub fn path(&self, scene: usize, key: usize) -> PathBuf {
-        self.store.folder().join(name(scene, key))
+        self.store.folder().join(FOLDER).join(name(scene, key))
     }
 
     /// Whether the key picture is there and made of that.
@@ -102,6 +105,9 @@ impl<'a> KeyShelf<'a> {
         if !text.is_empty() {
             bytes = infotext::described(&bytes, text);
         }
+        let folder = self.store.folder().join(FOLDER);
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| Error::output(&folder, format!("cannot make a folder: {e}")))?;
         self.store.write(&self.path(scene, key), &bytes)?;
         let entry = Entry { key: name(scene, key), made_of: made_of.to_owned(), output: hash(&bytes) };
         self.append(&entry)?;
@@ -110,7 +116,7 @@ impl<'a> KeyShelf<'a> {
     }
 
     fn append(&self, entry: &Entry) -> Result<()> {
-        let path = self.store.folder().join(JOURNAL);
+        let path = self.store.folder().join(FOLDER).join(JOURNAL);
         let torn = std::fs::read(&path).is_ok_and(|bytes| bytes.last().is_some_and(|b| *b != b'\n'));
         let line = serde_json::to_string(entry).map_err(|e| Error::Bug(format!("journal entry: {e}")))?;
         let line = format!("{}{line}\n", if torn { "\n" } else { "" });
