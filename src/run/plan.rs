@@ -173,7 +173,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
     };
     let done = found(project, &render, size, &mut painter, &folder)?;
     let todo: Vec<&FrameParams> = params.iter().filter(|params| !done.contains(&params.frame)).collect();
-    let steps = todo.iter().map(|params| measure::steps(params, &painter)).sum::<Result<u64>>()?;
+    let steps = todo.iter().map(|params| measure::steps(params, size, &painter)).sum::<Result<u64>>()?;
     let (models, memory_bytes) = models(&todo, &painter)?;
     let work_bytes = memory::work(todo.iter().copied(), size, &painter)?;
     let time = match todo.first() {
