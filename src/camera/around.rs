@@ -57,6 +57,18 @@ pub fn uncovered_sides(camera: &Camera2d, frame: Size) -> Sides {
     sides
 }
 
+/// Pixels that a flat camera looks beyond the frame at most; without end for one that cannot be inverted.
+pub fn reach(camera: &Camera2d, frame: Size) -> f64 {
+    let Some(inverse) = flat_matrix(camera, frame).try_inverse() else { return f64::INFINITY };
+    let (right, bottom) = (frame.width as f64 - 1.0, frame.height as f64 - 1.0);
+    let mut most = 0.0_f64;
+    for corner in [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)] {
+        let from = inverse.transform_point(&Point2::new(corner.0, corner.1));
+        most = most.max(-from.x).max(from.x - right).max(-from.y).max(from.y - bottom);
+    }
+    most
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::warp;
@@ -85,6 +97,9 @@ mod tests {
         assert_eq!(sides(Camera2d { zoom: 0.99, ..STILL }), Sides::ALL);
         assert_eq!(sides(Camera2d { zoom: 1.01, ..STILL }), Sides::default());
         assert_eq!(sides(Camera2d { zoom: 0.0, ..STILL }), Sides::ALL);
+        assert!(
+            (reach(&left, Size::new(64, 48)) - 3.0).abs() < 1e-9 && reach(&STILL, Size::new(64, 48)) == 0.0
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ mod warp2d;
 mod warp3d;
 pub mod zoom;
 
-pub use around::{Sides, uncovered_sides, warp_around};
+pub use around::{Sides, reach, uncovered_sides, warp_around};
 pub use follow::follow;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{DepthMeaning, Relief, equalise};

@@ -191,7 +191,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
     let keys = missing_keys(&chains, &params, &done, &keys_there);
     let paintings: Vec<FrameParams> = keys.iter().flat_map(|(_, key)| key.paintings()).collect();
     let todo: Vec<&FrameParams> = looped.iter().copied().chain(&paintings).collect();
-    let steps = todo.iter().map(|params| measure::steps(params, &painter)).sum::<Result<u64>>()?;
+    let steps = todo.iter().map(|params| measure::steps(params, size, &painter)).sum::<Result<u64>>()?;
     let (models, memory_bytes) = models(&todo, &painter)?;
     let work_bytes = memory::work(todo.iter().copied(), size, &painter)?;
     let time = match todo.first() {

@@ -27,7 +27,7 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
-pub use ahead::painted_size;
+pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
 pub use relief::stores_depth;
