@@ -11,7 +11,6 @@ const SETTINGS: &[&str] = &[
     "optical_flow_cadence",
     "upscale",
     "noise_mask_schedule",
-    "audio",
     "loop",
     "reverse",
 ];
