@@ -31,7 +31,9 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, ControlInput, Fit, FrameParams, FrameSource, HybridVideo, MaskTree};
+use kinora::timeline::frame::{
+    Camera, ColourReference, ControlInput, DepthSource, Fit, FrameParams, FrameSource, HybridVideo, MaskTree,
+};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -272,11 +274,19 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("guide.colour", _) => params.guide.as_ref()?.colour,
         ("hybrid.alpha", _) => params.hybrid.as_ref()?.alpha,
         ("noise", _) => params.noise.amount,
+        ("noise_multiplier", _) => params.hold.noise_multiplier,
+        ("coherence.strength", _) => params.hold.strength,
+        ("drift.warn", _) => params.hold.drift.warn,
+        ("drift.correct", _) => params.hold.drift.correct,
+        ("drift.stop", _) => params.hold.drift.stop,
         ("contrast", _) => params.colour.contrast,
         ("sharpen.amount", _) => sharpen.amount,
         ("sharpen.kernel", _) => f64::from(sharpen.kernel),
         ("sharpen.sigma", _) => sharpen.sigma,
         ("sharpen.threshold", _) => sharpen.threshold,
+        ("depth.near", _) => params.relief.near,
+        ("depth.far", _) => params.relief.far,
+        ("depth.follow", _) => params.relief.steady?,
         ("control.weight", _) => control?.weight,
         ("control.start", _) => control?.start,
         ("control.end", _) => control?.end,
@@ -320,6 +330,15 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "mask.overlay" => params.mask.as_ref()?.overlay.to_string(),
         "border" => format!("{:?}", params.border).to_lowercase(),
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
+        "coherence.image" => match &params.hold.reference {
+            ColourReference::Picture(path) => format!("{:?}", path.file_name()?),
+            ColourReference::Video(clip, number) => format!("{:?} {number}", clip.path.file_name()?),
+            ColourReference::First => return None,
+        },
+        "drift.measures" => format!("{:?}", params.hold.drift.measures).to_lowercase(),
+        "noise_type" => format!("{:?}", params.noise.kind).to_lowercase(),
+        "noise_mask" => params.hold.noise_mask.as_ref().map_or("none".to_owned(), named),
+        "sharpen.mask" => named(params.hold.sharpen_mask.as_ref()?),
         "sampler" => params.sampling.sampler.clone()?,
         "spacing" => params.sampling.spacing.clone()?,
         "rng" => format!("{:?}", params.sampling.rng).to_lowercase(),
@@ -330,9 +349,26 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
             Fit::Inside => "fit",
         }
         .to_owned(),
+        "depth" => match &params.depth {
+            DepthSource::Sequence(sequence, number) => match sequence.file(*number) {
+                Some(file) => file.file_name()?.to_string_lossy().into_owned(),
+                None => format!("picture {number} of a folder"),
+            },
+            other => format!("{other:?}").to_lowercase(),
+        },
+        "depth.steady" => params.relief.steady.is_some().to_string(),
+        "depth.equalise" => params.relief.equalise.to_string(),
+        "depth.invert" => params.relief.invert.to_string(),
+        "depth.save" => params.relief.save.to_string(),
         "control.invert" => params.controls.first()?.invert.to_string(),
         _ => return None,
     })
+}
+
+/// The files of a mask.
+fn named(mask: &MaskTree) -> String {
+    let names = mask.files().into_iter().map(|file| format!("{:?}", file.file_name().unwrap()));
+    names.collect::<Vec<_>>().join(" ")
 }
 
 /// A mask in words, the outermost first.

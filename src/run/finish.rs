@@ -247,7 +247,7 @@ impl Finish {
         let outputs = store.outputs()?;
         let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
         let text = format!(
-            "{FINISHING} {} {} {:?} {:?} {:?} {:?} {} {frames:?} {cuts:?} {pictures:?} {}",
+            "{FINISHING} {} {} {:?} {:?} {:?} {} {:?} {frames:?} {cuts:?} {pictures:?} {}",
             self.size,
             self.fps,
             self.post,

@@ -4,6 +4,9 @@ mod caption;
 mod cast;
 mod clips;
 mod controls;
+pub mod depth;
+mod depth_files;
+pub mod drift;
 mod embeddings;
 pub mod eval;
 pub mod explain;
@@ -27,6 +30,7 @@ pub mod report;
 pub mod sound;
 mod sources;
 pub mod still;
+pub mod strip;
 pub mod table;
 pub mod tokens;
 

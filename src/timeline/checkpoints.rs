@@ -22,8 +22,9 @@ pub(super) fn warn(stages: &[Stage], found: &mut Found) {
         if changes > FEW {
             let message = format!("the model changes {changes} times, and is loaded anew each time");
             found.warnings.push(
-                Diagnostic::warning("W34", message, line.span())
-                    .hint("let each model paint a stretch of the film: `kinora plan` shows what is loaded when"),
+                Diagnostic::warning("W34", message, line.span()).hint(
+                    "let each model paint a stretch of the film: `kinora plan` shows what is loaded when",
+                ),
             );
         }
     }

@@ -9,6 +9,7 @@ mod clock;
 mod compat;
 mod controls;
 pub mod deforum;
+mod depth;
 mod ease;
 pub mod eval;
 pub mod explain;

@@ -3,10 +3,10 @@
 
 use super::camera;
 use super::controls;
+use super::depth;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
-    SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, NoiseKind,
+    NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use super::hold;
 use super::masks;
@@ -81,6 +81,7 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
     hold::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
+    depth::unused(values, is_deep, warnings);
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
     } else {
@@ -136,10 +137,11 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         cut,
         camera: camera(reader, stage),
         border: border(reader, values),
-        depth: depth(reader, values),
+        depth: depth::source(reader, values),
+        relief: depth::params(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
-        hold: hold::at(reader, values),
+        hold: hold::at(reader, stage, &source),
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
@@ -245,15 +247,6 @@ fn border(reader: &mut Reader<'_>, values: &Values) -> Border {
     }
 }
 
-fn depth(reader: &Reader<'_>, values: &Values) -> DepthSource {
-    let Some((call, _)) = values.calls.get("depth") else { return DepthSource::Network(None) };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("flat", _) => DepthSource::Flat,
-        ("picture", Some(path)) => DepthSource::Picture(path),
-        _ => DepthSource::Network(reader.call_path(call, "model")),
-    }
-}
-
 fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
     let coherence = match reader.maybe_choice(values, "coherence").as_deref() {
         Some("none") => Coherence::None,
@@ -267,7 +260,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         coherence,
         contrast: reader.number(values, "contrast", 1.0),
         sharpen: SharpenParams {
-            amount: reader.number(values, "sharpen.amount", 0.0),
+            amount: reader.number(values, "sharpen.amount", 0.5),
             // A kernel has a middle pixel; what was computed even becomes the next odd width.
             kernel: kernel | 1,
             sigma: reader.number(values, "sharpen.sigma", 1.0),
@@ -287,7 +280,7 @@ fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
             persistence: reader.number(values, "perlin_persistence", 0.5),
         },
     };
-    NoiseParams { amount: reader.number(values, "noise", 0.02), kind }
+    NoiseParams { amount: reader.number(values, "noise", 0.08), kind }
 }
 
 fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> SamplingParams {
@@ -299,7 +292,7 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     };
     let kept = match reader.maybe_number(values, "denoise") {
         Some(denoise) => 1.0 - denoise,
-        None => reader.number(values, "strength", 0.65),
+        None => reader.number(values, "strength", 0.5),
     };
     let kept = match reader.maybe_number(values, "image_strength") {
         Some(strength) if values.has("guide.images") => strength,

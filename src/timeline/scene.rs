@@ -83,6 +83,12 @@ impl Values {
         line.at(line.clock.start).ok()?.0.as_text().map(str::to_owned)
     }
 
+    /// What a switch is set to, when that is the same at every frame.
+    pub fn constant_switch(&self, name: &str) -> Option<bool> {
+        let line = self.lines.get(name).filter(|line| line.is_constant())?;
+        line.at(line.clock.start).ok()?.0.as_bool()
+    }
+
     /// Forgets start seeds, so that the clock's own counts; keys and values that use the time stay.
     fn drop_start_seed(&mut self) {
         self.calls.remove("seed");

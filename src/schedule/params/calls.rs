@@ -23,6 +23,20 @@ pub(super) static DEPTH: &[CallSpec] = &[
         &[arg("file", Kind::File, None, ANY, "picture whose brightness is nearness")],
         "one picture is the depth of every frame",
     ),
+    call(
+        "pictures",
+        &[
+            arg(
+                "file",
+                Kind::File,
+                None,
+                ANY,
+                "pictures with a number in their names, `depth/%04d.png`; or a folder of pictures, or a video",
+            ),
+            arg("first", Kind::Integer, Some("0"), (0.0, 1e9), "number of the first one"),
+        ],
+        "every frame has a picture of its own whose brightness is nearness: white is `depth.near`, black `depth.far`",
+    ),
 ];
 
 static SHAKES: &[Choice] =
@@ -138,6 +152,9 @@ pub(super) static MASK_FILE: &[CallSpec] = &[
     call("alpha", &[], "where the picture of `source` is transparent"),
 ];
 
+pub(super) static COLOUR_VIDEO: &[CallSpec] =
+    &[call("video", CLIP, "picture n of a video, or of a folder of pictures, at frame n")];
+
 /// The web UI's «masked content», in the order of Deforum's numbers.
 pub(super) static MASK_FILLS: &[Choice] = &[
     choice("fill", &["0"]),
@@ -241,7 +258,7 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("hsv", &["Match Frame 0 HSV"]),
     choice("lab", &["Match Frame 0 LAB"]),
     choice("mkl", &["monge_kantorovich"]),
-    choice("image", &[]),
+    choice("image", &["Video Input"]),
 ];
 
 pub(super) static DRIFT: &[Choice] =

@@ -5,6 +5,7 @@
 
 mod clip;
 mod control;
+mod depth;
 mod guide;
 mod hold;
 mod hybrid;
@@ -15,12 +16,13 @@ mod sampling;
 
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use depth::DepthParams;
 pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
+pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
 pub use sampling::{Rng, SamplingParams};
 
 /// Everything the loop needs to know for one frame.
@@ -40,6 +42,8 @@ pub struct FrameParams {
     pub border: Border,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
+    /// What becomes of that depth.
+    pub relief: DepthParams,
     /// Colour, contrast and sharpness.
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
