@@ -5,8 +5,7 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
-const SETTINGS: &[&str] =
-    &["cadence", "diffusion_cadence", "optical_flow_cadence", "upscale", "audio", "loop"];
+const SETTINGS: &[&str] = &["cadence", "diffusion_cadence", "optical_flow_cadence", "upscale", "loop"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];

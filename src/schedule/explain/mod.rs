@@ -48,7 +48,7 @@ pub static PAGES: &[Page] = pages! {
     E91 E92 E93 E96 E97
     W01 W02 W03 W04 W05 W06
     W15 W20
-    W30 W31 W32 W33
+    W30 W31 W32 W33 W34 W35
     W45
     W60 W61
     W81 W82 W83

@@ -125,6 +125,12 @@ static CLIP: &[ArgSpec] = &[
     arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
 ];
 
+/// Where the film's sound may come from besides a file.
+pub(super) static AUDIO: &[CallSpec] = &[
+    call("none", &[], "the film is silent"),
+    call("source", &[], "the sound of the video of `source` or `hybrid`"),
+];
+
 /// How a scene follows another.
 pub(super) static TRANSITION: &[CallSpec] = &[
     call("cut", &[], "from one frame to the next"),

@@ -151,6 +151,7 @@ static TABLE: &[Param] = &[
     number("bpm", Measure::Plain, "", "beats per minute, for times in `b` and `bar` (four beats)").at(Places::FILM.and(Places::VIDEO)).fixed().possible(0.001, 10_000.0).usual(20.0, 400.0),
     param("size", Kind::Size, "", "width and height of the frames; what suits the model when left out").at(Places::FILM.and(Places::VIDEO)).fixed().possible(8.0, 16384.0),
     param("out", Kind::File, "", "the finished film; its ending says which kind of file").at(Places::FILM.and(Places::VIDEO)).fixed(),
+    param("audio", Kind::File, "", "the finished film's sound: a sound file or a video, or `source`, the sound of the video that the film is made of, from its first frame that is used").alias(&["soundtrack_path"]).with(calls::AUDIO).at(Places::FILM.and(Places::VIDEO)).fixed(),
     // Controls.
     param("model", Kind::File, "", "control network: a folder as diffusers saves it, or a .safetensors file (ControlNet, Control-LoRA, ControlLLLite); without it the one that belongs to the film's model").at(Places::CONTROL).fixed(),
     param("image", Kind::File, "", "a picture that counts for every frame").alias(&["vid_path"]).at(Places::CONTROL).fixed(),
