@@ -81,6 +81,7 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
         translation_y: -1.5,
         center_x: 0.5,
         center_y: 0.5,
+        sampling: Sampling::Bilinear,
         flip: None,
     };
     bench.run("warp_2d", || warp(canvas, &Camera::Flat(flat), Border::Replicate, None));
@@ -88,10 +89,8 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
         translation: [2.0, 1.0, 10.0],
         rotation: [0.3, -0.5, 0.2],
         fov: 70.0,
-        zoom: 1.0,
-        aspect_ratio: 1.0,
         sampling,
-        flip: None,
+        ..Camera3d::STILL
     };
     let relief = Relief::new(Some(depth), DepthMeaning::Inverse);
     let mut moved = |name, sampling, relief: &Relief| {

@@ -31,7 +31,7 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, ControlInput, Fit, FrameParams};
+use kinora::timeline::frame::{Camera, ControlInput, DepthMeaning, Fit, FrameParams};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -294,6 +294,22 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "prompt" => format!("{:?}", params.prompt.as_str()),
         "negative" => format!("{:?}", params.negative.as_str()),
         "border" => format!("{:?}", params.border).to_lowercase(),
+        "sampling_mode" => {
+            let sampling = match params.camera {
+                Camera::Flat(camera) => camera.sampling,
+                Camera::Deep(camera) => camera.sampling,
+            };
+            format!("{sampling:?}").to_lowercase()
+        }
+        "depth_algorithm" => match params.camera {
+            Camera::Flat(_) => return None,
+            Camera::Deep(camera) => match camera.meaning {
+                DepthMeaning::Inverse => "inverse",
+                DepthMeaning::Metric => "metric",
+                DepthMeaning::Blended => "raw",
+            }
+            .to_owned(),
+        },
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
         "sampler" => params.sampling.sampler.clone()?,
         "spacing" => params.sampling.spacing.clone()?,

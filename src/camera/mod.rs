@@ -29,6 +29,7 @@
 
 mod edge;
 pub mod flow;
+mod kernel;
 mod matrix;
 mod places;
 mod relief;
@@ -36,13 +37,14 @@ mod sample;
 mod warp2d;
 mod warp3d;
 
+pub use crate::timeline::frame::DepthMeaning;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
-pub use relief::{DepthMeaning, Relief, equalise};
-pub use warp2d::warp_flat;
-pub use warp3d::{deep_positions, warp_deep, warp_deep_float};
+pub use relief::{Relief, equalise};
+pub use warp2d::{resample, warp_flat};
+pub use warp3d::{deep_positions, warp_deep, warp_deep_float, warp_deep_once};
 
 use crate::canvas::{Canvas, DepthMap, Plane};
-use crate::timeline::frame::{Border, Camera};
+use crate::timeline::frame::{Border, Camera, Camera2d, Camera3d};
 
 /// A moved picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +53,16 @@ pub struct Warped {
     pub canvas: Canvas,
     /// 1 where the source covers the pixel, 0 where the border rule filled it.
     pub coverage: Plane,
+}
+
+/// Whose way of moving pictures counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// One resampling a frame, sampled as the camera says, filtered where the picture becomes smaller, rounded.
+    Native,
+    /// As sd-webui-deforum 32242685: bilinear in 2D, the perspective flip of the 3D camera as a warp of its own, no
+    /// translation in 2D while the flip is on, 3D truncated to 8 bit.
+    Deforum,
 }
 
 /// Moves a picture as `camera` says, `border` filling what comes in from outside.
@@ -62,13 +74,44 @@ pub struct Warped {
 /// A camera that moves nothing gives the picture back unchanged. One that cannot be inverted (zoom 0)
 /// leaves nothing of it: every pixel is the border's.
 pub fn warp(canvas: &Canvas, camera: &Camera, border: Border, depth: Option<&DepthMap>) -> Warped {
-    match camera {
-        Camera::Flat(flat) => warp_flat(canvas, &flat_matrix(flat, canvas.size()), border),
-        Camera::Deep(deep) => {
-            let fitted = depth.map(|map| map.resized(canvas.size()));
-            let relief = Relief::new(fitted.as_ref(), DepthMeaning::Inverse);
-            warp_deep(canvas, deep, border, border, &relief)
+    warp_as(Manner::Native, canvas, camera, border, depth)
+}
+
+/// [`warp`] in another manner than kinora's own.
+pub fn warp_as(
+    manner: Manner,
+    canvas: &Canvas,
+    camera: &Camera,
+    border: Border,
+    depth: Option<&DepthMap>,
+) -> Warped {
+    match (camera, manner) {
+        (Camera::Flat(flat), Manner::Native) => {
+            resample(canvas, &flat_matrix(flat, canvas.size()), border, flat.sampling)
         }
+        (Camera::Flat(flat), Manner::Deforum) => {
+            warp_flat(canvas, &flat_matrix(&losing_translation(flat), canvas.size()), border)
+        }
+        (Camera::Deep(deep), Manner::Native) => {
+            warp_deep_once(canvas, deep, border, &relief(deep, canvas, depth))
+        }
+        (Camera::Deep(deep), Manner::Deforum) => {
+            warp_deep(canvas, deep, border, border, &relief(deep, canvas, depth))
+        }
+    }
+}
+
+/// The relief that a depth map gives a picture.
+fn relief(camera: &Camera3d, canvas: &Canvas, depth: Option<&DepthMap>) -> Relief {
+    let fitted = depth.map(|map| map.resized(canvas.size()));
+    Relief::new(fitted.as_ref(), camera.meaning)
+}
+
+/// The 2D camera as Deforum understands it: with the perspective flip it does not move.
+fn losing_translation(camera: &Camera2d) -> Camera2d {
+    match camera.flip {
+        Some(_) => Camera2d { translation_x: 0.0, translation_y: 0.0, ..*camera },
+        None => *camera,
     }
 }
 

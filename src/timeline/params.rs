@@ -4,9 +4,9 @@
 use super::camera;
 use super::controls;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
-    SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthMeaning, DepthSource, FrameParams,
+    FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling,
+    SamplingParams, SharpenParams,
 };
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -14,7 +14,7 @@ use super::seed;
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
-const DEEP: [&str; 9] = [
+const DEEP: [&str; 10] = [
     "translation_z",
     "rotation_3d_x",
     "rotation_3d_y",
@@ -23,8 +23,12 @@ const DEEP: [&str; 9] = [
     "aspect_ratio",
     "camera.position",
     "camera.look",
+    "camera.target",
     "camera.fov",
 ];
+
+/// Parameters of the 3D camera that do not make a film 3D.
+const ABOUT_DEEP: [&str; 2] = ["aspect_ratio_use_old_formula", "depth_algorithm"];
 
 /// Parameters that only the flat camera has.
 const FLAT: [&str; 4] = ["zoom", "angle", "transform_center_x", "transform_center_y"];
@@ -77,9 +81,13 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     let (names, camera, hint) = if is_deep {
-        (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
+        (FLAT.to_vec(), "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
     } else {
-        (&DEEP[..], "flat", "leave `animation_mode` out, or say `animation_mode = depth`")
+        (
+            [&DEEP[..], &ABOUT_DEEP].concat(),
+            "flat",
+            "leave `animation_mode` out, or say `animation_mode = depth`",
+        )
     };
     for line in names.iter().filter_map(|name| values.lines.get(name)) {
         let message = format!("`{}` has no effect with the {camera} camera", line.param.name);
@@ -98,7 +106,7 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         _ if FLAT.contains(&name) => !is_deep,
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
-        _ if DEEP.contains(&name) => is_deep,
+        _ if DEEP.contains(&name) || ABOUT_DEEP.contains(&name) => is_deep,
         "init_strength" => values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "init"),
         _ => !name.starts_with("perspective_flip") || values.has(name),
     }
@@ -187,6 +195,7 @@ fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
             translation_y: number("translation_y", 0.0),
             center_x: number("transform_center_x", 0.5),
             center_y: number("transform_center_y", 0.5),
+            sampling: sampling_mode(reader, values),
             flip,
         });
     }
@@ -196,15 +205,27 @@ fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
         fov: number("fov", 70.0),
         zoom: 1.0,
         aspect_ratio: number("aspect_ratio", 1.0),
-        sampling: match reader.maybe_choice(values, "sampling_mode").as_deref() {
-            Some("nearest") => Sampling::Nearest,
-            Some("bilinear") => Sampling::Bilinear,
-            _ => Sampling::Bicubic,
+        old_aspect: reader.maybe_switch(values, "aspect_ratio_use_old_formula").unwrap_or(false),
+        meaning: match reader.maybe_choice(values, "depth_algorithm").as_deref() {
+            Some("metric") => DepthMeaning::Metric,
+            Some("raw") => DepthMeaning::Blended,
+            _ => DepthMeaning::Inverse,
         },
+        sampling: sampling_mode(reader, values),
         flip,
     };
     camera::steer(reader, stage, &mut deep);
     Camera::Deep(deep)
+}
+
+fn sampling_mode(reader: &mut Reader<'_>, values: &Values) -> Sampling {
+    match reader.maybe_choice(values, "sampling_mode").as_deref() {
+        Some("nearest") => Sampling::Nearest,
+        Some("bilinear") => Sampling::Bilinear,
+        Some("bicubic") => Sampling::Bicubic,
+        Some("lanczos") => Sampling::Lanczos,
+        _ => Sampling::Lagrange,
+    }
 }
 
 /// The perspective flip: when it is switched on, or when one of its angles is set and it is not switched off.

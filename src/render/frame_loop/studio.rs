@@ -6,6 +6,7 @@ use super::hints::Found;
 use super::independent;
 use super::state::LoopState;
 use super::underneath::Underneath;
+use crate::camera::Manner;
 use crate::canvas::Size;
 use crate::colour::{ChannelOrder, Overflow};
 use crate::error::Result;
@@ -39,13 +40,17 @@ pub struct Rules {
     pub order: ChannelOrder,
     /// What becomes of values that contrast drives beyond 255.
     pub overflow: Overflow,
+    /// How the previous frame is moved.
+    pub manner: Manner,
 }
 
 impl Rules {
     /// Right colours, clamped highlights.
-    pub const NATIVE: Self = Self { order: ChannelOrder::Rgb, overflow: Overflow::Clamp };
+    pub const NATIVE: Self =
+        Self { order: ChannelOrder::Rgb, overflow: Overflow::Clamp, manner: Manner::Native };
     /// As sd-webui-deforum 32242685.
-    pub const DEFORUM: Self = Self { order: ChannelOrder::Bgr, overflow: Overflow::Wrap };
+    pub const DEFORUM: Self =
+        Self { order: ChannelOrder::Bgr, overflow: Overflow::Wrap, manner: Manner::Deforum };
 }
 
 /// What a frame needs beside its numbers.

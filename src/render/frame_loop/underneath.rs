@@ -55,7 +55,9 @@ impl Studio<'_> {
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
         let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
         let relief = depth.as_ref().filter(|_| deep);
-        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief).canvas;
+        let manner = self.rules.manner;
+        let warp =
+            |picture: &Canvas| camera::warp_as(manner, picture, &params.camera, params.border, relief).canvas;
         let warped = timed(&mut self.times.warp, || warp(previous));
         let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
         // A reference picture is the depth of every frame; an estimate belongs to the picture it was

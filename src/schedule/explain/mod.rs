@@ -44,9 +44,10 @@ pub static PAGES: &[Page] = pages! {
     E51 E52 E53 E54
     E60 E61 E62 E63 E64 E65 E66 E67
     E70 E71 E72 E73 E74
-    E80 E81 E82
+    E80 E81 E82 E83
     E91 E92 E93 E96 E97
     W01 W02 W03 W04 W05 W06
+    W40
     W60 W61
     W81 W82 W83
 };

@@ -153,8 +153,19 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("lab", &["Match Frame 0 LAB"]),
 ];
 
-pub(super) static SAMPLING: &[Choice] =
-    &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
+pub(super) static SAMPLING: &[Choice] = &[
+    choice("nearest", &[]),
+    choice("bilinear", &[]),
+    choice("bicubic", &[]),
+    choice("lanczos", &["lanczos3"]),
+    choice("lagrange", &[]),
+];
+
+pub(super) static MEANINGS: &[Choice] = &[
+    choice("inverse", &["Midas-3-Hybrid"]),
+    choice("metric", &["Zoe", "AdaBins", "Leres"]),
+    choice("raw", &["Midas+AdaBins (old)", "Zoe+AdaBins (old)"]),
+];
 
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
 

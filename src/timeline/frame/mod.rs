@@ -10,7 +10,7 @@ mod sampling;
 
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
+pub use motion::{Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling};
 pub use sampling::{Rng, SamplingParams};
 
 /// Everything the loop needs to know for one frame.
