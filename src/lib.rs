@@ -28,8 +28,9 @@
 //! | `depth` | depth networks, reference depth | canvas, noise, kernels, models |
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
 //! | `edges` | outlines of a picture | canvas |
-//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, edges, infotext, progress |
-//! | `post` | interpolation, deflicker | canvas, encode |
+//! | `flow` | dense motion between two pictures | canvas |
+//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, edges, flow, infotext, progress |
+//! | `post` | interpolation, deflicker | canvas, flow, encode |
 //! | `plot` | a film's curves as a picture and for the terminal | schedule, timeline |
 //! | `encode` | video files and pictures, in and out | canvas |
 //! | `progress` | what a run tells, and how it is stopped | – |
@@ -50,6 +51,7 @@ pub mod diffusion;
 pub mod edges;
 pub mod encode;
 pub mod error;
+pub mod flow;
 pub mod import;
 pub mod infotext;
 pub mod kernels;

@@ -34,12 +34,14 @@ mod matrix;
 mod places;
 mod relief;
 mod sample;
+mod unwind;
 mod warp2d;
 mod warp3d;
 
 pub use crate::timeline::frame::DepthMeaning;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{Relief, equalise};
+pub use unwind::{feathered, unwound};
 pub use warp2d::{resample, warp_flat};
 pub use warp3d::{deep_positions, warp_deep, warp_deep_float, warp_deep_once};
 

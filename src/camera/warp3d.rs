@@ -200,7 +200,7 @@ impl<'a> Deep<'a> {
 }
 
 /// The geometry of a warp.
-struct View<'a> {
+pub(super) struct View<'a> {
     size: Size,
     pose: Pose,
     aspect: f64,
@@ -214,7 +214,7 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(size: Size, camera: &Camera3d, relief: &'a Relief) -> Self {
+    pub(super) fn new(size: Size, camera: &Camera3d, relief: &'a Relief) -> Self {
         let fits = relief.distance().is_none_or(|plane| plane.size() == size);
         assert!(fits, "a relief has a distance for each of the {size} pixels");
         Self {
@@ -228,6 +228,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Where a place at distance `z` comes from, the flip left out.
+    pub(super) fn source(&self, [x, y]: [f64; 2], z: f64) -> [f64; 2] {
+        Ray::new(self, y).source(x, z)
+    }
+
     /// Distances of row `y`.
     #[inline(always)]
     fn distances(&self, y: usize) -> &[f32] {
@@ -238,8 +243,8 @@ impl<'a> View<'a> {
     /// Where each pixel of row `y` comes from, in the flipped picture.
     #[inline(always)]
     fn sources(&self, y: usize) -> impl Iterator<Item = [f64; 2]> {
-        let ray = Ray::new(self, y);
-        self.distances(y).iter().enumerate().map(move |(x, z)| ray.source(x as i32, f64::from(*z)))
+        let ray = Ray::new(self, y as f64);
+        self.distances(y).iter().enumerate().map(move |(x, z)| ray.source(f64::from(x as i32), f64::from(*z)))
     }
 }
 
@@ -263,12 +268,12 @@ impl Positions for View<'_> {
     /// As if the pixels around were as far away as this one: what lies behind an edge of the relief is no reason to
     /// blur it.
     fn stretch(&self, y: usize, stretch: &mut [[f32; 2]]) {
-        let (ray, below) = (Ray::new(self, y), Ray::new(self, y + 1));
+        let (ray, below) = (Ray::new(self, y as f64), Ray::new(self, (y + 1) as f64));
         let through = |place| self.flip.as_ref().map_or(place, |flip| flip.source(place));
         for ((x, z), stretch) in self.distances(y).iter().enumerate().zip(stretch) {
-            let (x, z) = (x as i32, f64::from(*z));
+            let (x, z) = (f64::from(x as i32), f64::from(*z));
             let here = through(ray.source(x, z));
-            let (right, down) = (through(ray.source(x + 1, z)), through(below.source(x, z)));
+            let (right, down) = (through(ray.source(x + 1.0, z)), through(below.source(x, z)));
             *stretch = std::array::from_fn(|axis| {
                 let (across, down) = (right[axis] - here[axis], down[axis] - here[axis]);
                 sqrt(across * across + down * down) as f32
@@ -296,12 +301,12 @@ struct Ray {
 
 impl Ray {
     #[inline(always)]
-    fn new(view: &View<'_>, row: usize) -> Self {
+    fn new(view: &View<'_>, row: f64) -> Self {
         let step = |n: usize| if n > 1 { 2.0 / (n - 1) as f64 } else { 0.0 };
         // With a factor of 1 these are the same operations without it, to the last bit.
         let shrink = view.shrink;
         let grown = |n: usize| (n.saturating_sub(1)) as f64 / 2.0 * (1.0 - shrink);
-        let y = row as f64 * (step(view.size.height) * shrink) - shrink;
+        let y = row * (step(view.size.height) * shrink) - shrink;
         let r = &view.pose.rotation;
         let rotation: [[f64; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| r[(i, j)]));
         let start = std::array::from_fn(|j| y * rotation[1][j] + view.pose.translation[j]);
@@ -314,7 +319,7 @@ impl Ray {
             y,
             first: -shrink,
             step: step(view.size.width) * shrink,
-            row: row as f64 * shrink + grown(view.size.height),
+            row: row * shrink + grown(view.size.height),
             column: grown(view.size.width),
             shrink,
             scale,
@@ -323,8 +328,7 @@ impl Ray {
 
     /// Where the pixel at `column` of the row with the point at distance `z` is sampled.
     #[inline(always)]
-    fn source(&self, column: i32, z: f64) -> [f64; 2] {
-        let column = f64::from(column);
+    fn source(&self, column: f64, z: f64) -> [f64; 2] {
         let x = column * self.step + self.first;
         let [vx, vy, vz]: [f64; 3] =
             std::array::from_fn(|j| x * self.rotation[0][j] + z * self.rotation[2][j] + self.start[j]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::canvas::Canvas;
+use crate::colour::Measures;
 use crate::error::{Error, Result};
 use crate::infotext;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
@@ -101,6 +102,15 @@ impl Store {
         Ok(Journal::read(&self.folder)?.into_iter().map(|entry| (entry.frame, entry.output)).collect())
     }
 
+    /// What the journal says that each stored frame measures, where it says so.
+    ///
+    /// # Errors
+    /// [`Error::Output`] when the journal cannot be read.
+    pub fn measures(&self) -> Result<std::collections::BTreeMap<u32, Measures>> {
+        let entries = Journal::read(&self.folder)?;
+        Ok(entries.into_iter().filter_map(|entry| Some((entry.frame, entry.measures?))).collect())
+    }
+
     /// Keeps every other kinora out of the folder for as long as the returned lock lives.
     ///
     /// # Errors
@@ -159,7 +169,8 @@ impl Store {
                 self.output_before(frame, before.take())?
             };
             let Expected { params, models, .. } = expected;
-            journal.append(&Entry { frame, params, models, input, output: output.clone() })?;
+            let measures = made.measures;
+            journal.append(&Entry { frame, params, models, input, output: output.clone(), measures })?;
             before = Some((frame, output));
         }
         Ok(())

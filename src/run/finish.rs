@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::canvas::Size;
 use crate::encode::{self, Fps, VideoSettings, VideoWriter};
 use crate::error::{Error, Result};
+use crate::flow::FlowSettings;
 use crate::post::chain::{Chain, Step};
 use crate::post::deflicker::Method;
-use crate::post::flow::FlowSettings;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::store::{self, Store};
 use crate::run::project::Project;
@@ -32,6 +32,8 @@ pub(crate) struct Finish {
     size: Size,
     fps: Fps,
     post: Post,
+    /// Frames of a film that goes round as a whole.
+    loops: Option<u32>,
     /// How it is encoded.
     settings: VideoSettings,
 }
@@ -59,7 +61,8 @@ impl Finish {
         }
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
-        Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)? })
+        let loops = project.timeline.goes_round().then(|| project.timeline.frames());
+        Ok(Self { out: out.to_owned(), size, fps, post, loops, settings: encoding(project)? })
     }
 
     /// The video's frame rate.
@@ -181,19 +184,26 @@ impl Finish {
             fps_out: self.fps_out(),
             flow: FlowSettings::default(),
             cuts: (0..frames.len()).filter(gap).collect(),
+            closed: self.is_closed(frames),
         }
+    }
+
+    /// Whether the video goes round: all of a film that is one looping scene.
+    fn is_closed(&self, frames: &[u32]) -> bool {
+        self.loops.is_some_and(|count| frames.len() == count as usize)
     }
 
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
         let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
         let text = format!(
-            "{FINISHING} {} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
+            "{FINISHING} {} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {} {}",
             self.size,
             self.fps,
             self.post,
             self.settings,
-            self.out.file_name().unwrap_or_default().to_string_lossy()
+            self.out.file_name().unwrap_or_default().to_string_lossy(),
+            self.is_closed(frames)
         );
         Ok(store::hash(text.as_bytes()))
     }

@@ -126,7 +126,7 @@ pub(super) fn steer(reader: &mut Reader<'_>, stage: &Stage, camera: &mut Camera3
     if !is_posed(values) {
         return;
     }
-    let is_first = reader.frame == stage.clock.start;
+    let is_first = reader.frame == stage.clock.start && !stage.is_next;
     if values.has("camera.fov") {
         camera.fov = reader.number(values, "camera.fov", 70.0);
         let before =

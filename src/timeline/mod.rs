@@ -5,6 +5,7 @@
 mod by_name;
 mod camera;
 mod clock;
+mod closing;
 mod compat;
 mod controls;
 pub mod deforum;
@@ -12,8 +13,12 @@ mod ease;
 pub mod eval;
 pub mod explain;
 pub mod frame;
+mod hold;
+mod hybrid;
+mod lengths;
 mod line;
 mod lookup;
+mod masks;
 mod params;
 mod reader;
 mod scene;
@@ -21,6 +26,7 @@ mod seed;
 pub mod seeds;
 mod settings;
 mod sounds;
+mod source;
 pub mod table;
 mod through;
 
@@ -36,6 +42,7 @@ use crate::schedule::units::{Rate, Tempo};
 use crate::sound;
 pub use compat::Compat;
 use frame::FrameParams;
+pub use lengths::{Measure, Measured};
 use reader::Reader;
 use scene::{Found, Stage};
 pub use settings::{Deflicker, Encode, Interpolate, Post, Video};
@@ -51,6 +58,8 @@ pub struct Options {
     pub compat: Compat,
     /// What opens the files of `audio(...)`; without it a film with sounds is an error.
     pub open_sound: Option<sound::Open>,
+    /// What measures videos; without it a film that is as long as its video is an error.
+    pub measure: Option<Measure>,
 }
 
 /// A film as numbers.
@@ -76,8 +85,10 @@ impl Timeline {
         let mut found = Found::default();
         let seed = options.seed.unwrap_or_else(|| seed::start(film));
         let start = clock::Clock { start: 0, length: 1, tempo, seed };
-        let film = &sounds::resolve(film, &start, options.open_sound, &mut found);
+        let film = sounds::resolve(film, &start, options.open_sound, &mut found);
+        let film = &lengths::resolved(film, &start, options.measure, &mut found);
         let (stages, whole) = scene::stages(film, tempo, (options.seed, options.compat), &mut found);
+        lengths::compare(&stages, &film.folder, options.measure, &mut found);
         let post = settings::post(film, &whole);
         found.errors.extend(post.as_ref().err().cloned());
         let sources = film.sources.files.clone();
@@ -129,6 +140,11 @@ impl Timeline {
     /// Whether any scene has the 3D camera.
     pub fn is_deep(&self) -> bool {
         self.stages.iter().any(|stage| params::has_effect(&stage.values, "fov"))
+    }
+
+    /// Whether the film is one scene whose last frame leads into its first.
+    pub fn goes_round(&self) -> bool {
+        matches!(self.stages.as_slice(), [stage] if stage.round.is_some())
     }
 
     /// What is odd about the film's keys.

@@ -2,15 +2,20 @@
 //! `schedule::params` (a test compares them).
 
 use super::camera;
+use super::closing;
 use super::controls;
 use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthMeaning, DepthSource, FrameParams,
     FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling,
     SamplingParams, SharpenParams,
 };
+use super::hold;
+use super::hybrid;
+use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
+use super::source;
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
@@ -79,6 +84,7 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    hold::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     let (names, camera, hint) = if is_deep {
         (FLAT.to_vec(), "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
@@ -107,7 +113,9 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) || ABOUT_DEEP.contains(&name) => is_deep,
-        "init_strength" => values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "init"),
+        "init_strength" => {
+            values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
+        }
         _ => !name.starts_with("perspective_flip") || values.has(name),
     }
 }
@@ -124,9 +132,9 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
     let cut = reader.frame == stage.clock.start;
-    let source = source(reader, values);
+    let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
-    FrameParams {
+    let mut params = FrameParams {
         frame: reader.frame,
         scene,
         cut,
@@ -135,25 +143,27 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         depth: depth(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
-        sampling: sampling(reader, stage, cut && matches!(source, FrameSource::Init(_))),
+        hold: hold::at(reader, values),
+        sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        hybrid: hybrid::at(reader, stage, &source),
+        mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
             .iter()
             .map(|(name, values)| controls::at(reader, &source, name, values))
             .collect(),
+        closing: None,
         source,
-    }
+    };
+    closing::close(reader, stage, scene, &mut params);
+    params
 }
 
-fn source(reader: &Reader<'_>, values: &Values) -> FrameSource {
-    let Some((call, _)) = values.calls.get("source") else { return FrameSource::Previous };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("init", Some(path)) => FrameSource::Init(path),
-        ("still", Some(path)) => FrameSource::Still(path),
-        _ => FrameSource::Previous,
-    }
+/// Whether a scene's first frame is painted over a picture that its other frames are not.
+fn is_begun_with(source: &FrameSource) -> bool {
+    matches!(source, FrameSource::Init(_) | FrameSource::InitVideo(..) | FrameSource::SceneBefore)
 }
 
 pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {
@@ -181,7 +191,7 @@ fn blend(reader: &mut Reader<'_>, values: &Values) -> PromptBlend {
     }
 }
 
-fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
+pub(super) fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
     let values = &stage.values;
     let mode = reader.maybe_choice(values, "animation_mode");
     let is_deep = is_deep(values, mode.as_deref());
@@ -268,6 +278,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         Some("none") => Coherence::None,
         Some("rgb") => Coherence::Rgb,
         Some("hsv") => Coherence::Hsv,
+        Some("mkl") => Coherence::Mkl,
         _ => Coherence::Lab,
     };
     let kernel = reader.number(values, "sharpen.kernel", 5.0) as u32;
@@ -287,6 +298,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
 fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
     let kind = match reader.maybe_choice(values, "noise_type").as_deref() {
         Some("uniform") => NoiseKind::Uniform,
+        Some("latent") => NoiseKind::Latent,
         _ => NoiseKind::Perlin {
             width: reader.maybe_count(values, "perlin_w").unwrap_or(8),
             height: reader.maybe_count(values, "perlin_h").unwrap_or(8),

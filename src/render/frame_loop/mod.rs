@@ -2,11 +2,17 @@
 //! painted over.
 //!
 //! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
-//! contrast, sharpen, noise, condition, img2img, colour match. Deliberate differences: contrast clamps
+//! contrast, sharpen, noise, condition, img2img, colour match; between the first colour match and
+//! contrast drift is pulled back. Deliberate differences: contrast clamps
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
+mod closing;
+mod course;
 mod hints;
+mod hybrid;
+mod masks;
+mod rigid;
 mod state;
 mod studio;
 mod underneath;
@@ -18,13 +24,19 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
+pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
 pub use state::LoopState;
 pub use studio::{Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
-    params.cut || matches!(params.source, FrameSource::Still(_))
+    (params.cut && params.source != FrameSource::SceneBefore) || params.source.is_independent()
+}
+
+/// Whether the picture jumps at this frame: a scene begins that does not start from the one before.
+pub fn jumps(params: &FrameParams) -> bool {
+    params.cut && params.source != FrameSource::SceneBefore
 }
 
 /// One frame of a run: its numbers, what its journal entry must say, and whether it is there already.
@@ -55,10 +67,12 @@ pub fn run(
 ) -> Result<()> {
     let mut state: Option<LoopState> = None;
     let mut scene_start = 0;
+    let mut said = [false; 4];
     for planned in plan {
         let params = &planned.params;
         if params.cut {
             scene_start = params.frame;
+            said = [false; 4];
         }
         if planned.done {
             state = None;
@@ -71,6 +85,9 @@ pub fn run(
             Some(state) => state,
             None => resumed(params, scene_start, store)?,
         };
+        if !independent(params) {
+            current.course.check(params.frame, &params.hold.drift)?;
+        }
         let mut watch = |step, steps| {
             progress.step(step, steps);
             stop.get() != Stop::Now
@@ -81,6 +98,11 @@ pub fn run(
         shelf.put(params.frame, made, &planned.text, planned.expected.clone())?;
         studio.times.store += waiting.elapsed();
         progress.frame();
+        if !independent(params) {
+            let warnings = current.course.warnings(params.frame, &params.hold.drift, &mut said);
+            warnings.iter().for_each(|line| progress.note(line));
+            progress.status(&current.course.status());
+        }
         state = Some(current);
     }
     Ok(())
@@ -91,7 +113,12 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
     if independent(params) {
         return Ok(LoopState::default());
     }
-    Ok(LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?))
+    if params.cut {
+        return Ok(LoopState::of_scene_before(store.read(params.frame - 1)?));
+    }
+    let mut state = LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?);
+    state.course = Course::read(store, scene_start, params.frame)?;
+    Ok(state)
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.

@@ -8,11 +8,12 @@ use super::state::LoopState;
 use super::underneath::Underneath;
 use crate::camera::Manner;
 use crate::canvas::Size;
-use crate::colour::{ChannelOrder, Overflow};
+use crate::colour::{ChannelOrder, Measures, Overflow};
 use crate::error::Result;
+use crate::noise::Outside;
 use crate::render::made::Made;
-use crate::render::seams::{PaintRequest, Painter, Sources};
-use crate::timeline::frame::FrameParams;
+use crate::render::seams::{PaintOnly, PaintRequest, Painter, Sources};
+use crate::timeline::frame::{ColourReference, FrameParams, FrameSource, MaskParams};
 
 /// Time spent in each stage of the loop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,15 +43,29 @@ pub struct Rules {
     pub overflow: Overflow,
     /// How the previous frame is moved.
     pub manner: Manner,
+    /// What stands where the noise mask is off.
+    pub noise_outside: Outside,
+    /// Whether frames are measured: what is never painted has no drift.
+    pub measured: bool,
 }
 
 impl Rules {
     /// Right colours, clamped highlights.
-    pub const NATIVE: Self =
-        Self { order: ChannelOrder::Rgb, overflow: Overflow::Clamp, manner: Manner::Native };
+    pub const NATIVE: Self = Self {
+        order: ChannelOrder::Rgb,
+        overflow: Overflow::Clamp,
+        manner: Manner::Native,
+        noise_outside: Outside::Untouched,
+        measured: true,
+    };
     /// As sd-webui-deforum 32242685.
-    pub const DEFORUM: Self =
-        Self { order: ChannelOrder::Bgr, overflow: Overflow::Wrap, manner: Manner::Deforum };
+    pub const DEFORUM: Self = Self {
+        order: ChannelOrder::Bgr,
+        overflow: Overflow::Wrap,
+        manner: Manner::Deforum,
+        noise_outside: Outside::Grey,
+        measured: false,
+    };
 }
 
 /// What a frame needs beside its numbers.
@@ -87,22 +102,32 @@ impl Studio<'_> {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Made>> {
         if params.cut {
-            *state = LoopState::default();
+            let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
+            *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
-        let Underneath { init, depth, seen } = self.underneath(params, state)?;
+        let Underneath { init, depth, seen, behind } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let hints = self.hints(params, &found)?;
-        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
+        let mask = if init.is_some() { self.mask(params)? } else { None };
+        let only =
+            |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
+        let only = params.mask.as_ref().zip(mask.as_ref()).map(|(set, mask)| only(set, mask));
+        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints, mask: only };
         let painter = &mut *self.painter;
         let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
             return Ok(None);
         };
         self.times.frames += 1;
-        let painted = if independent(params) { painted } else { self.matched(params, painted, state) };
+        let painted = self.hybrid_after(params, painted, behind.as_ref())?;
+        let is_free = independent(params) && params.hold.reference == ColourReference::First;
+        let painted = if is_free { painted } else { self.matched(params, painted, state)? };
+        let painted = self.overlaid(params, painted, mask.as_ref())?;
         if state.anchor.is_none() {
             state.anchor = Some(painted.clone());
         }
+        let measures = self.rules.measured.then(|| Measures::of(&painted));
+        measures.into_iter().for_each(|measures| state.course.saw(measures));
         state.previous = Some(painted.clone());
-        Ok(Some(Made::from(painted)))
+        Ok(Some(Made { measures, ..Made::from(painted) }))
     }
 }

@@ -11,13 +11,8 @@ const SETTINGS: &[&str] = &[
     "optical_flow_cadence",
     "upscale",
     "checkpoint_schedule",
-    "mask",
-    "mask_schedule",
     "noise_mask_schedule",
-    "noise_multiplier",
-    "noise_multiplier_schedule",
     "audio",
-    "loop",
     "reverse",
 ];
 
@@ -25,18 +20,11 @@ const SETTINGS: &[&str] = &[
 const BLOCKS: &[&str] = &["easing"];
 
 /// Words behind a scene's length.
-const LABELS: &[&str] = &["loop", "reverse"];
+const LABELS: &[&str] = &["reverse"];
 
 /// Choices and calls: the parameter, and what it could be set to.
-const VALUES: &[(&str, &str)] = &[
-    ("border", "outpaint"),
-    ("coherence", "image"),
-    ("coherence", "video input"),
-    ("animation_mode", "video input"),
-    ("animation_mode", "interpolation"),
-    ("interpolate", "rife"),
-    ("interpolate", "film"),
-];
+const VALUES: &[(&str, &str)] =
+    &[("border", "outpaint"), ("coherence", "video input"), ("interpolate", "rife"), ("interpolate", "film")];
 
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|known| *known == name || (known.ends_with('.') && name.starts_with(known)))

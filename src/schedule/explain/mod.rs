@@ -47,7 +47,7 @@ pub static PAGES: &[Page] = pages! {
     E80 E81 E82 E83
     E91 E92 E93 E96 E97
     W01 W02 W03 W04 W05 W06
-    W40
+    W40 W41
     W60 W61
     W81 W82 W83
 };

@@ -3,13 +3,23 @@
 //! Every section is handed by value to the room that uses it. Numbers are in the unit that the
 //! field's line says; rates of the language have already become amounts per frame here.
 
+mod clip;
+mod closing;
 mod control;
+mod hold;
+mod hybrid;
 mod look;
+mod mask;
 mod motion;
 mod sampling;
 
+pub use clip::Clip;
+pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
+pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling};
 pub use sampling::{Rng, SamplingParams};
 
@@ -34,12 +44,20 @@ pub struct FrameParams {
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
     pub noise: NoiseParams,
+    /// What keeps the look over many frames.
+    pub hold: HoldParams,
     /// The diffusion model's settings.
     pub sampling: SamplingParams,
     /// The positive prompt.
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A video that the film follows.
+    pub hybrid: Option<HybridParams>,
+    /// What of the picture is repainted; `None` is all of it.
+    pub mask: Option<MaskParams>,
+    /// Near the end of a looping scene: how it leads back into the first frame.
+    pub closing: Option<Closing>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
 }
@@ -119,6 +137,22 @@ pub enum FrameSource {
     Previous,
     /// A picture file at the first frame of a scene (at `init_strength`), the previous frame afterwards.
     Init(std::path::PathBuf),
+    /// A picture of a video at the first frame of a scene (at `init_strength`), the previous frame afterwards.
+    InitVideo(Clip, u32),
     /// The same picture file under every frame: frames do not depend on each other.
     Still(std::path::PathBuf),
+    /// The picture of this number of a video under every frame: frames do not depend on each other.
+    Video(Clip, u32),
+    /// No picture: every frame comes from text alone, and frames do not depend on each other.
+    Text,
+    /// The last frame of the scene before at the first frame of a scene (at `init_strength`), the previous frame
+    /// afterwards.
+    SceneBefore,
+}
+
+impl FrameSource {
+    /// Whether no frame knows another one.
+    pub fn is_independent(&self) -> bool {
+        matches!(self, Self::Still(_) | Self::Video(..) | Self::Text)
+    }
 }

@@ -15,6 +15,7 @@ use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, Fit, FrameParams, FrameSource,
+    HoldParams, HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo,
     NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
@@ -56,7 +57,19 @@ fn case(folder: &Path, run: &Path) -> Case {
 
 /// What the loop does not do yet.
 fn unsupported(over: &Value) -> Option<String> {
-    const KNOWN: [&str; 31] = [
+    const KNOWN: [&str; 43] = [
+        "hybrid_composite",
+        "hybrid_use_init_image",
+        "hybrid_use_first_frame_as_init_image",
+        "hybrid_comp_alpha_schedule",
+        "hybrid_comp_mask_type",
+        "hybrid_comp_mask_inverse",
+        "hybrid_comp_mask_equalize",
+        "hybrid_comp_mask_blend_alpha_schedule",
+        "hybrid_comp_mask_contrast_schedule",
+        "hybrid_comp_mask_auto_contrast",
+        "hybrid_comp_mask_auto_contrast_cutoff_high_schedule",
+        "hybrid_comp_mask_auto_contrast_cutoff_low_schedule",
         "animation_mode",
         "zoom",
         "angle",
@@ -111,6 +124,13 @@ fn unsupported(over: &Value) -> Option<String> {
     let modes = ["2D", "3D"];
     if over.get("animation_mode").is_some_and(|m| !modes.iter().any(|known| m == known)) {
         return Some(format!("animation mode {}", over["animation_mode"]));
+    }
+    if is("hybrid_comp_mask_type", "Depth") || is("hybrid_comp_mask_type", "Video Depth") {
+        return Some("depth from a stand-in network".to_owned());
+    }
+    let hybrid = over.get("hybrid_composite").is_some_and(|c| c != "None" && c != false);
+    if hybrid && over.get("hybrid_use_init_image") != Some(&json!(true)) {
+        return Some("a video that is not among the data".to_owned());
     }
     let matched = over.get("color_coherence").is_some_and(|c| c != "None");
     if matched && over.get("use_init") == Some(&json!(true)) {
@@ -253,6 +273,51 @@ impl Replay {
         }
     }
 
+    /// The init picture in the video's place.
+    fn hybrid(&mut self, frame: u32) -> Outcome<Option<HybridParams>> {
+        let word = |setting: &str| {
+            let value = self.settings.get(setting).and_then(Value::as_str).unwrap_or("None");
+            value.to_owned()
+        };
+        let composite = match word("hybrid_composite").as_str() {
+            "Normal" => HybridComposite::Normal,
+            "Before Motion" => HybridComposite::BeforeMotion,
+            "After Generation" => HybridComposite::AfterGeneration,
+            _ => return Ok(None),
+        };
+        let (kind, equalize) = (word("hybrid_comp_mask_type"), word("hybrid_comp_mask_equalize"));
+        let kind = match kind.as_str() {
+            "Blend" => {
+                Some(HybridMaskKind::Blend(self.number("hybrid_comp_mask_blend_alpha_schedule", frame)?))
+            }
+            "Difference" => Some(HybridMaskKind::Difference),
+            _ => None,
+        };
+        let stretched = self.on("hybrid_comp_mask_auto_contrast");
+        let mut cutoff = |setting| self.number(setting, frame).map(f64::trunc);
+        let cutoffs = (
+            cutoff("hybrid_comp_mask_auto_contrast_cutoff_low_schedule")?,
+            cutoff("hybrid_comp_mask_auto_contrast_cutoff_high_schedule")?,
+        );
+        let contrast = self.number("hybrid_comp_mask_contrast_schedule", frame)?;
+        let mask = kind.map(|kind| HybridMask {
+            kind,
+            inverse: self.on("hybrid_comp_mask_inverse"),
+            equalize_before: matches!(equalize.as_str(), "Before" | "Both"),
+            equalize_after: matches!(equalize.as_str(), "After" | "Both"),
+            contrast,
+            auto_contrast: stretched.then_some(cutoffs),
+        });
+        Ok(Some(HybridParams {
+            video: HybridVideo::Still(PathBuf::new()),
+            composite,
+            alpha: self.number("hybrid_comp_alpha_schedule", frame)?,
+            mask,
+            motion: HybridMotion::None,
+            from_generated: false,
+        }))
+    }
+
     fn params(&mut self, frame: u32) -> Outcome<FrameParams> {
         let with_init = self.init.is_some();
         let slider = self.settings.get("strength").and_then(Value::as_f64).unwrap_or(0.8);
@@ -292,6 +357,7 @@ impl Replay {
                     NoiseKind::Uniform
                 },
             },
+            hold: HoldParams::default(),
             sampling: SamplingParams {
                 model: None,
                 vae: None,
@@ -313,6 +379,9 @@ impl Replay {
             },
             prompt: PromptMix::plain(prompt.prepared),
             negative: PromptMix::plain(prompt.negative),
+            hybrid: self.hybrid(frame)?,
+            mask: None,
+            closing: None,
             controls: Vec::new(),
         })
     }
