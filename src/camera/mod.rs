@@ -46,7 +46,7 @@ pub use warp2d::{resample, warp_flat};
 pub use warp3d::{deep_positions, warp_deep, warp_deep_float, warp_deep_once};
 
 use crate::canvas::{Canvas, DepthMap, Plane};
-use crate::timeline::frame::{Border, Camera, Camera2d, Camera3d};
+use crate::timeline::frame::{Border, Camera, Camera2d, Camera3d, Sampling};
 
 /// A moved picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +65,8 @@ pub enum Manner {
     /// As sd-webui-deforum 32242685: bilinear in 2D, the perspective flip of the 3D camera as a warp of its own, no
     /// translation in 2D while the flip is on, 3D truncated to 8 bit.
     Deforum,
+    /// As [`Manner::Native`], but bilinear and unfiltered: several times as fast, for a look at motion.
+    Quick,
 }
 
 /// Moves a picture as `camera` says, `border` filling what comes in from outside.
@@ -91,11 +93,16 @@ pub fn warp_as(
         (Camera::Flat(flat), Manner::Native) => {
             resample(canvas, &flat_matrix(flat, canvas.size()), border, flat.sampling)
         }
+        (Camera::Flat(flat), Manner::Quick) => warp_flat(canvas, &flat_matrix(flat, canvas.size()), border),
+        (Camera::Deep(deep), Manner::Quick) => {
+            let quick = Camera3d { sampling: Sampling::Bilinear, ..*deep };
+            warp_deep_once(canvas, &quick, border, &relief(deep, canvas, depth), false)
+        }
         (Camera::Flat(flat), Manner::Deforum) => {
             warp_flat(canvas, &flat_matrix(&losing_translation(flat), canvas.size()), border)
         }
         (Camera::Deep(deep), Manner::Native) => {
-            warp_deep_once(canvas, deep, border, &relief(deep, canvas, depth))
+            warp_deep_once(canvas, deep, border, &relief(deep, canvas, depth), true)
         }
         (Camera::Deep(deep), Manner::Deforum) => {
             warp_deep(canvas, deep, border, border, &relief(deep, canvas, depth))

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::canvas::Size;
-use crate::timeline::frame::{Camera2d, Camera3d, PerspectiveFlip, Sampling};
+use crate::timeline::frame::PerspectiveFlip;
 
 const BORDERS: [Border; 4] = [Border::Replicate, Border::Wrap, Border::Reflect, Border::Zeros];
 

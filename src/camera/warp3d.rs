@@ -41,15 +41,21 @@ pub fn warp_deep(
     painted(&Deep::new(canvas, camera, border, relief), truncate_row)
 }
 
-/// As [`warp_deep`], but the flip and the move over the relief are one map and the picture is sampled once, with
-/// kernels that grow where it becomes smaller; values are rounded.
+/// As [`warp_deep`], but the flip and the move over the relief are one map and the picture is sampled once; values are
+/// rounded. When `filtered`, kernels grow where the picture becomes smaller.
 ///
 /// # Panics
 /// When the relief has another size than the picture: a bug of the caller.
-pub fn warp_deep_once(canvas: &Canvas, camera: &Camera3d, border: Border, relief: &Relief) -> Warped {
+pub fn warp_deep_once(
+    canvas: &Canvas,
+    camera: &Camera3d,
+    border: Border,
+    relief: &Relief,
+    filtered: bool,
+) -> Warped {
     let mut deep = Deep::new(canvas, camera, border, relief);
     deep.view.flip = flipped(camera, canvas.size());
-    deep.wide = camera.sampling != Sampling::Nearest && shrinks(&deep.view, canvas.size());
+    deep.wide = filtered && camera.sampling != Sampling::Nearest && shrinks(&deep.view, canvas.size());
     painted(&deep, round_row)
 }
 

@@ -12,6 +12,7 @@ mod fit;
 mod hashes;
 pub mod inspect;
 pub mod inventory;
+mod letters;
 pub mod library;
 pub mod loras;
 mod memory;
@@ -23,11 +24,13 @@ pub mod project;
 mod recorded;
 pub mod render;
 pub mod report;
+mod sheet;
 pub mod sound;
 mod sources;
 pub mod still;
 pub mod table;
 pub mod tokens;
+pub mod warp;
 
 use std::path::Path;
 

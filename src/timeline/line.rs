@@ -85,6 +85,13 @@ impl Line {
         matches!(self.points.as_slice(), [point] if !point.runs)
     }
 
+    /// The frames of the film at which its keys stand, not always whole; none when there is but one value.
+    pub fn key_frames(&self) -> impl Iterator<Item = f64> {
+        let several = self.points.len() > 1;
+        let start = f64::from(self.clock.start);
+        self.points.iter().filter(move |_| several).map(move |point| point.time + start)
+    }
+
     /// Where its first value stands.
     pub fn span(&self) -> Span {
         self.points.first().map_or(Span::default(), |point| point.value.span)

@@ -142,6 +142,21 @@ impl Timeline {
         self.stages.iter().any(|stage| params::has_effect(&stage.values, "fov"))
     }
 
+    /// The film's keys, by frame: the frame, and the name of the parameter. Of a parameter that one value holds, no key.
+    pub fn keys(&self) -> Vec<(u32, &'static str)> {
+        let mut keys: Vec<(u32, &'static str)> = Vec::new();
+        for stage in &self.stages {
+            let (first, end) = (stage.clock.start, stage.clock.start + stage.clock.length);
+            for line in stage.values.lines.values() {
+                let inside = |at: &f64| (f64::from(first)..f64::from(end)).contains(at);
+                keys.extend(line.key_frames().filter(inside).map(|at| (at as u32, line.param.name)));
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
     /// Whether the film is one scene whose last frame leads into its first.
     pub fn goes_round(&self) -> bool {
         matches!(self.stages.as_slice(), [stage] if stage.round.is_some())
