@@ -95,7 +95,7 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
     let out = Camera::Flat(Camera2d { zoom: 0.98, sampling: Sampling::Lagrange, ..flat });
     bench.run("warp_2d_lagrange_out", || warp(canvas, &out, Border::Replicate, None));
     let ahead = vec![lagrange; 30];
-    bench.run("loop_back_30", || unwound(canvas, &ahead, Border::Replicate, None));
+    bench.run("loop_back_30", || unwound(canvas, &ahead, Border::Replicate, &Relief::flat()));
     let deep = |sampling| Camera3d {
         translation: [2.0, 1.0, 10.0],
         rotation: [0.3, -0.5, 0.2],
@@ -114,7 +114,7 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
     let camera = Camera::Deep(deep(Sampling::Lagrange));
     bench.run("warp_3d_lagrange_depth", || warp(canvas, &camera, Border::Replicate, Some(depth)));
     let ahead = vec![camera; 30];
-    bench.run("loop_back_30_deep", || unwound(canvas, &ahead, Border::Replicate, Some(depth)));
+    bench.run("loop_back_30_deep", || unwound(canvas, &ahead, Border::Replicate, &relief));
     bench.run("depth_equalisation", || equalise(depth));
     let vectors = TorchRng::new(3).randn(SIZE.area() * 2).as_chunks::<2>().0.to_vec();
     let field = flow::Flow::new(SIZE, vectors);

@@ -29,18 +29,22 @@
 
 mod edge;
 pub mod flow;
+mod follow;
 mod kernel;
 mod matrix;
 mod places;
 mod relief;
 mod sample;
+mod steady;
 mod unwind;
 mod warp2d;
 mod warp3d;
 
 pub use crate::timeline::frame::DepthMeaning;
+pub use follow::follow;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{Relief, equalise};
+pub use steady::{from_steps, locked, own_scale, to_steps};
 pub use unwind::{feathered, unwound};
 pub use warp2d::{resample, warp_flat};
 pub use warp3d::{deep_positions, warp_deep, warp_deep_float, warp_deep_once};
@@ -89,31 +93,48 @@ pub fn warp_as(
     border: Border,
     depth: Option<&DepthMap>,
 ) -> Warped {
-    match (camera, manner) {
-        (Camera::Flat(flat), Manner::Native) => {
-            resample(canvas, &flat_matrix(flat, canvas.size()), border, flat.sampling)
-        }
-        (Camera::Flat(flat), Manner::Quick) => warp_flat(canvas, &flat_matrix(flat, canvas.size()), border),
-        (Camera::Deep(deep), Manner::Quick) => {
-            let quick = Camera3d { sampling: Sampling::Bilinear, ..*deep };
-            warp_deep_once(canvas, &quick, border, &relief(deep, canvas, depth), false)
-        }
-        (Camera::Flat(flat), Manner::Deforum) => {
-            warp_flat(canvas, &flat_matrix(&losing_translation(flat), canvas.size()), border)
-        }
-        (Camera::Deep(deep), Manner::Native) => {
-            warp_deep_once(canvas, deep, border, &relief(deep, canvas, depth), true)
-        }
-        (Camera::Deep(deep), Manner::Deforum) => {
-            warp_deep(canvas, deep, border, border, &relief(deep, canvas, depth))
-        }
-    }
+    let relief = match camera {
+        Camera::Flat(_) => Relief::flat(),
+        Camera::Deep(deep) => Relief::new(depth.map(|map| map.resized(canvas.size())).as_ref(), deep.meaning),
+    };
+    warp_over_as(manner, canvas, camera, border, &relief)
 }
 
-/// The relief that a depth map gives a picture.
-fn relief(camera: &Camera3d, canvas: &Canvas, depth: Option<&DepthMap>) -> Relief {
-    let fitted = depth.map(|map| map.resized(canvas.size()));
-    Relief::new(fitted.as_ref(), camera.meaning)
+/// Moves a picture as `camera` says, a 3D camera over `relief`.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn warp_over(canvas: &Canvas, camera: &Camera, border: Border, relief: &Relief) -> Warped {
+    warp_over_as(Manner::Native, canvas, camera, border, relief)
+}
+
+/// [`warp_over`] in another manner than kinora's own.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn warp_over_as(
+    manner: Manner,
+    canvas: &Canvas,
+    camera: &Camera,
+    border: Border,
+    relief: &Relief,
+) -> Warped {
+    let size = canvas.size();
+    match (camera, manner) {
+        (Camera::Flat(flat), Manner::Native) => {
+            resample(canvas, &flat_matrix(flat, size), border, flat.sampling)
+        }
+        (Camera::Flat(flat), Manner::Quick) => warp_flat(canvas, &flat_matrix(flat, size), border),
+        (Camera::Flat(flat), Manner::Deforum) => {
+            warp_flat(canvas, &flat_matrix(&losing_translation(flat), size), border)
+        }
+        (Camera::Deep(deep), Manner::Native) => warp_deep_once(canvas, deep, border, relief, true),
+        (Camera::Deep(deep), Manner::Quick) => {
+            let quick = Camera3d { sampling: Sampling::Bilinear, ..*deep };
+            warp_deep_once(canvas, &quick, border, relief, false)
+        }
+        (Camera::Deep(deep), Manner::Deforum) => warp_deep(canvas, deep, border, border, relief),
+    }
 }
 
 /// The 2D camera as Deforum understands it: with the perspective flip it does not move.

@@ -10,7 +10,7 @@ use super::sample::Texture;
 use super::warp2d::{Positions, render};
 use super::warp3d::View;
 use super::{Warped, resample};
-use crate::canvas::{Canvas, DepthMap, Plane, Size};
+use crate::canvas::{Canvas, Plane, Size};
 use crate::timeline::frame::{Border, Camera, Camera2d, Camera3d, Sampling};
 
 /// Most steps towards the pixel that a place moves to.
@@ -24,9 +24,12 @@ const LOST: f64 = 0.5;
 /// is to be reached. Where it ends nothing is known, and coverage is 0.
 ///
 /// 2D cameras are one matrix. A move over a relief is undone pixel by pixel, frame by frame, by repeated substitution
-/// (`p := p + q - g(p)` for the place `p` that is sampled at `q`), over `depth`, that of `canvas`: nobody knows the reliefs
-/// of frames that are still to be painted.
-pub fn unwound(canvas: &Canvas, ahead: &[Camera], border: Border, depth: Option<&DepthMap>) -> Warped {
+/// (`p := p + q - g(p)` for the place `p` that is sampled at `q`), over `relief`, that of `canvas`: nobody knows the
+/// reliefs of frames that are still to be painted.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn unwound(canvas: &Canvas, ahead: &[Camera], border: Border, relief: &Relief) -> Warped {
     let size = canvas.size();
     let flat: Option<Vec<&Camera2d>> = ahead
         .iter()
@@ -40,13 +43,7 @@ pub fn unwound(canvas: &Canvas, ahead: &[Camera], border: Border, depth: Option<
         let back = whole.try_inverse().unwrap_or_else(Matrix3::zeros);
         return resample(canvas, &back, border, Sampling::Lagrange);
     }
-    let fitted = depth.map(|map| map.resized(size));
-    let meaning = ahead.iter().find_map(|camera| match camera {
-        Camera::Deep(deep) => Some(deep.meaning),
-        Camera::Flat(_) => None,
-    });
-    let relief = meaning.map_or_else(Relief::flat, |meaning| Relief::new(fitted.as_ref(), meaning));
-    let steps: Vec<Step<'_>> = ahead.iter().map(|camera| Step::new(camera, size, &relief)).collect();
+    let steps: Vec<Step<'_>> = ahead.iter().map(|camera| Step::new(camera, size, relief)).collect();
     let mut places = vec![[0.0; 2]; size.area()];
     places.par_chunks_mut(size.width.max(1)).enumerate().for_each(|(y, row)| {
         for (x, place) in row.iter_mut().enumerate() {
@@ -160,7 +157,7 @@ pub fn feathered(coverage: &Plane, width: f32) -> Plane {
 
 #[cfg(test)]
 mod tests {
-    use super::super::warp;
+    use super::super::{DepthMeaning, warp_over};
     use super::*;
     use proptest::prelude::*;
 
@@ -188,16 +185,16 @@ mod tests {
     }
 
     /// Moved back and then on again frame by frame, a picture is itself.
-    fn there_and_back(ahead: &[Camera], depth: Option<&DepthMap>) -> (f64, f64) {
+    fn there_and_back(ahead: &[Camera], relief: &Relief) -> (f64, f64) {
         let size = Size::new(96, 64);
         let canvas = picture(size);
-        let back = unwound(&canvas, ahead, Border::Replicate, depth);
+        let back = unwound(&canvas, ahead, Border::Replicate, relief);
         let mut cover = back.coverage.clone();
         let mut seen = back.canvas;
         for camera in ahead {
-            let warped = warp(&seen, camera, Border::Replicate, depth);
+            let warped = warp_over(&seen, camera, Border::Replicate, relief);
             let grey = cover.values().iter().flat_map(|c| [(c * 255.0) as u8; 3]).collect();
-            let moved = warp(&Canvas::from_rgb8(size, grey), camera, Border::Zeros, depth).canvas;
+            let moved = warp_over(&Canvas::from_rgb8(size, grey), camera, Border::Zeros, relief).canvas;
             let still = moved.as_rgb8().iter().step_by(3).map(|v| f32::from(*v > 250)).collect();
             cover = Plane::from_values(size, still);
             seen = warped.canvas;
@@ -209,19 +206,20 @@ mod tests {
     #[test]
     fn a_zoom_and_a_turn_are_undone_by_one_matrix() {
         let camera = Camera2d { zoom: 1.01, angle: 0.7, translation_x: 0.6, ..Camera2d::STILL };
-        let (mean, covered) = there_and_back(&[Camera::Flat(camera); 12], None);
+        let (mean, covered) = there_and_back(&[Camera::Flat(camera); 12], &Relief::flat());
         assert!(mean < 2.0 && covered > 0.4, "{mean} {covered}");
     }
 
     #[test]
     fn a_flight_is_undone_over_flat_and_deep_reliefs() {
         let camera = Camera3d { translation: [0.5, 0.3, 2.0], rotation: [0.1, 0.2, 0.3], ..Camera3d::STILL };
-        let (mean, covered) = there_and_back(&[Camera::Deep(camera); 10], None);
+        let (mean, covered) = there_and_back(&[Camera::Deep(camera); 10], &Relief::flat());
         assert!(mean < 2.0 && covered > 0.4, "{mean} {covered}");
         let size = Size::new(96, 64);
         let bowl = |i: usize| libm::hypot((i % 96) as f64 - 48.0, (i / 96) as f64 - 32.0) as f32;
         let depth = Plane::from_values(size, (0..size.area()).map(bowl).collect());
-        let (mean, covered) = there_and_back(&[Camera::Deep(camera); 10], Some(&depth));
+        let (mean, covered) =
+            there_and_back(&[Camera::Deep(camera); 10], &Relief::new(Some(&depth), DepthMeaning::Inverse));
         assert!(mean < 3.0 && covered > 0.4, "{mean} {covered}");
     }
 
@@ -241,7 +239,7 @@ mod tests {
             let deep = Camera3d { translation: [v[0], v[1], v[2]], rotation: [v[3], v[4], v[5]], ..Camera3d::STILL };
             let canvas = picture(Size::new(7, 5));
             for ahead in [vec![Camera::Flat(flat); n], vec![Camera::Deep(deep); n]] {
-                prop_assert_eq!(unwound(&canvas, &ahead, Border::Zeros, None).canvas.size(), canvas.size());
+                prop_assert_eq!(unwound(&canvas, &ahead, Border::Zeros, &Relief::flat()).canvas.size(), canvas.size());
             }
         }
     }

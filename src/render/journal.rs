@@ -31,6 +31,9 @@ pub struct Entry {
     /// What the picture measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measures: Option<Measures>,
+    /// Hash of the bytes of the depth that is stored beside it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<String>,
 }
 
 /// What a frame's entry must say for the stored picture to be the right one.
@@ -148,6 +151,7 @@ mod tests {
             input: own(input),
             output: own(output),
             measures: None,
+            depth: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the making of one frame leaves.
 
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, DepthMap};
 use crate::colour::Measures;
 
 /// A finished frame on its way into the store: the picture that is shown, and what is kept beside it.
@@ -10,10 +10,12 @@ pub struct Made {
     pub canvas: Canvas,
     /// What it measures; `None` when nobody looked.
     pub measures: Option<Measures>,
+    /// Its depth on the film's scale, when the next frame or the user needs it (see [`depth_file`](super::depth_file)).
+    pub depth: Option<DepthMap>,
 }
 
 impl From<Canvas> for Made {
     fn from(canvas: Canvas) -> Self {
-        Self { canvas, measures: None }
+        Self { canvas, depth: None, measures: None }
     }
 }

@@ -6,10 +6,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, DepthMap};
 use crate::colour::Measures;
 use crate::error::{Error, Result};
 use crate::infotext;
+use crate::render::depth_file;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 use crate::render::made::Made;
 
@@ -75,6 +76,21 @@ impl Store {
         self.folder.join(format!("{frame:06}.png"))
     }
 
+    /// Where the depth of a frame lies, or will lie.
+    pub fn depth_path(&self, frame: u32) -> PathBuf {
+        self.folder.join(format!("{frame:06}.depth.png"))
+    }
+
+    /// The depth that the journal says is stored beside a frame; `None` when it says nothing.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
+    pub fn read_depth(&self, frame: u32) -> Result<Option<DepthMap>> {
+        let entries = Journal::read(&self.folder)?;
+        let stored = entries.iter().any(|entry| entry.frame == frame && entry.depth.is_some());
+        stored.then(|| depth_file::read(&self.depth_path(frame))).transpose()
+    }
+
     /// A stored picture.
     ///
     /// # Errors
@@ -90,7 +106,9 @@ impl Store {
     pub fn valid(&self, expected: &[Expected]) -> Result<Vec<bool>> {
         let entries = Journal::read(&self.folder)?;
         Ok(valid_frames(&entries, expected, |entry| {
-            std::fs::read(self.path(entry.frame)).is_ok_and(|bytes| hash(&bytes) == entry.output)
+            let has = |path: PathBuf, hashed: &String| std::fs::read(path).is_ok_and(|b| hash(&b) == *hashed);
+            has(self.path(entry.frame), &entry.output)
+                && entry.depth.as_ref().is_none_or(|hashed| has(self.depth_path(entry.frame), hashed))
         }))
     }
 
@@ -161,6 +179,7 @@ impl Store {
             if !text.is_empty() {
                 bytes = infotext::described(&bytes, &text);
             }
+            let depth = self.write_depth(frame, made.depth.as_ref())?;
             self.write(&self.path(frame), &bytes)?;
             let output = hash(&bytes);
             let input = if expected.independent {
@@ -170,7 +189,15 @@ impl Store {
             };
             let Expected { params, models, .. } = expected;
             let measures = made.measures;
-            journal.append(&Entry { frame, params, models, input, output: output.clone(), measures })?;
+            journal.append(&Entry {
+                frame,
+                params,
+                models,
+                input,
+                output: output.clone(),
+                depth,
+                measures,
+            })?;
             before = Some((frame, output));
         }
         Ok(())
@@ -187,6 +214,19 @@ impl Store {
                 Ok(hash(&bytes))
             }
         }
+    }
+
+    /// Stores a frame's depth and gives its hash. One of an earlier run that is not meant any more is taken away.
+    fn write_depth(&self, frame: u32, depth: Option<&DepthMap>) -> Result<Option<String>> {
+        let path = self.depth_path(frame);
+        let Some(depth) = depth else {
+            // Best effort: nobody reads it, for the journal does not name it.
+            let _ = std::fs::remove_file(&path);
+            return Ok(None);
+        };
+        let bytes = depth_file::png(depth)?;
+        self.write(&path, &bytes)?;
+        Ok(Some(hash(&bytes)))
     }
 
     /// Writes beside, syncs, renames.

@@ -16,9 +16,10 @@ use crate::post::chain::{Chain, Step};
 use crate::post::deflicker::Method;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::store::{self, Store};
+use crate::run::fading::{Fading, shrunk};
 use crate::run::project::Project;
 use crate::run::report::Report;
-use crate::timeline::{Deflicker, Encode, Interpolate, Post};
+use crate::timeline::{Deflicker, Encode, Fade, Interpolate, Post};
 
 /// Changes whenever the same frames would give another video than before.
 const FINISHING: u32 = 1;
@@ -34,6 +35,7 @@ pub(crate) struct Finish {
     post: Post,
     /// Frames of a film that goes round as a whole.
     loops: Option<u32>,
+    fades: Vec<Fade>,
     /// How it is encoded.
     settings: VideoSettings,
 }
@@ -50,19 +52,22 @@ struct Finished {
 }
 
 impl Finish {
-    /// What the film's `post` block asks for; a draft leaves out in-between frames.
+    /// What the film's `post` block asks for; a draft leaves out in-between frames. `sizes` are that of the film and
+    /// that of its frames here.
     ///
     /// # Errors
     /// [`Error::Usage`] for a video that is no MP4 file and for impossible rates and presets.
-    pub(crate) fn new(project: &Project, out: &Path, size: Size, draft: bool) -> Result<Self> {
+    pub(crate) fn new(project: &Project, out: &Path, sizes: (Size, Size), draft: bool) -> Result<Self> {
+        let (full, size) = sizes;
         let mut post = project.timeline.post().clone();
         if draft {
             post.interpolate = Interpolate::None;
         }
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
+        let fades = shrunk(project.timeline.fades(), full, size);
         let loops = project.timeline.goes_round().then(|| project.timeline.frames());
-        Ok(Self { out: out.to_owned(), size, fps, post, loops, settings: encoding(project)? })
+        Ok(Self { out: out.to_owned(), size, fps, post, loops, fades, settings: encoding(project)? })
     }
 
     /// The video's frame rate.
@@ -148,7 +153,7 @@ impl Finish {
         stop: &StopFlag,
     ) -> Result<u32> {
         let chain = self.chain(frames, cuts);
-        let paths: Vec<PathBuf> = frames.iter().map(|frame| store.path(*frame)).collect();
+        let source = Fading::new(store, frames, &self.fades);
         let writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
         let cancel = AtomicBool::new(false);
         let mut measuring = None;
@@ -164,7 +169,7 @@ impl Finish {
             progress.frame();
             cancel.store(stop.get() != Stop::No, Ordering::Relaxed);
         };
-        let written = chain.run(paths.as_slice(), Box::new(writer), &cancel, &mut report)?;
+        let written = chain.run(&source, Box::new(writer), &cancel, &mut report)?;
         progress.end();
         u32::try_from(written).map_err(|_| Error::Bug(format!("a video of {written} frames")))
     }
@@ -172,6 +177,8 @@ impl Finish {
     /// The stages of the film's `post` block. Where a listed frame does not follow the one before it in
     /// the film, nothing is smoothed or made across the gap.
     fn chain(&self, frames: &[u32], cuts: &BTreeSet<u32>) -> Chain {
+        let fades = |frame: &u32| self.fades.iter().any(|fade| fade.start == *frame);
+        let cuts: BTreeSet<u32> = cuts.iter().copied().filter(|frame| !fades(frame)).collect();
         let gap = |i: &usize| *i > 0 && (cuts.contains(&frames[*i]) || frames[*i] != frames[*i - 1] + 1);
         let deflicker = match self.post.deflicker {
             Deflicker::None => None,
@@ -197,10 +204,11 @@ impl Finish {
         let outputs = store.outputs()?;
         let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
         let text = format!(
-            "{FINISHING} {} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {} {}",
+            "{FINISHING} {} {} {:?} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {} {}",
             self.size,
             self.fps,
             self.post,
+            self.fades,
             self.settings,
             self.out.file_name().unwrap_or_default().to_string_lossy(),
             self.is_closed(frames)

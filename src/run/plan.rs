@@ -24,7 +24,7 @@ use crate::run::project::Project;
 use crate::run::render::{RenderOptions, frames_folder, survey, target};
 use crate::run::sources::depth_network;
 use crate::timeline::explain::KeyPlace;
-use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams};
+use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams, HybridMaskKind};
 use crate::timeline::{Encode, Interpolate};
 
 /// Folders of a model that hold weights which are loaded.
@@ -291,7 +291,12 @@ fn waiting(params: &FrameParams) -> impl Iterator<Item = Waiting> {
 /// Whether the frame asks for the depth of the picture underneath.
 fn looks_at_depth(params: &FrameParams) -> bool {
     let hinted = params.controls.iter().any(|control| control.input == ControlInput::Depth);
-    hinted || (matches!(params.camera, Camera::Deep(_)) && !independent(params))
+    let masked = params.hybrid.as_ref().is_some_and(|hybrid| {
+        hybrid
+            .mask
+            .is_some_and(|mask| matches!(mask.kind, HybridMaskKind::Depth | HybridMaskKind::VideoDepth))
+    });
+    hinted || masked || (matches!(params.camera, Camera::Deep(_)) && !independent(params))
 }
 
 fn load(role: String, folder: &ModelFolder, frame: u32) -> Result<ModelLoad> {

@@ -18,6 +18,7 @@ use crate::run::models::{DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sources::Files;
+use crate::run::strip::{drifts, strip};
 use crate::timeline::frame::{Camera, FrameParams, HybridMotion};
 
 /// What the user asks of a render.
@@ -50,7 +51,8 @@ pub fn render(
     let out = target(project, options);
     let mut painter = ModelPainter::new(device.clone(), project.folder());
     let size = size(project, options, &mut painter)?;
-    let finish = Finish::new(project, &out, size, options.draft)?;
+    let full = full_size(project, &mut painter)?;
+    let finish = Finish::new(project, &out, (full, size), options.draft)?;
     // Six hours of rendering are a bad moment to learn that there is no H.264 encoder.
     finish.probe()?;
 
@@ -68,11 +70,23 @@ pub fn render(
         report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)
             .inspect_err(|_| store.discard_if_empty())?;
     }
+    if report.times.frames > 0 {
+        report.drift = drift_strip(&plan, &store)?;
+    }
     drop(painter);
     let frames: Vec<u32> = wanted.into_iter().collect();
     let cuts: BTreeSet<u32> = plan.iter().filter(|p| jumps(&p.params)).map(|p| p.params.frame).collect();
     finish.run(&store, &frames, &cuts, &mut report, progress, stop)?;
     Ok(report)
+}
+
+/// How the measures of the run's frames went.
+fn drift_strip(plan: &[Planned], store: &Store) -> Result<String> {
+    let mut measures = store.measures()?;
+    let own: BTreeSet<u32> = plan.iter().map(|planned| planned.params.frame).collect();
+    measures.retain(|frame, _| own.contains(frame));
+    let cuts: Vec<u32> = plan.iter().filter(|p| p.params.cut).map(|p| p.params.frame).collect();
+    Ok(strip(&drifts(&measures, &cuts)))
 }
 
 /// Paints what is missing.

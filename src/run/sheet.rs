@@ -6,6 +6,7 @@ use super::letters::{fit, height, write};
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::timeline::Timeline;
+use crate::timeline::explain::KeyPlace;
 
 /// Columns and most rows.
 const CELLS: (usize, usize) = (5, 6);
@@ -38,11 +39,9 @@ impl Sheet {
         let labels = (0..cells)
             .map(|i| {
                 let end = frames.get(i + 1).copied().unwrap_or(u32::MAX);
-                let mut names: Vec<&str> = keys
-                    .iter()
-                    .filter(|(frame, _)| (frames[i]..end).contains(frame))
-                    .map(|(_, name)| *name)
-                    .collect();
+                let within = |key: &KeyPlace| (frames[i]..end).contains(&(key.frame.max(0.0) as u32));
+                let mut names: Vec<&str> =
+                    keys.iter().filter(|(_, key)| within(key)).map(|(name, _)| name.as_str()).collect();
                 names.dedup();
                 let seconds = timeline.seconds(f64::from(frames[i]));
                 (format!("{}  {seconds:.2}s", frames[i]), names.join(" "))

@@ -16,7 +16,7 @@ use crate::render::seams::Sources;
 use crate::run::cast::find;
 use crate::run::clips::Clips;
 use crate::run::fit::{border_colour, framed, scaled};
-use crate::timeline::frame::{Clip, DepthSource, Fit};
+use crate::timeline::frame::{Clip, DepthSource, Fit, Sequence};
 
 /// The depth network of a film that names none.
 pub(crate) const EMBEDDED_DEPTH: &str = "kinora-depth";
@@ -56,6 +56,21 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Picture `number` of a sequence of depth, 0 (black, far) to 1 (white, near), at its own size.
+    fn sequence(&mut self, sequence: &Sequence, number: u32) -> Result<DepthMap> {
+        let file = match sequence {
+            Sequence::Clip(clip) if clip.path.is_dir() => Some(self.clips.file(clip, number)?),
+            _ => sequence.file(number),
+        };
+        match (file, sequence) {
+            (Some(path), _) => depth::read_picture(&path),
+            (None, Sequence::Clip(clip)) => Ok(depth::of_canvas(&self.clips.picture(clip, number)?)),
+            (None, Sequence::Numbered { .. }) => Err(Error::Bug("a numbered picture has no name".to_owned())),
+        }
+    }
+}
+
 impl Sources for Files {
     fn picture(&mut self, path: &Path, size: Size, fit: Fit) -> Result<Canvas> {
         let picture = self.scaled(path, size, fit)?;
@@ -80,6 +95,9 @@ impl Sources for Files {
     }
 
     fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap> {
+        if let DepthSource::Sequence(sequence, number) = source {
+            return Ok(self.sequence(sequence, *number)?.resized(picture.size()));
+        }
         let estimator = match self.estimators.entry(source.clone()) {
             Entry::Occupied(loaded) => loaded.into_mut(),
             Entry::Vacant(place) => place.insert(open(source, &self.films, &self.device)?),
@@ -102,6 +120,7 @@ fn open(source: &DepthSource, films: &Path, device: &Device) -> Result<Estimator
     match source {
         DepthSource::Flat => Ok(Estimator::flat()),
         DepthSource::Picture(path) => Estimator::reference(path),
+        DepthSource::Sequence(..) => Err(Error::Bug("a sequence of depth has no estimator".to_owned())),
         DepthSource::Network(name) => {
             Estimator::load_on(Some(&depth_network(name.as_deref(), films)?), device)
         }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
-use crate::camera::{Manner, flat_matrix, flip_matrix, pose, warp_as};
+use crate::camera::{Manner, Relief, flat_matrix, flip_matrix, pose, warp_over_as};
 use crate::canvas::{Canvas, Plane, Size};
 use crate::error::{Error, Result};
+use crate::render::frame_loop::distances;
 use crate::render::seams::Sources as _;
 use crate::run::project::Project;
 use crate::run::sources::Files;
@@ -42,8 +43,11 @@ pub fn warp(project: &Project, options: &WarpOptions) -> Result<String> {
         None => Canvas::open_upright(&options.image)?,
     };
     let is_deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
-    let depth = if is_deep { Some(files.depth(&params.depth, &picture)?) } else { None };
-    let warped = warp_as(options.manner, &picture, &params.camera, params.border, depth.as_ref());
+    let relief = match is_deep {
+        true => distances(&params, files.depth(&params.depth, &picture)?),
+        false => Relief::flat(),
+    };
+    let warped = warp_over_as(options.manner, &picture, &params.camera, params.border, &relief);
     let out = options.out.clone().unwrap_or_else(|| beside(&options.image, options.frame));
     save(&out, &warped.canvas)?;
     if let Some(path) = &options.coverage {
@@ -104,7 +108,6 @@ fn told(camera: &Camera, size: Size) -> String {
             if let Some(flip) = deep.flip {
                 rows("flip", three(flip_matrix(&flip, size)));
             }
-            let _ = writeln!(text, "depth       {:?}", deep.meaning);
             let _ = writeln!(text, "sampling    {:?}", deep.sampling);
         }
     }

@@ -80,16 +80,14 @@ impl Line {
         Self { series, ..self }
     }
 
+    /// When its keys are, in frames of its clock, ascending.
+    pub fn times(&self) -> Vec<f64> {
+        self.points.iter().map(|point| point.time).collect()
+    }
+
     /// Whether the value is the same at all times.
     pub fn is_constant(&self) -> bool {
         matches!(self.points.as_slice(), [point] if !point.runs)
-    }
-
-    /// The frames of the film at which its keys stand, not always whole; none when there is but one value.
-    pub fn key_frames(&self) -> impl Iterator<Item = f64> {
-        let several = self.points.len() > 1;
-        let start = f64::from(self.clock.start);
-        self.points.iter().filter(move |_| several).map(move |point| point.time + start)
     }
 
     /// Where its first value stands.

@@ -9,10 +9,13 @@ mod closing;
 mod compat;
 mod controls;
 pub mod deforum;
+mod depth;
 mod ease;
 pub mod eval;
 pub mod explain;
+mod fades;
 pub mod frame;
+mod guide;
 mod hold;
 mod hybrid;
 mod lengths;
@@ -41,6 +44,7 @@ use crate::schedule::span::Span;
 use crate::schedule::units::{Rate, Tempo};
 use crate::sound;
 pub use compat::Compat;
+pub use fades::Fade;
 use frame::FrameParams;
 pub use lengths::{Measure, Measured};
 use reader::Reader;
@@ -140,21 +144,6 @@ impl Timeline {
     /// Whether any scene has the 3D camera.
     pub fn is_deep(&self) -> bool {
         self.stages.iter().any(|stage| params::has_effect(&stage.values, "fov"))
-    }
-
-    /// The film's keys, by frame: the frame, and the name of the parameter. Of a parameter that one value holds, no key.
-    pub fn keys(&self) -> Vec<(u32, &'static str)> {
-        let mut keys: Vec<(u32, &'static str)> = Vec::new();
-        for stage in &self.stages {
-            let (first, end) = (stage.clock.start, stage.clock.start + stage.clock.length);
-            for line in stage.values.lines.values() {
-                let inside = |at: &f64| (f64::from(first)..f64::from(end)).contains(at);
-                keys.extend(line.key_frames().filter(inside).map(|at| (at as u32, line.param.name)));
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        keys
     }
 
     /// Whether the film is one scene whose last frame leads into its first.

@@ -4,18 +4,19 @@
 use super::camera;
 use super::closing;
 use super::controls;
+use super::depth;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthMeaning, DepthSource, FrameParams,
-    FrameSource, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling,
-    SamplingParams, SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthMeaning, FrameParams, FrameSource,
+    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
+    SharpenParams,
 };
 use super::hold;
-use super::hybrid;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
 use super::source;
+use super::{guide, hybrid};
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
@@ -33,7 +34,7 @@ const DEEP: [&str; 10] = [
 ];
 
 /// Parameters of the 3D camera that do not make a film 3D.
-const ABOUT_DEEP: [&str; 2] = ["aspect_ratio_use_old_formula", "depth_algorithm"];
+const ABOUT_DEEP: [&str; 1] = ["aspect_ratio_use_old_formula"];
 
 /// Parameters that only the flat camera has.
 const FLAT: [&str; 4] = ["zoom", "angle", "transform_center_x", "transform_center_y"];
@@ -86,6 +87,7 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
     hold::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
+    depth::unused(values, is_deep, warnings);
     let (names, camera, hint) = if is_deep {
         (FLAT.to_vec(), "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
     } else {
@@ -116,7 +118,12 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
-        _ => !name.starts_with("perspective_flip") || values.has(name),
+        _ if name.starts_with("perspective_flip") => values.has(name),
+        _ => {
+            masks::has_effect(values, name)
+                && hybrid::has_effect(values, name)
+                && guide::has_effect(values, name)
+        }
     }
 }
 
@@ -140,13 +147,15 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         cut,
         camera: camera(reader, stage),
         border: border(reader, values),
-        depth: depth(reader, values),
+        depth: depth::source(reader, values),
+        relief: depth::params(reader, values),
         colour: colour(reader, values),
         noise: noise(reader, values),
-        hold: hold::at(reader, values),
+        hold: hold::at(reader, stage, &source),
         sampling: sampling(reader, stage, cut && is_begun_with(&source)),
         prompt,
         negative,
+        guide: guide::at(reader, stage),
         hybrid: hybrid::at(reader, stage, &source),
         mask: masks::at(reader, stage, &source),
         controls: stage
@@ -216,11 +225,7 @@ pub(super) fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
         zoom: 1.0,
         aspect_ratio: number("aspect_ratio", 1.0),
         old_aspect: reader.maybe_switch(values, "aspect_ratio_use_old_formula").unwrap_or(false),
-        meaning: match reader.maybe_choice(values, "depth_algorithm").as_deref() {
-            Some("metric") => DepthMeaning::Metric,
-            Some("raw") => DepthMeaning::Blended,
-            _ => DepthMeaning::Inverse,
-        },
+        meaning: DepthMeaning::Inverse,
         sampling: sampling_mode(reader, values),
         flip,
     };
@@ -264,15 +269,6 @@ fn border(reader: &mut Reader<'_>, values: &Values) -> Border {
     }
 }
 
-fn depth(reader: &Reader<'_>, values: &Values) -> DepthSource {
-    let Some((call, _)) = values.calls.get("depth") else { return DepthSource::Network(None) };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("flat", _) => DepthSource::Flat,
-        ("picture", Some(path)) => DepthSource::Picture(path),
-        _ => DepthSource::Network(reader.call_path(call, "model")),
-    }
-}
-
 fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
     let coherence = match reader.maybe_choice(values, "coherence").as_deref() {
         Some("none") => Coherence::None,
@@ -286,7 +282,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         coherence,
         contrast: reader.number(values, "contrast", 1.0),
         sharpen: SharpenParams {
-            amount: reader.number(values, "sharpen.amount", 0.0),
+            amount: reader.number(values, "sharpen.amount", 0.5),
             // A kernel has a middle pixel; what was computed even becomes the next odd width.
             kernel: kernel | 1,
             sigma: reader.number(values, "sharpen.sigma", 1.0),
@@ -306,7 +302,7 @@ fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
             persistence: reader.number(values, "perlin_persistence", 0.5),
         },
     };
-    NoiseParams { amount: reader.number(values, "noise", 0.02), kind }
+    NoiseParams { amount: reader.number(values, "noise", 0.08), kind }
 }
 
 fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> SamplingParams {
@@ -318,7 +314,11 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     };
     let kept = match reader.maybe_number(values, "denoise") {
         Some(denoise) => 1.0 - denoise,
-        None => reader.number(values, "strength", 0.65),
+        None => reader.number(values, "strength", 0.5),
+    };
+    let kept = match reader.maybe_number(values, "image_strength") {
+        Some(strength) if values.has("guide.images") => strength,
+        _ => kept,
     };
     let seeds = seed::at(reader, stage);
     SamplingParams {

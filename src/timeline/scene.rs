@@ -88,6 +88,12 @@ impl Values {
         line.at(line.clock.start).ok()?.0.as_text().map(str::to_owned)
     }
 
+    /// What a switch is set to, when that is the same at every frame.
+    pub fn constant_switch(&self, name: &str) -> Option<bool> {
+        let line = self.lines.get(name).filter(|line| line.is_constant())?;
+        line.at(line.clock.start).ok()?.0.as_bool()
+    }
+
     /// Forgets start seeds, so that the clock's own counts; keys and values that use the time stay.
     fn drop_start_seed(&mut self) {
         self.calls.remove("seed");
@@ -206,6 +212,7 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         stage.controls.iter().for_each(|(_, values)| super::controls::unused(values, &mut here));
         super::seed::unused(&stage.values, &mut here);
         super::masks::unused(&stage.values, &mut here);
+        super::guide::unused(&stage.values, &mut here);
         super::hybrid::unused(&stage.values, &mut here);
         for warning in here {
             unused.entry(warning.span).or_insert((0, warning)).0 += 1;

@@ -283,8 +283,7 @@ fn seed_cell(seeds: &seed::Seeds) -> Cell {
 
 /// One less the other of `strength` and `denoise`.
 fn opposite(reader: &mut Reader<'_>, values: &Values, other: &str) -> Cell {
-    let usual = if other == "strength" { 0.65 } else { 0.35 };
-    Cell::Number(1.0 - reader.number(values, other, usual))
+    Cell::Number(1.0 - reader.number(values, other, 0.5))
 }
 
 /// What holds when the film says nothing.

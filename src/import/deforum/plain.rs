@@ -101,12 +101,21 @@ impl Deforum<'_> {
             self.report.change(
                 "depth_algorithm",
                 self.shown("depth_algorithm"),
-                "kinora's own depth network looks at the frames",
+                "kinora's own depth network looks at the frames; MiDaS or Depth Anything do where their file is \
+                 there: `depth = network(\"dpt_large_384\")`",
             );
+            // Deforum's distances are spread evenly over every frame.
+            lines.one("depth.equalise", "true");
         } else {
             lines.one("depth", "flat");
             self.carried("use_depth_warping", "depth");
             self.idle("depth_algorithm", "depth warping is off");
+        }
+        if self.is("save_depth_maps") && self.is("use_depth_warping") {
+            lines.one("depth.save", "true");
+            self.carried("save_depth_maps", "depth.save");
+        } else if self.is("save_depth_maps") {
+            self.idle("save_depth_maps", "there is no depth");
         }
     }
 
@@ -175,6 +184,12 @@ impl Deforum<'_> {
     }
 
     fn noise(&mut self, lines: &mut Lines) {
+        let key = "enable_noise_multiplier_scheduling";
+        if self.is(key) {
+            self.carried(key, "noise_multiplier");
+        } else {
+            self.idle(key, "it is off");
+        }
         let silent = matches!(self.expand("noise_schedule"),
             Ok(crate::timeline::deforum::settings::Series::Numbers(values)) if values.iter().all(|v| *v == 0.0));
         if silent {
@@ -206,16 +221,9 @@ impl Deforum<'_> {
 
     fn colours(&mut self, lines: &mut Lines) {
         let coherence = self.word("color_coherence");
-        if matches!(coherence.as_str(), "Image" | "Video Input") {
-            self.done.insert("color_coherence".to_owned());
-            self.report.leave(
-                "color_coherence",
-                self.shown("color_coherence"),
-                "colours can only be held to the first frame",
-            );
-        } else {
-            self.choice("color_coherence", "coherence", "lab", lines);
-        }
+        self.reference(&coherence, lines);
+        // Deforum lets pictures drift as they will.
+        lines.one("drift.correct", "0");
         self.done.insert("legacy_colormatch".to_owned());
         if self.is("legacy_colormatch") && coherence != "None" {
             let why = if self.raw.contains_key("legacy_colormatch") {
@@ -227,6 +235,41 @@ impl Deforum<'_> {
         } else {
             self.idle("legacy_colormatch", "it is off");
         }
+    }
+
+    /// What colours are held to.
+    fn reference(&mut self, coherence: &str, lines: &mut Lines) {
+        let written = self.word("color_coherence_image_path");
+        match (coherence, self.file(&written)) {
+            ("Image", Some(path)) => {
+                lines.one("coherence", "image");
+                lines.one("coherence.image", string(&path));
+                self.carried("color_coherence", "coherence");
+                self.carried("color_coherence_image_path", "coherence.image");
+                return;
+            }
+            ("Image", None) => {
+                self.done.extend(["color_coherence", "color_coherence_image_path"].map(str::to_owned));
+                lines.comment(&format!("coherence.image = {}: there is no such file here", string(&written)));
+                self.report.leave(
+                    "color_coherence_image_path",
+                    self.shown("color_coherence_image_path"),
+                    "there is no such file here: copy it beside the film and write `coherence.image = \"...\"`; colours \
+                     are held to the first frame",
+                );
+                return;
+            }
+            ("Video Input", _) => {
+                self.done.insert("color_coherence".to_owned());
+                self.report.leave(
+                    "color_coherence",
+                    self.shown("color_coherence"),
+                    "colours can only be held to the first frame or a picture",
+                );
+            }
+            _ => self.choice("color_coherence", "coherence", "lab", lines),
+        }
+        self.idle("color_coherence_image_path", "colours are not held to a picture");
     }
 
     fn steps(&mut self, lines: &mut Lines) {

@@ -70,6 +70,12 @@ pub(super) const RULES: &[Rule] = &[
     rule("perspective_flip_fv", "perspective_flip_fv", Group::Motion, Need::Flip),
     rule("strength_schedule", "strength", Group::Kept, Need::Always),
     rule("noise_schedule", "noise", Group::Kept, Need::Always),
+    rule(
+        "noise_multiplier_schedule",
+        "noise_multiplier",
+        Group::Kept,
+        Need::Switch("enable_noise_multiplier_scheduling"),
+    ),
     rule("contrast_schedule", "contrast", Group::Colour, Need::Always),
     rule("amount_schedule", "sharpen.amount", Group::Colour, Need::Always),
     rule("kernel_schedule", "sharpen.kernel", Group::Colour, Need::Sharpen),
@@ -183,17 +189,14 @@ pub(super) static FEATURES: &[Feature] = &[
         why: "the model is the same for the whole film",
         keys: &["enable_checkpoint_scheduling", "checkpoint_schedule"],
     },
-    Feature {
-        name: "initial noise multiplier",
-        is_on: |d| d.is("enable_noise_multiplier_scheduling"),
-        why: "the web UI multiplies the initial noise of img2img by it; kinora does not",
-        keys: &["enable_noise_multiplier_scheduling", "noise_multiplier_schedule"],
-    },
     Feature { name: "InstructPix2Pix", is_on: |_| false, why: "", keys: &["pix2pix_img_cfg_scale_schedule"] },
     Feature {
         name: "near and far planes",
-        is_on: |_| false,
-        why: "",
+        is_on: |d| {
+            let usual = [("near_schedule", "0: (200)"), ("far_schedule", "0: (10000)")];
+            usual.iter().any(|(key, usual)| d.word(key).trim() != *usual)
+        },
+        why: "they have no effect in Deforum; kinora's distances are `depth.near` and `depth.far`",
         keys: &["near_schedule", "far_schedule"],
     },
     Feature {
@@ -228,20 +231,20 @@ pub(super) static FEATURES: &[Feature] = &[
     },
     Feature {
         name: "colour reference",
-        is_on: |d| matches!(d.word("color_coherence").as_str(), "Image" | "Video Input"),
-        why: "colours can only be held to the first frame",
-        keys: &["color_coherence_image_path", "color_coherence_video_every_N_frames"],
+        is_on: |d| d.word("color_coherence") == "Video Input",
+        why: "colours can only be held to the first frame or a picture",
+        keys: &["color_coherence_video_every_N_frames"],
     },
     Feature {
         name: "old depth blend",
         is_on: |d| d.deep() && d.word("depth_algorithm").ends_with("(old)"),
-        why: "kinora has a depth network of its own",
+        why: "AdaBins and Zoe are not read, so nothing is blended",
         keys: &["midas_weight"],
     },
     Feature {
         name: "depth maps on disk",
-        is_on: |d| d.is("save_depth_maps"),
-        why: "depth maps are not written",
+        is_on: |d| d.is("save_depth_maps") && !d.deep(),
+        why: "the flat camera has no depth",
         keys: &["save_depth_maps"],
     },
     Feature {

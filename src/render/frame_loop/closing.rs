@@ -2,7 +2,7 @@
 
 use super::state::LoopState;
 use super::studio::{Studio, timed};
-use crate::camera::{feathered, unwound};
+use crate::camera::{Relief, feathered, unwound};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
 use crate::timeline::frame::{Camera, Closing, DepthSource, FrameParams};
@@ -26,7 +26,8 @@ impl Studio<'_> {
         };
         let depth = self.depth_of_first(params, &first, state)?;
         Ok(timed(&mut self.times.warp, || {
-            let moved = unwound(&first, &closing.ahead, params.border, depth.as_ref());
+            let relief = Relief::of(depth.as_ref(), &params.relief);
+            let moved = unwound(&first, &closing.ahead, params.border, &relief);
             let share = shares(closing, &moved.coverage);
             (blended(picture, &moved.canvas, &share), Some(share))
         }))

@@ -2,16 +2,17 @@
 //! painted over.
 //!
 //! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
-//! contrast, sharpen, noise, condition, img2img, colour match; between the first colour match and
-//! contrast drift is pulled back. Deliberate differences: contrast clamps
+//! contrast, sharpen, noise, condition, img2img, colour match; last of all drift is pulled back. Deliberate differences: contrast clamps
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
 mod closing;
 mod course;
+mod guide;
 mod hints;
 mod hybrid;
 mod masks;
+mod relief;
 mod rigid;
 mod state;
 mod studio;
@@ -26,6 +27,7 @@ use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
+pub use relief::distances;
 pub use state::LoopState;
 pub use studio::{Rules, StageTimes, Studio};
 
@@ -118,6 +120,7 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
     }
     let mut state = LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?);
     state.course = Course::read(store, scene_start, params.frame)?;
+    state.depth = store.read_depth(params.frame - 1)?;
     Ok(state)
 }
 

@@ -1,9 +1,7 @@
 //! What the loop carries from frame to frame.
 
-use std::path::Path;
-
 use super::course::Course;
-use crate::canvas::{Canvas, DepthMap};
+use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
 use crate::error::Result;
 use crate::timeline::frame::{Coherence, ColourReference};
@@ -21,6 +19,10 @@ pub struct LoopState {
     pub anchor: Option<Canvas>,
     /// The depth of `anchor`, for a scene that closes. Derived.
     pub(super) first_depth: Option<DepthMap>,
+    /// The previous frame's depth on the film's scale, where depth is kept steady.
+    pub depth: Option<DepthMap>,
+    /// Within a frame: the depth of the frame before as it moved with its picture, and where it is covered.
+    pub(super) moved_depth: Option<(DepthMap, Plane)>,
     /// What its frames have measured.
     pub course: Course,
     /// What matching needs of the picture that colours are held to, and of which one. Derived.
@@ -48,7 +50,7 @@ impl LoopState {
         coherence: Coherence,
         reference: &ColourReference,
         order: ChannelOrder,
-        picture: impl FnOnce(&Path) -> Result<Canvas>,
+        picture: impl FnOnce(&ColourReference) -> Result<Canvas>,
     ) -> Result<Option<&Anchor>> {
         let held = (coherence, reference.clone());
         if coherence != Coherence::None && self.held_to.as_ref().is_none_or(|(of, _)| *of != held) {
@@ -56,7 +58,7 @@ impl LoopState {
                 ColourReference::First => {
                     self.anchor.as_ref().map(|anchor| Anchor::new(anchor, coherence, order))
                 }
-                ColourReference::Picture(path) => Some(Anchor::new(&picture(path)?, coherence, order)),
+                given => Some(Anchor::new(&picture(given)?, coherence, order)),
             };
             self.held_to = anchor.map(|anchor| (held, anchor));
         }

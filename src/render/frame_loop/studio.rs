@@ -7,8 +7,8 @@ use super::independent;
 use super::state::LoopState;
 use super::underneath::Underneath;
 use crate::camera::Manner;
-use crate::canvas::Size;
-use crate::colour::{ChannelOrder, Measures, Overflow};
+use crate::canvas::{Canvas, Size};
+use crate::colour::{ChannelOrder, Measures, Overflow, Pull};
 use crate::error::Result;
 use crate::noise::Outside;
 use crate::render::made::Made;
@@ -108,6 +108,7 @@ impl Studio<'_> {
         let Underneath { init, depth, seen, behind } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let hints = self.hints(params, &found)?;
+        let (init, guide) = self.guided(params, init)?;
         let mask = if init.is_some() { self.mask(params)? } else { None };
         let only =
             |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
@@ -118,9 +119,11 @@ impl Studio<'_> {
             return Ok(None);
         };
         self.times.frames += 1;
+        let painted = self.guided_colours(painted, guide.as_ref());
         let painted = self.hybrid_after(params, painted, behind.as_ref())?;
         let is_free = independent(params) && params.hold.reference == ColourReference::First;
         let painted = if is_free { painted } else { self.matched(params, painted, state)? };
+        let painted = self.pulled_back(params, painted, state);
         let painted = self.overlaid(params, painted, mask.as_ref())?;
         if state.anchor.is_none() {
             state.anchor = Some(painted.clone());
@@ -128,6 +131,19 @@ impl Studio<'_> {
         let measures = self.rules.measured.then(|| Measures::of(&painted));
         measures.into_iter().for_each(|measures| state.course.saw(measures));
         state.previous = Some(painted.clone());
-        Ok(Some(Made { measures, ..Made::from(painted) }))
+        let depth = self.settle(params, &painted, state)?;
+        Ok(Some(Made { depth, measures, ..Made::from(painted) }))
+    }
+
+    /// The painted picture with its measures pulled back to those of the scene's first frames. What a mask keeps is left
+    /// as it is, and so are frames that do not come from the one before.
+    fn pulled_back(&mut self, params: &FrameParams, painted: Canvas, state: &LoopState) -> Canvas {
+        if independent(params) || params.mask.is_some() || params.hold.drift.correct <= 0.0 {
+            return painted;
+        }
+        timed(&mut self.times.colour, || {
+            let pull = state.course.pull(&Measures::of(&painted), &params.hold.drift);
+            if pull == Pull::NONE { painted } else { pull.applied(&painted) }
+        })
     }
 }

@@ -1,17 +1,15 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
-use std::path::{Path, PathBuf};
-
 use super::hints::{wants_depth_hint, wants_edges};
 use super::hybrid;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera;
-use crate::canvas::{Canvas, DepthMap, Plane};
-use crate::colour::{self, Pull};
-use crate::error::Result;
+use crate::canvas::{Canvas, Plane};
+use crate::colour;
+use crate::error::{Error, Result};
 use crate::noise::{self, NoiseOptions};
-use crate::timeline::frame::{Camera, DepthSource, Fit, FrameParams, FrameSource};
+use crate::timeline::frame::{Camera, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree};
 
 /// The picture that is painted over, and what controls may be shown of it.
 pub(super) struct Underneath {
@@ -30,7 +28,7 @@ impl Studio<'_> {
         let hinted = wants_depth_hint(params);
         if let Some(picture) = self.given(params, state)? {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
-            let depth = depth.map(|depth| self.sources.hint(&depth));
+            let depth = depth.map(|depth| self.depth_hint(params, &depth));
             let seen = wants_edges(params).then(|| picture.clone());
             return Ok(Underneath { init: Some(picture), depth, seen, behind: None });
         }
@@ -41,7 +39,7 @@ impl Studio<'_> {
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        let depth = depth.map(|depth| self.sources.hint(&depth));
+        let depth = depth.map(|depth| self.depth_hint(params, &depth));
         Ok(Underneath { init: None, depth, seen: None, behind: None })
     }
 
@@ -70,20 +68,28 @@ impl Studio<'_> {
         let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
         let masked = hybrid::wants_depth(params);
-        let depth = if deep || hinted || masked { Some(self.depth(params, previous)?) } else { None };
-        let relief = depth.as_ref().filter(|_| deep);
+        let needed = deep || hinted || masked;
+        let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
+        let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
         let manner = self.rules.manner;
         let warp =
-            |picture: &Canvas| camera::warp_as(manner, picture, &params.camera, params.border, relief).canvas;
-        let warped = timed(&mut self.times.warp, || warp(previous));
-        let behind = depth.as_ref().filter(|_| masked).map(|depth| self.sources.hint(depth));
-        let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
-        // A reference picture is the depth of every frame; an estimate belongs to the picture it was
-        // made of, and moves with it.
-        let hint = match (&params.depth, hint) {
-            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
-            (_, hint) => hint,
+            |picture: &Canvas| camera::warp_over_as(manner, picture, &params.camera, params.border, &relief);
+        let camera::Warped { canvas: warped, coverage } = timed(&mut self.times.warp, || warp(previous));
+        // A given depth is known of every frame; an estimate belongs to the picture it was made of, and
+        // moves with it.
+        let hint = match (&params.depth, &depth) {
+            (DepthSource::Network(_), Some(depth)) if hinted => {
+                let hint = self.depth_hint(params, depth);
+                Some(timed(&mut self.times.warp, || warp(&hint)).canvas)
+            }
+            _ if hinted => {
+                let depth = self.depth(params, previous)?;
+                Some(self.depth_hint(params, &depth))
+            }
+            _ => None,
         };
+        self.carry(params, depth.as_ref(), &relief, coverage, state);
+        let behind = depth.as_ref().filter(|_| masked).map(|depth| self.depth_hint(params, depth));
         let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
@@ -95,14 +101,10 @@ impl Studio<'_> {
     /// Colour, contrast, sharpness and noise of a moved picture.
     fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Result<Canvas> {
         let mut picture = self.matched(params, picture, state)?;
-        let pull = state.course.pull(&params.hold.drift);
         let (noise_mask, sharpen_mask) = self.masks(params)?;
         let overflow = self.rules.overflow;
         let look = &params.colour;
         timed(&mut self.times.colour, || {
-            if pull != Pull::NONE {
-                picture = pull.applied(&picture);
-            }
             if look.contrast != 1.0 {
                 picture = colour::contrast(&picture, look.contrast, overflow);
             }
@@ -130,7 +132,11 @@ impl Studio<'_> {
         let sources = &mut *self.sources;
         timed(&mut self.times.colour, || {
             // Only its colours count: all of the picture is looked at, however it is shaped.
-            let read = |path: &Path| sources.picture(path, size, Fit::Stretch);
+            let read = |reference: &ColourReference| match reference {
+                ColourReference::Picture(path) => sources.picture(path, size, Fit::Stretch),
+                ColourReference::Video(clip, number) => sources.video(clip, *number, size, Fit::Stretch),
+                ColourReference::First => Err(Error::Bug("a scene's first frame is no file".to_owned())),
+            };
             let anchor = state.held_to(params.colour.coherence, &hold.reference, order, read)?;
             Ok(match anchor {
                 Some(anchor) => colour::part_way(picture.clone(), &anchor.matched(&picture), hold.strength),
@@ -141,23 +147,8 @@ impl Studio<'_> {
 
     /// Where noise is added and where is sharpened.
     fn masks(&mut self, params: &FrameParams) -> Result<(Option<Plane>, Option<Plane>)> {
-        let (sources, size) = (&mut *self.sources, self.size);
-        let mut mask = |path: &Option<PathBuf>| -> Result<Option<Plane>> {
-            let Some(path) = path else { return Ok(None) };
-            Ok(Some(whiteness(&sources.picture(path, size, Fit::Stretch)?)))
-        };
-        Ok((mask(&params.hold.noise_mask)?, mask(&params.hold.sharpen_mask)?))
+        let hold = &params.hold;
+        let mut plane = |tree: &Option<MaskTree>| tree.as_ref().map(|tree| self.mask_plane(tree)).transpose();
+        Ok((plane(&hold.noise_mask)?, plane(&hold.sharpen_mask)?))
     }
-
-    pub(super) fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
-        let sources = &mut *self.sources;
-        timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
-    }
-}
-
-/// How white each place of a mask's picture is, 0 to 1.
-fn whiteness(mask: &Canvas) -> Plane {
-    let grey = colour::grey(mask);
-    let values = grey.as_rgb8().as_chunks::<3>().0.iter().map(|[v, ..]| f32::from(*v) / 255.0).collect();
-    Plane::from_values(mask.size(), values)
 }

@@ -5,16 +5,8 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
-const SETTINGS: &[&str] = &[
-    "cadence",
-    "diffusion_cadence",
-    "optical_flow_cadence",
-    "upscale",
-    "checkpoint_schedule",
-    "noise_mask_schedule",
-    "audio",
-    "reverse",
-];
+const SETTINGS: &[&str] =
+    &["cadence", "diffusion_cadence", "optical_flow_cadence", "upscale", "audio", "reverse"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];
@@ -23,8 +15,7 @@ const BLOCKS: &[&str] = &["easing"];
 const LABELS: &[&str] = &["reverse"];
 
 /// Choices and calls: the parameter, and what it could be set to.
-const VALUES: &[(&str, &str)] =
-    &[("border", "outpaint"), ("coherence", "video input"), ("interpolate", "rife"), ("interpolate", "film")];
+const VALUES: &[(&str, &str)] = &[("border", "outpaint"), ("interpolate", "rife"), ("interpolate", "film")];
 
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|known| *known == name || (known.ends_with('.') && name.starts_with(known)))

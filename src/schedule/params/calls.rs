@@ -23,6 +23,20 @@ pub(super) static DEPTH: &[CallSpec] = &[
         &[arg("file", Kind::File, None, ANY, "picture whose brightness is nearness")],
         "one picture is the depth of every frame",
     ),
+    call(
+        "pictures",
+        &[
+            arg(
+                "file",
+                Kind::File,
+                None,
+                ANY,
+                "pictures with a number in their names, `depth/%04d.png`; or a folder of pictures, or a video",
+            ),
+            arg("first", Kind::Integer, Some("0"), (0.0, 1e9), "number of the first one"),
+        ],
+        "every frame has a picture of its own whose brightness is nearness: white is `depth.near`, black `depth.far`",
+    ),
 ];
 
 static SHAKES: &[Choice] =
@@ -80,6 +94,22 @@ static CLIP: &[ArgSpec] = &[
     arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
 ];
 
+/// How a scene follows another.
+pub(super) static TRANSITION: &[CallSpec] = &[
+    call("cut", &[], "from one frame to the next"),
+    call(
+        "crossfade",
+        &[arg(
+            "length",
+            Kind::Number(Measure::Time),
+            Some("12"),
+            (1.0, 1e6),
+            "frames in which the scene comes in",
+        )],
+        "the last picture of the scene before moves on and fades out over the scene's first frames",
+    ),
+];
+
 /// What a film follows.
 pub(super) static HYBRID: &[CallSpec] = &[
     call("none", &[], "nothing"),
@@ -115,6 +145,9 @@ pub(super) static MASK_FILE: &[CallSpec] = &[
     call("video", CLIP, "picture n of a video at frame n"),
     call("alpha", &[], "where the picture of `source` is transparent"),
 ];
+
+pub(super) static COLOUR_VIDEO: &[CallSpec] =
+    &[call("video", CLIP, "picture n of a video, or of a folder of pictures, at frame n")];
 
 /// The web UI's «masked content», in the order of Deforum's numbers.
 pub(super) static MASK_FILLS: &[Choice] = &[
@@ -219,7 +252,7 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("hsv", &["Match Frame 0 HSV"]),
     choice("lab", &["Match Frame 0 LAB"]),
     choice("mkl", &["monge_kantorovich"]),
-    choice("image", &[]),
+    choice("image", &["Video Input"]),
 ];
 
 pub(super) static DRIFT: &[Choice] =
@@ -231,12 +264,6 @@ pub(super) static SAMPLING: &[Choice] = &[
     choice("bicubic", &[]),
     choice("lanczos", &["lanczos3"]),
     choice("lagrange", &[]),
-];
-
-pub(super) static MEANINGS: &[Choice] = &[
-    choice("inverse", &["Midas-3-Hybrid"]),
-    choice("metric", &["Zoe", "AdaBins", "Leres"]),
-    choice("raw", &["Midas+AdaBins (old)", "Zoe+AdaBins (old)"]),
 ];
 
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[]), choice("latent", &[])];

@@ -6,6 +6,8 @@
 mod clip;
 mod closing;
 mod control;
+mod depth;
+mod guide;
 mod hold;
 mod hybrid;
 mod look;
@@ -16,11 +18,15 @@ mod sampling;
 pub use clip::Clip;
 pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use depth::DepthParams;
+pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling};
+pub use motion::{
+    Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling, Sequence,
+};
 pub use sampling::{Rng, SamplingParams};
 
 /// Everything the loop needs to know for one frame.
@@ -40,6 +46,8 @@ pub struct FrameParams {
     pub border: Border,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
+    /// What becomes of that depth.
+    pub relief: DepthParams,
     /// Colour, contrast and sharpness.
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
@@ -52,6 +60,8 @@ pub struct FrameParams {
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A picture that the film is led to.
+    pub guide: Option<GuideParams>,
     /// A video that the film follows.
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.

@@ -14,9 +14,9 @@ use kinora::schedule::deforum::settings::Settings;
 use kinora::timeline::deforum::prompts::{PromptMode, PromptSeries};
 use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, Fit, FrameParams, FrameSource,
-    HoldParams, HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo,
-    NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthParams, DepthSource, Fit, FrameParams,
+    FrameSource, HoldParams, HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams,
+    HybridVideo, NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::{Value, json};
@@ -334,6 +334,7 @@ impl Replay {
             camera: self.camera(frame)?,
             border: self.border(),
             depth: DepthSource::Flat,
+            relief: DepthParams::default(),
             colour: ColourParams {
                 coherence: match self.settings.get("color_coherence").and_then(Value::as_str) {
                     Some("LAB") => Coherence::Lab,
@@ -379,6 +380,7 @@ impl Replay {
             },
             prompt: PromptMix::plain(prompt.prepared),
             negative: PromptMix::plain(prompt.negative),
+            guide: None,
             hybrid: self.hybrid(frame)?,
             mask: None,
             closing: None,
