@@ -264,9 +264,12 @@ fn plan(
 /// What a frame measures in pixels, for a draft: the motion is the film's, seen smaller.
 fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
     let (across, down) = (draft.width as f64 / full.width as f64, draft.height as f64 / full.height as f64);
-    if let Camera::Flat(camera) = &mut params.camera {
-        camera.translation_x *= across;
-        camera.translation_y *= down;
+    let ahead = params.closing.iter_mut().flat_map(|closing| &mut closing.ahead);
+    for camera in ahead.chain([&mut params.camera]) {
+        if let Camera::Flat(camera) = camera {
+            camera.translation_x *= across;
+            camera.translation_y *= down;
+        }
     }
     if let Some(mask) = &mut params.mask {
         mask.blur *= across;

@@ -7,6 +7,7 @@
 //! painted frame, not to the second one's warp.
 
 mod ahead;
+mod closing;
 mod continued;
 mod course;
 mod guide;
@@ -30,7 +31,7 @@ use crate::timeline::frame::{FrameParams, FrameSource};
 pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
-pub use relief::stores_depth;
+pub use relief::{distances, stores_depth};
 pub use state::LoopState;
 pub use studio::{Rules, StageTimes, Studio};
 

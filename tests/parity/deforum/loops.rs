@@ -239,7 +239,7 @@ impl Replay {
                 translation_y: self.number("translation_y", frame)?,
                 center_x: self.number("transform_center_x", frame)?,
                 center_y: self.number("transform_center_y", frame)?,
-                flip: None,
+                ..Camera2d::STILL
             }));
         }
         let three = |replay: &mut Self, names: [&'static str; 3]| -> Outcome<[f64; 3]> {
@@ -253,14 +253,13 @@ impl Replay {
             translation: three(self, ["translation_x", "translation_y", "translation_z"])?,
             rotation: three(self, ["rotation_3d_x", "rotation_3d_y", "rotation_3d_z"])?,
             fov: self.number("fov_schedule", frame)?,
-            zoom: 1.0,
             aspect_ratio: self.number("aspect_ratio_schedule", frame)?,
             sampling: match self.settings.get("sampling_mode").and_then(Value::as_str) {
                 Some("bilinear") => Sampling::Bilinear,
                 Some("nearest") => Sampling::Nearest,
                 _ => Sampling::Bicubic,
             },
-            flip: None,
+            ..Camera3d::STILL
         }))
     }
 
@@ -386,6 +385,7 @@ impl Replay {
             guide: None,
             hybrid: self.hybrid(frame)?,
             mask: None,
+            closing: None,
             controls: Vec::new(),
         })
     }
