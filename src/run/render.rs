@@ -72,7 +72,7 @@ pub fn render(
         captions.describe(&mut plan, size)?;
         let mut zooms = Zoom::all(&composed, &plan, &store, options.fresh)?;
         zooms.iter_mut().try_for_each(|zoom| zoom.describe(&mut captions, size))?;
-        report.times = paint(&plan, &zooms, &store, size, &mut painter, device, progress, stop)
+        report.times = paint((&plan, &zooms), &store, size, &mut painter, device, progress, stop)
             .inspect_err(|_| store.discard_if_empty())?;
     }
     if report.times.frames > 0 {
@@ -98,8 +98,7 @@ fn drift_strip(plan: &[Planned], store: &Store) -> Result<String> {
 
 /// Paints what is missing.
 fn paint(
-    plan: &[Planned],
-    zooms: &[Zoom<'_>],
+    (plan, zooms): (&[Planned], &[Zoom<'_>]),
     store: &Store,
     size: Size,
     painter: &mut ModelPainter,
