@@ -34,13 +34,17 @@ impl Painter for Fading {
                 let (x, y, c) = ((i / 3 % w) as f64, (i / 3 / w) as f64, (i % 3) as f64);
                 130.0 + 40.0 * libm::sin(x * 0.9 + 2.0 * c) + 40.0 * libm::cos(y * 0.7 + x * 0.3 + c)
             };
-            return Ok(Some(Canvas::from_rgb8(request.size, (0..w * h * 3).map(|i| value(i) as u8).collect())));
+            return Ok(Some(Canvas::from_rgb8(
+                request.size,
+                (0..w * h * 3).map(|i| value(i) as u8).collect(),
+            )));
         };
         let mut faded = init.clone();
         for y in 0..h {
             for x in 0..w {
                 let at = |x: usize, y: usize| init.pixel(x.min(w - 1), y.min(h - 1)).map(f64::from);
-                let around = [at(x + 1, y), at(x.saturating_sub(1), y), at(x, y + 1), at(x, y.saturating_sub(1))];
+                let around =
+                    [at(x + 1, y), at(x.saturating_sub(1), y), at(x, y + 1), at(x, y.saturating_sub(1))];
                 let own = at(x, y);
                 let soft: [f64; 3] = std::array::from_fn(|c| {
                     0.96 * own[c] + 0.01 * around.iter().map(|near| near[c]).sum::<f64>()
@@ -121,8 +125,8 @@ fn render(folder: &Path, settings: &str, until: Option<usize>) -> (Result<()>, V
         times: StageTimes::default(),
     };
     let notes = Notes::default();
-    let result = store
-        .while_storing(|shelf| run(&plan, &store, shelf, &mut studio, &notes, &StopFlag::default()));
+    let result =
+        store.while_storing(|shelf| run(&plan, &store, shelf, &mut studio, &notes, &StopFlag::default()));
     (result, notes.0.into_inner().unwrap())
 }
 
@@ -176,7 +180,9 @@ fn each_measure_is_warned_of_once_with_its_frame() {
     for name in ["luma", "contrast", "saturation", "sharpness"] {
         assert_eq!(said.iter().filter(|line| line.contains(name)).count(), 1, "{said:?}");
     }
-    assert!(said.iter().all(|line| line.starts_with("warning: frame ") && line.contains("drift.warn = 0.25")));
+    assert!(
+        said.iter().all(|line| line.starts_with("warning: frame ") && line.contains("drift.warn = 0.25"))
+    );
     let (result, said) = render(&folder.path().join("held"), "drift.correct = 0.1\ndrift.warn = 0.25", None);
     result.unwrap();
     assert!(said.is_empty(), "{said:?}");

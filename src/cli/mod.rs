@@ -5,6 +5,7 @@ mod batch;
 mod check;
 mod control;
 mod deflicker;
+mod depth;
 mod drift;
 mod eval;
 mod explain;
@@ -24,6 +25,7 @@ mod preview;
 mod render;
 mod still;
 mod timeline;
+mod warp;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -73,7 +75,9 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Still(command) => still::run(&command, stop),
         Command::Inspect(command) => inspect::run(&command),
         Command::Check(command) => check::run(&command),
+        Command::Depth(command) => depth::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
+        Command::Warp(command) => warp::run(&command),
         Command::Params(command) => params::run(&command),
         Command::Presets(command) => presets::run(&command),
         Command::Timeline(command) => timeline::run(&command),

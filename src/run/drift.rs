@@ -52,7 +52,8 @@ pub fn drift(project: &Project, out: Option<&Path>, draft: bool) -> Result<Drift
     let scenes: Vec<(String, u32)> =
         project.timeline.scenes().map(|(name, start, _)| (name.to_owned(), start)).collect();
     let cuts: Vec<u32> = scenes.iter().map(|(_, start)| *start).collect();
-    let title = format!("drift of {}", folder.with_extension("").file_name().unwrap_or_default().to_string_lossy());
+    let title =
+        format!("drift of {}", folder.with_extension("").file_name().unwrap_or_default().to_string_lossy());
     let drifts = drifts(&measures, &cuts);
     Ok(Drift { measures, drifts, title, rate: project.timeline.fps(), frames, scenes })
 }
@@ -73,7 +74,11 @@ impl Drift {
         };
         let channels = |title, what: fn(&Measures) -> [f64; 3]| Panel {
             title,
-            curves: ["R", "G", "B"].iter().enumerate().map(|(c, name)| curve(name, &|m| what(m)[c])).collect(),
+            curves: ["R", "G", "B"]
+                .iter()
+                .enumerate()
+                .map(|(c, name)| curve(name, &|m| what(m)[c]))
+                .collect(),
         };
         let panels = (0..COMPARED.len()).map(compared).chain([
             channels("mean of each channel, 0 to 255", |m| m.mean),

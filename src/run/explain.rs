@@ -23,7 +23,7 @@ use crate::timeline::{Options, Timeline};
 pub fn explain(path: &Path, frame: &str, tokens: bool) -> Result<(Told, Diagnostics)> {
     let (film, timeline, warnings) = super::look(path, &Options::default())?;
     let frame = frame_of(&timeline, film.tempo.bpm, frame)?;
-    let params = timeline.at(frame)?;
+    let params = timeline.at(timeline.painted_at(frame))?;
     let loras = Spoken::of(&params)?.loras;
     let films = path.parent().unwrap_or(Path::new(""));
     let tokens = if tokens { Some(tokens::told(films, &params)?) } else { None };
@@ -45,7 +45,7 @@ pub struct Told {
 }
 
 /// The frame at a time: the one that is shown then.
-fn frame_of(timeline: &Timeline, bpm: Option<f64>, text: &str) -> Result<u32> {
+pub(crate) fn frame_of(timeline: &Timeline, bpm: Option<f64>, text: &str) -> Result<u32> {
     let usage = |why: String| Error::Usage {
         message: format!("`--frame {text}`: {why}"),
         hint: Some("write a frame such as `48`, or a time such as `4.0s`, `8b` or `50%`".to_owned()),
@@ -117,8 +117,21 @@ fn heading(film: &Path, at: &Explanation) -> String {
             at.scene, at.scene_frame, at.scene_frames, at.scene_seconds
         );
     }
+    if let Some(painted) = at.painted_as {
+        let _ = writeln!(
+            out,
+            "the scene is shown backward: this is painted as frame {painted}, and everything below is of then"
+        );
+    }
     if at.cut {
         out.push_str("the picture starts anew here: nothing is moved over from the frame before\n");
+    }
+    if let Some(way) = at.closing {
+        let _ = writeln!(
+            out,
+            "the scene loops and is {}% of the way back to its beginning: what follows is before that",
+            percent(way)
+        );
     }
     out
 }

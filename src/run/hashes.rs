@@ -16,12 +16,12 @@ use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
 use crate::timeline::frame::{
-    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Sequence,
+    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Making, Sequence,
 };
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
-const PICTURES: u32 = 2;
+const PICTURES: u32 = 3;
 
 /// Hashes of models and files, each computed once.
 pub(super) struct Hashes<'a> {
@@ -60,7 +60,9 @@ impl<'a> Hashes<'a> {
         // paths: from wherever the film is rendered, it is the same film.
         let folder = format!("{:?}", self.films);
         let folder = &folder[1..folder.len() - 1];
-        let numbers = format!("{params:?}");
+        // Shown backward it is the same picture.
+        let forward = Making { reversed: false, ..params.making.clone() };
+        let numbers = format!("{:?}", FrameParams { making: forward, ..params.clone() });
         let numbers =
             if folder.is_empty() { numbers } else { numbers.replace(&format!("\"{folder}/"), "\"") };
         let mut text = format!("{PICTURES} {:?} {size} {numbers}", self.device);
@@ -199,10 +201,11 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     let held_masks =
         params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask).flat_map(|mask| mask.files());
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
+    let guide = params.guide.iter().map(|guide| &guide.picture);
     let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
         HybridVideo::Still(path) => Some(path),
         HybridVideo::Clip(..) => None,
     });
-    let pictures = source.into_iter().chain(depth).chain(controls);
+    let pictures = source.into_iter().chain(depth).chain(controls).chain(guide);
     pictures.chain(masks).chain(held).chain(held_masks).chain(hybrid).map(PathBuf::as_path).collect()
 }

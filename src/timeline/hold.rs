@@ -47,7 +47,8 @@ fn reference(reader: &mut Reader<'_>, values: &Values) -> ColourReference {
     }
     if reader.maybe_choice(values, "coherence").as_deref() == Some("image") {
         let span = values.lines.get("coherence").map_or_else(Default::default, |line| line.span());
-        let hint = "name it: `coherence.image = \"look.png\"`, or a video's: `video(\"clip.mp4\")`".to_owned();
+        let hint =
+            "name it: `coherence.image = \"look.png\"`, or a video's: `video(\"clip.mp4\")`".to_owned();
         reader.wrong("E48", "`coherence = image` needs a picture", span, Some(hint));
     }
     ColourReference::First
@@ -72,7 +73,11 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
         }
     }
     if !values.calls.contains_key("coherence.image") {
-        warn("coherence.every", "without a video", "write `coherence.image = video(\"clip.mp4\")`, or leave it out");
+        warn(
+            "coherence.every",
+            "without a video",
+            "write `coherence.image = video(\"clip.mp4\")`, or leave it out",
+        );
     }
     if !values.has("noise_mask") {
         warn("use_noise_mask", "without a mask", "give one: `noise_mask = \"mask.png\"`");
@@ -84,10 +89,15 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     }
     let is_off = |name: &str, default: f64| {
         values.lines.get(name).map_or(default == 0.0, |line| {
-            line.is_constant() && line.at(line.clock.start).is_ok_and(|(value, _)| value.as_f64() == Some(0.0))
+            line.is_constant()
+                && line.at(line.clock.start).is_ok_and(|(value, _)| value.as_f64() == Some(0.0))
         })
     };
     if is_off("drift.warn", 1.0) && is_off("drift.correct", 1.0) && is_off("drift.stop", 0.0) {
-        warn("drift.measures", "without a threshold", "set `drift.warn`, `drift.correct` or `drift.stop`, or leave it out");
+        warn(
+            "drift.measures",
+            "without a threshold",
+            "set `drift.warn`, `drift.correct` or `drift.stop`, or leave it out",
+        );
     }
 }

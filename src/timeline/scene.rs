@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::by_name::ByName;
 use super::clock::{Clock, lower};
+use super::closing::{self, Round};
 use super::compat::{self, Compat};
 use super::deforum::prompts::PromptSeries;
 use super::eval::evaluate;
@@ -30,6 +31,10 @@ pub(super) struct Stage {
     pub prompts: Option<(PromptSeries, Clock)>,
     /// How Deforum's notations are read.
     pub compat: Compat,
+    /// How its end leads back to its beginning, when it loops.
+    pub round: Option<Box<Round>>,
+    /// It is the round after of a scene that loops.
+    pub is_next: bool,
 }
 
 impl Stage {
@@ -207,6 +212,8 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         stage.controls.iter().for_each(|(_, values)| super::controls::unused(values, &mut here));
         super::seed::unused(&stage.values, &mut here);
         super::masks::unused(&stage.values, &mut here);
+        super::fill::unused(&stage.values, &mut here);
+        super::guide::unused(&stage.values, &mut here);
         super::hybrid::unused(&stage.values, &mut here);
         for warning in here {
             unused.entry(warning.span).or_insert((0, warning)).0 += 1;
@@ -285,7 +292,10 @@ fn stage(
             None
         }),
     };
-    Stage { name, clock, values, controls, prompts, compat: way.compat }
+    let mut stage =
+        Stage { name, clock, values, controls, prompts, compat: way.compat, round: None, is_next: false };
+    stage.round = closing::round(&stage, &mut found.warnings);
+    stage
 }
 
 fn add_controls(

@@ -4,6 +4,7 @@ use super::course::Course;
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
 use crate::error::Result;
+use crate::render::wide::Wide;
 use crate::timeline::frame::{Coherence, ColourReference};
 
 /// In which way, and to what.
@@ -17,12 +18,16 @@ pub struct LoopState {
     pub previous: Option<Canvas>,
     /// The picture whose colours the scene is held to: its first painted frame.
     pub anchor: Option<Canvas>,
+    /// The depth of `anchor`, for a scene that closes. Derived.
+    pub(super) first_depth: Option<DepthMap>,
     /// The previous frame's depth on the film's scale, where depth is kept steady.
     pub depth: Option<DepthMap>,
     /// Within a frame: the depth of the frame before as it moved with its picture, and where it is covered.
     pub(super) moved_depth: Option<(DepthMap, Plane)>,
     /// What its frames have measured.
     pub course: Course,
+    /// What is known beyond the edges of the previous frame; `None` when nothing was painted ahead.
+    pub wide: Option<Wide>,
     /// What matching needs of the picture that colours are held to, and of which one. Derived.
     held_to: Option<(Held, Anchor)>,
 }

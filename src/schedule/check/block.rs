@@ -12,6 +12,9 @@ use crate::schedule::syntax::{self, Block, Item, Name};
 /// Kinds of blocks.
 const BLOCKS: &[&str] = &["scene", "control", "video", "post", "variants"];
 
+/// The label of a scene that is shown backward, and the setting that it stands for.
+const REVERSE: &str = "reverse";
+
 /// Longest scene in frames.
 const MAX_FRAMES: f64 = 10_000_000.0;
 
@@ -133,6 +136,9 @@ impl Checker {
         let outer = self.scope.clone();
         self.bind(&block.items);
         let (mut settings, mut controls) = (Settings::new(), Vec::new());
+        for label in block.labels.iter().skip(2).filter_map(label_setting) {
+            self.setting(Places::SCENE, &label, &mut settings);
+        }
         for item in &block.items {
             match item {
                 Item::Setting(setting) => self.setting(Places::SCENE, setting, &mut settings),
@@ -141,6 +147,7 @@ impl Checker {
                 other => self.misplaced(other, &block.kind),
             }
         }
+        self.reverse_label(block, &mut settings);
         self.scope = outer;
         if let Some((name, length)) = head {
             self.film.scenes.push(Scene { name, length, settings, controls });
@@ -177,13 +184,38 @@ impl Checker {
         Some((name, self.typed(target, length)?))
     }
 
+    /// `scene NAME LENGTH reverse` is a scene with `reverse = true`.
+    fn reverse_label(&mut self, block: &Block, settings: &mut Settings) {
+        let is_reverse = |label: &&Expr| matches!(&label.kind, ExprKind::Name(name) if name == REVERSE);
+        if let Some(label) = block.labels.iter().skip(2).find(is_reverse) {
+            let value =
+                syntax::Value::Expr(Expr { kind: ExprKind::Name("true".to_owned()), span: label.span });
+            let name = Name { text: REVERSE.to_owned(), span: label.span };
+            self.setting(Places::SCENE, &syntax::Setting { name, value }, settings);
+        }
+    }
+
     fn extra_label(&mut self, label: &Expr) {
+        if label_setting(label).is_some() {
+            return;
+        }
         let found = match &label.kind {
+            ExprKind::Name(name) if name == REVERSE => return,
             ExprKind::Name(name) if later::is_label(name) => later::error(&format!("`{name}`"), label.span),
             _ => Diagnostic::error("E25", "expected `{` after the scene's length", label.span),
         };
         self.report(found);
     }
+}
+
+/// What a word behind a scene's length switches on, as the setting that it stands for.
+fn label_setting(label: &Expr) -> Option<syntax::Setting> {
+    let ExprKind::Name(name) = &label.kind else { return None };
+    let on = Expr { kind: ExprKind::Name("true".to_owned()), span: label.span };
+    (name == "loop").then(|| syntax::Setting {
+        name: Name { text: name.clone(), span: label.span },
+        value: syntax::Value::Expr(on),
+    })
 }
 
 /// A bare word or a string as a name.

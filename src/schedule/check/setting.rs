@@ -69,8 +69,9 @@ impl Checker {
             return;
         }
         if matches!(name.as_str(), "near_schedule" | "far_schedule") {
-            let found = Diagnostic::error("E21", format!("unknown setting `{name}`"), span);
-            self.report(found.hint("it has no effect in Deforum either: leave it out"));
+            let message = format!("`{name}` has no effect: the two planes cancel out of the picture");
+            let found = Diagnostic::warning("W40", message, span);
+            self.report(found.hint("it has none in Deforum either: leave it out"));
             return;
         }
         if let Some((param, form)) = argument_of(name) {
@@ -124,8 +125,8 @@ impl Checker {
         let target: Target = param.into();
         let time = self.time(&key.time);
         let value = self.typed(target, &key.value);
-        // A text holds until the next one unless an ease says that it passes into it.
-        let unsaid = if param.kind == Kind::Text { Ease::Cut } else { Ease::Linear };
+        // A text or file holds until the next one unless an ease says that it passes into it.
+        let unsaid = if matches!(param.kind, Kind::Text | Kind::File) { Ease::Cut } else { Ease::Linear };
         let ease = key.ease.as_ref().map_or(Some(unsaid), |ease| self.ease(ease));
         let value = value?;
         self.leftovers(param, &value);

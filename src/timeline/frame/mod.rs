@@ -4,23 +4,33 @@
 //! field's line says; rates of the language have already become amounts per frame here.
 
 mod clip;
+mod closing;
 mod control;
 mod depth;
+mod fill;
+mod guide;
 mod hold;
 mod hybrid;
 mod look;
+mod making;
 mod mask;
 mod motion;
 mod sampling;
 
 pub use clip::Clip;
+pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
+pub use fill::{FEATHER, FillParams};
+pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use making::{ComposeParams, Making};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
+pub use motion::{
+    Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling, Sequence,
+};
 pub use sampling::{Rng, SamplingParams};
 
 /// Everything the loop needs to know for one frame.
@@ -38,6 +48,8 @@ pub struct FrameParams {
     pub camera: Camera,
     /// What stands beyond the edge of a moved picture.
     pub border: Border,
+    /// How what the camera uncovers is painted; `None` leaves it to the border and the frame's strength.
+    pub fill: Option<FillParams>,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
     /// What becomes of that depth.
@@ -54,10 +66,16 @@ pub struct FrameParams {
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A picture that the film is led to.
+    pub guide: Option<GuideParams>,
     /// A video that the film follows.
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.
     pub mask: Option<MaskParams>,
+    /// How the scene's frames come about and are shown.
+    pub making: Making,
+    /// Near the end of a looping scene: how it leads back into the first frame.
+    pub closing: Option<Closing>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
 }

@@ -16,7 +16,7 @@ use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthParams, DepthSource, Fit, FrameParams,
     FrameSource, HoldParams, HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams,
-    HybridVideo, NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
+    HybridVideo, Making, NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::{Value, json};
@@ -239,7 +239,7 @@ impl Replay {
                 translation_y: self.number("translation_y", frame)?,
                 center_x: self.number("transform_center_x", frame)?,
                 center_y: self.number("transform_center_y", frame)?,
-                flip: None,
+                ..Camera2d::STILL
             }));
         }
         let three = |replay: &mut Self, names: [&'static str; 3]| -> Outcome<[f64; 3]> {
@@ -253,14 +253,13 @@ impl Replay {
             translation: three(self, ["translation_x", "translation_y", "translation_z"])?,
             rotation: three(self, ["rotation_3d_x", "rotation_3d_y", "rotation_3d_z"])?,
             fov: self.number("fov_schedule", frame)?,
-            zoom: 1.0,
             aspect_ratio: self.number("aspect_ratio_schedule", frame)?,
             sampling: match self.settings.get("sampling_mode").and_then(Value::as_str) {
                 Some("bilinear") => Sampling::Bilinear,
                 Some("nearest") => Sampling::Nearest,
                 _ => Sampling::Bicubic,
             },
-            flip: None,
+            ..Camera3d::STILL
         }))
     }
 
@@ -334,6 +333,7 @@ impl Replay {
             source: if with_init { FrameSource::Init(PathBuf::new()) } else { FrameSource::Previous },
             camera: self.camera(frame)?,
             border: self.border(),
+            fill: None,
             depth: DepthSource::Flat,
             relief: DepthParams::default(),
             colour: ColourParams {
@@ -360,6 +360,7 @@ impl Replay {
                 },
             },
             hold: HoldParams::default(),
+            making: Making::default(),
             sampling: SamplingParams {
                 model: None,
                 vae: None,
@@ -381,8 +382,10 @@ impl Replay {
             },
             prompt: PromptMix::plain(prompt.prepared),
             negative: PromptMix::plain(prompt.negative),
+            guide: None,
             hybrid: self.hybrid(frame)?,
             mask: None,
+            closing: None,
             controls: Vec::new(),
         })
     }
