@@ -307,6 +307,8 @@ fn every_parameter_is_read() {
         };
         let value = match param.name {
             "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" => "0.25".to_owned(),
+            "coherence.strength" => "0.25".to_owned(),
+            "use_noise_mask" => "false".to_owned(),
             "bpm" => "60".to_owned(),
             "camera.shake" => "shake(quake)".to_owned(),
             "animation_mode" => "depth".to_owned(),
@@ -323,6 +325,8 @@ fn every_parameter_is_read() {
         let init = match param.name {
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
+            "coherence.every" => "coherence.image = video(\"a.mp4\")\n",
+            "use_noise_mask" => "noise_mask = \"a.png\"\n",
             _ => "",
         };
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
