@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use kinora::canvas::{Canvas, Size};
+use kinora::flow::{FlowSettings, flow};
 use kinora::post::deflicker::{Analyser, Matching, Method};
-use kinora::post::flow::{FlowSettings, flow};
 use kinora::post::interpolate::Between;
 
 const SIZE: Size = Size::new(640, 360);

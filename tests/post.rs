@@ -9,10 +9,10 @@ use std::sync::atomic::AtomicBool;
 use kinora::canvas::{Canvas, Size};
 use kinora::encode::{Fps, VideoSettings, stills};
 use kinora::error::{Error, Result};
+use kinora::flow::FlowSettings;
 use kinora::post::chain::{Chain, FrameSource};
 use kinora::post::deflicker::sequence::{Job, Progress, deflicker};
 use kinora::post::deflicker::{Analyser, Matching, Method};
-use kinora::post::flow::FlowSettings;
 
 const SIZE: Size = Size::new(96, 72);
 

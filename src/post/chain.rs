@@ -8,11 +8,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::deflicker::{Analyser, Correction, Method};
-use super::flow::FlowSettings;
 use super::interpolate::{Interpolator, Output};
 use crate::canvas::Canvas;
 use crate::encode::{Fps, FrameSink};
 use crate::error::{Error, Result};
+use crate::flow::FlowSettings;
 
 /// Frames that can be read again in any order: a store, a folder of pictures, a list in memory.
 pub trait FrameSource {

@@ -3,6 +3,5 @@
 
 pub mod chain;
 pub mod deflicker;
-pub mod flow;
 pub mod interpolate;
 mod picture;

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 
 use crate::canvas::{Canvas, Size};
-use crate::post::flow::{Flow, FlowSettings, flow};
+use crate::flow::{Flow, FlowSettings, flow};
 use crate::post::interpolate::sample::{bicubic, bilinear, sample_plane};
 
 /// The difference, in grey levels, that a source hidden in the other picture counts as.

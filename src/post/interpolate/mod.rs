@@ -7,10 +7,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 pub use between::Between;
 
-use super::flow::FlowSettings;
 use crate::canvas::Canvas;
 use crate::encode::Fps;
 use crate::error::{Error, Result};
+use crate::flow::FlowSettings;
 
 /// What [`Interpolator::pop`] has to say.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use kinora::canvas::{Canvas, Size};
-use kinora::post::flow::FlowSettings;
+use kinora::flow::FlowSettings;
 use kinora::post::interpolate::Between;
 use serde_json::Value;
 
