@@ -33,11 +33,13 @@ mod matrix;
 mod places;
 mod relief;
 mod sample;
+mod vectors;
 mod warp2d;
 mod warp3d;
 
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{DepthMeaning, Relief, equalise};
+pub use vectors::warp_vectors;
 pub use warp2d::warp_flat;
 pub use warp3d::{deep_positions, warp_deep, warp_deep_float};
 

@@ -1,6 +1,7 @@
 //! One frame's parameters, section by section. Defaults are those of the table in
 //! `schedule::params` (a test compares them).
 
+use super::cadence;
 use super::camera;
 use super::controls;
 use super::frame::{
@@ -115,26 +116,33 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 /// The parameters of the frame that `reader` reads, in the scene `stage` with number `scene`.
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
-    let cut = reader.frame == stage.clock.start;
+    let shown = reader.frame;
+    let place = stage.grid.at(shown);
+    // What the model is told counts at the frame that it paints; frames between show what came of it.
+    reader.frame = place.painted;
     let source = source(reader, values);
     let (prompt, negative) = prompts(reader, stage);
+    let begins = place.painted == stage.clock.start;
+    let sampling = sampling(reader, stage, begins && matches!(source, FrameSource::Init(_)));
+    let controls =
+        stage.controls.iter().map(|(name, values)| controls::at(reader, &source, name, values)).collect();
+    let (colour, noise) = (colour(reader, values), noise(reader, values));
+    reader.frame = shown;
     FrameParams {
-        frame: reader.frame,
+        frame: shown,
         scene,
-        cut,
+        cut: shown == stage.clock.start,
         camera: camera(reader, stage),
         border: border(reader, values),
         depth: depth(reader, values),
-        colour: colour(reader, values),
-        noise: noise(reader, values),
-        sampling: sampling(reader, stage, cut && matches!(source, FrameSource::Init(_))),
+        colour,
+        noise,
+        sampling,
         prompt,
         negative,
-        controls: stage
-            .controls
-            .iter()
-            .map(|(name, values)| controls::at(reader, &source, name, values))
-            .collect(),
+        controls,
+        cadence: cadence::at(reader, stage, place),
+        tone: cadence::tone(reader, values),
         source,
     }
 }

@@ -6,9 +6,6 @@ use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
 const SETTINGS: &[&str] = &[
-    "cadence",
-    "diffusion_cadence",
-    "optical_flow_cadence",
     "upscale",
     "checkpoint_schedule",
     "mask",
@@ -34,6 +31,8 @@ const VALUES: &[(&str, &str)] = &[
     ("coherence", "video input"),
     ("animation_mode", "video input"),
     ("animation_mode", "interpolation"),
+    ("optical_flow_cadence", "raft"),
+    ("optical_flow_redo_generation", "raft"),
     ("interpolate", "rife"),
     ("interpolate", "film"),
 ];

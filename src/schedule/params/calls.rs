@@ -156,6 +156,14 @@ pub(super) static COHERENCE: &[Choice] = &[
 pub(super) static SAMPLING: &[Choice] =
     &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
 
+/// Ways to find the motion between two pictures.
+pub(super) static FLOWS: &[Choice] = &[
+    choice("none", &[]),
+    choice("dis_medium", &["DIS Medium"]),
+    choice("dis_fine", &["DIS Fine"]),
+    choice("farneback", &[]),
+];
+
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
 
 pub(super) static RNG: &[Choice] = &[choice("cpu", &[]), choice("nv", &["gpu", "philox"])];

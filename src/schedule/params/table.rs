@@ -58,7 +58,16 @@ static TABLE: &[Param] = &[
     number("perlin_persistence", Measure::Plain, "0.5", "weight of each layer of perlin noise relative to the one before").fixed().possible(0.0, 10.0).usual(0.0, 1.0),
     param("perlin_w", Kind::Integer, "8", "cells of perlin noise along the rows").fixed().possible(1.0, 256.0),
     param("perlin_h", Kind::Integer, "8", "cells of perlin noise along the columns").fixed().possible(1.0, 256.0),
+    // Which frames are painted.
+    param("cadence", Kind::Integer, "1", "every n-th frame is painted, and the frames between show the last two painted ones, moved and blended; keys of what the model is told fall on painted frames").alias(&["diffusion_cadence"]).fixed().possible(1.0, 1000.0).usual(1.0, 12.0),
+    param("optical_flow_cadence", Kind::Choice(calls::FLOWS), "none", "how the motion between two painted pictures is found, along which they are blended").fixed(),
+    number("cadence_flow_factor", Measure::Plain, "1", "multiplier of the motion of `optical_flow_cadence`").alias(&["cadence_flow_factor_schedule"]).possible(-100.0, 100.0).usual(-2.0, 2.0),
+    param("diffusion_redo", Kind::Integer, "0", "times that a frame is painted over what was just painted, with other seeds, before it counts").fixed().possible(0.0, 50.0).usual(0.0, 5.0),
+    param("optical_flow_redo_generation", Kind::Choice(calls::FLOWS), "none", "a frame is painted once with another seed first, moved once more as that moved it, and painted over").fixed(),
+    number("redo_flow_factor", Measure::Plain, "1", "multiplier of the motion of `optical_flow_redo_generation`").alias(&["redo_flow_factor_schedule"]).possible(-100.0, 100.0).usual(-2.0, 2.0),
     // Colour and sharpness.
+    param("grayscale", Kind::Switch, "false", "makes the film grey").alias(&["color_force_grayscale"]).fixed(),
+    param("legacy_colormatch", Kind::Switch, "false", "colours are held before a frame is painted over and not afterwards, as in Deforum's old files").fixed(),
     number("contrast", Measure::Plain, "1", "multiplier of the moved picture's values").alias(&["contrast_schedule"]).possible(0.0, 100.0).usual(0.5, 1.5),
     param("coherence", Kind::Choice(calls::COHERENCE), "lab", "colour space in which colours are held to the scene's first frame").alias(&["color_coherence"]).fixed(),
     number("sharpen.amount", Measure::Plain, "0", "share of the difference to the blurred picture that is added, 0 is off").alias(&["amount", "amount_schedule"]).possible(0.0, 100.0).usual(0.0, 2.0),

@@ -3,15 +3,19 @@
 //! Every section is handed by value to the room that uses it. Numbers are in the unit that the
 //! field's line says; rates of the language have already become amounts per frame here.
 
+mod cadence;
 mod control;
 mod look;
 mod motion;
 mod sampling;
+mod tone;
 
+pub use cadence::{CadenceParams, FlowMethod};
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
 pub use sampling::{Rng, SamplingParams};
+pub use tone::ToneParams;
 
 /// Everything the loop needs to know for one frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +46,10 @@ pub struct FrameParams {
     pub negative: PromptMix,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
+    /// Whether the model paints here, and what is shown where it does not.
+    pub cadence: CadenceParams,
+    /// Grey films, and where colours are matched.
+    pub tone: ToneParams,
 }
 
 /// What a frame is told in words: one text as a rule, two on the way from one key to the next.
