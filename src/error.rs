@@ -63,6 +63,16 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
+    /// A measure of the film drifted beyond its `drift.stop`: its author acts. Finished frames are kept.
+    #[error("frame {frame}: {message}")]
+    Drift {
+        /// The first frame that was not painted any more.
+        frame: u32,
+        /// What was allowed and found.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// The video encoder or decoder refused.
     #[error("video: {message}")]
     Video {
@@ -117,6 +127,7 @@ impl Error {
             | Self::Input { hint, .. }
             | Self::Output { hint, .. }
             | Self::Render { hint, .. }
+            | Self::Drift { hint, .. }
             | Self::Video { hint, .. } => *hint = Some(text.into()),
             Self::Schedule(_) | Self::Batch { .. } | Self::Interrupted | Self::Bug(_) => {}
         }
@@ -131,6 +142,7 @@ impl Error {
             | Self::Input { hint, .. }
             | Self::Output { hint, .. }
             | Self::Render { hint, .. }
+            | Self::Drift { hint, .. }
             | Self::Video { hint, .. } => hint.as_deref(),
             Self::Bug(_) => Some("please report it with the film and the command"),
             Self::Schedule(_) | Self::Batch { .. } | Self::Interrupted => None,
@@ -138,7 +150,7 @@ impl Error {
     }
 
     /// The exit code of the program: 1 schedule, 2 usage, 3 input or model, 4 render or encode,
-    /// 130 interrupted and resumable.
+    /// 5 drifted too far, 130 interrupted and resumable.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Schedule(_) => 1,
@@ -149,6 +161,7 @@ impl Error {
             | Self::Video { .. }
             | Self::Batch { .. }
             | Self::Bug(_) => 4,
+            Self::Drift { .. } => 5,
             Self::Interrupted => 130,
         }
     }

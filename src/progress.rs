@@ -23,6 +23,12 @@ pub trait Progress: Send + Sync {
     fn reach(&self, done: u64);
     /// The stage is over.
     fn end(&self);
+    /// Something is to be read while the stage goes on.
+    fn note(&self, line: &str) {
+        say(line);
+    }
+    /// A short word on how things stand, beside the bar; it stays until the next one.
+    fn status(&self, _text: &str) {}
 }
 
 /// Writes a line to stderr. That nobody reads it any more (`2>&1 | head`) is no reason to stop a render.
@@ -52,7 +58,7 @@ pub fn counting(noun: &'static str, quiet: bool) -> Box<dyn Progress> {
     if quiet {
         Box::new(Silent)
     } else if std::io::stderr().is_terminal() {
-        Box::new(Bar { noun, bar: Mutex::default() })
+        Box::new(Bar { noun, bar: Mutex::default(), status: Mutex::default() })
     } else {
         Box::new(Log { noun, state: Mutex::default() })
     }
@@ -62,6 +68,7 @@ pub fn counting(noun: &'static str, quiet: bool) -> Box<dyn Progress> {
 struct Bar {
     noun: &'static str,
     bar: Mutex<Option<ProgressBar>>,
+    status: Mutex<String>,
 }
 
 impl Bar {
@@ -88,7 +95,19 @@ impl Progress for Bar {
     }
 
     fn step(&self, step: usize, steps: usize) {
-        self.with(|bar| bar.set_message(format!("step {step}/{steps}")));
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.with(|bar| bar.set_message(format!("step {step}/{steps}  {status}")));
+    }
+
+    fn note(&self, line: &str) {
+        match self.bar.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(bar) => bar.suspend(|| say(line)),
+            None => say(line),
+        }
+    }
+
+    fn status(&self, text: &str) {
+        text.clone_into(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn frame(&self) {

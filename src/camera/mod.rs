@@ -29,16 +29,20 @@
 
 mod edge;
 pub mod flow;
+mod follow;
 mod matrix;
 mod places;
 mod relief;
 mod sample;
+mod steady;
 mod vectors;
 mod warp2d;
 mod warp3d;
 
+pub use follow::follow;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{DepthMeaning, Relief, equalise};
+pub use steady::{from_steps, locked, own_scale, to_steps};
 pub use vectors::warp_vectors;
 pub use warp2d::warp_flat;
 pub use warp3d::{deep_positions, warp_deep, warp_deep_float};
@@ -66,11 +70,21 @@ pub struct Warped {
 pub fn warp(canvas: &Canvas, camera: &Camera, border: Border, depth: Option<&DepthMap>) -> Warped {
     match camera {
         Camera::Flat(flat) => warp_flat(canvas, &flat_matrix(flat, canvas.size()), border),
-        Camera::Deep(deep) => {
+        Camera::Deep(_) => {
             let fitted = depth.map(|map| map.resized(canvas.size()));
-            let relief = Relief::new(fitted.as_ref(), DepthMeaning::Inverse);
-            warp_deep(canvas, deep, border, border, &relief)
+            warp_over(canvas, camera, border, &Relief::new(fitted.as_ref(), DepthMeaning::Inverse))
         }
+    }
+}
+
+/// Moves a picture as `camera` says, a 3D camera over `relief`.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn warp_over(canvas: &Canvas, camera: &Camera, border: Border, relief: &Relief) -> Warped {
+    match camera {
+        Camera::Flat(flat) => warp_flat(canvas, &flat_matrix(flat, canvas.size()), border),
+        Camera::Deep(deep) => warp_deep(canvas, deep, border, border, relief),
     }
 }
 

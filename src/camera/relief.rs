@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::canvas::{DepthMap, Plane};
+use crate::timeline::frame::DepthParams;
 
 /// Bins of the histogram by which depth is equalised.
 const BINS: usize = 1024;
@@ -39,6 +40,22 @@ impl Relief {
             DepthMeaning::Blended => depth.filter(|d| range(d).is_some()).cloned(),
         };
         Self { distance, lift: if meaning == DepthMeaning::Blended { OLD_LIFT } else { 0.0 } }
+    }
+
+    /// Distances of depth that is to be read as `params` say; no map gives distance 1 everywhere.
+    ///
+    /// Equalised depth e in 0..1 lies at `far - e (far - near)`, which is Deforum's `2 - e`, and a map that cannot be
+    /// equalised at distance 1. Other depth is d in 0..1 (what is beyond is at the ends): its inverse distance is
+    /// linear between `1 / far` and `1 / near`, for that is what networks estimate and what pictures of depth show.
+    pub fn of(depth: Option<&DepthMap>, params: &DepthParams) -> Self {
+        let (near, far) = (params.near as f32, params.far as f32);
+        let distance = if params.equalise {
+            depth.and_then(equalise).map(|e| map(e, |e| far - e * (far - near)))
+        } else {
+            let inverse = |d: f32| 1.0 / far + d.clamp(0.0, 1.0) * (1.0 / near - 1.0 / far);
+            depth.cloned().map(|d| map(d, |d| if d.is_nan() { far } else { 1.0 / inverse(d) }))
+        };
+        Self { distance, lift: 0.0 }
     }
 
     /// Everything at distance 1.
@@ -137,6 +154,21 @@ mod tests {
         let z = relief.distance().unwrap().values();
         assert_eq!(z[3], 1.0);
         assert!(z[0] > z[1] && z[1] > z[2] && z[2] > z[3] && z[0] < 2.0, "{z:?}");
+    }
+
+    #[test]
+    fn near_and_far_are_the_ends_of_either_reading() {
+        let map = Plane::from_values(Size::new(5, 1), vec![-0.2, 0.0, 0.5, 1.0, 1.2]);
+        let params = DepthParams { near: 2.0, far: 6.0, equalise: false, ..DepthParams::default() };
+        let z = Relief::of(Some(&map), &params).distance().unwrap().values().to_vec();
+        for (found, expected) in z.iter().zip([6.0, 6.0, 3.0, 2.0, 2.0]) {
+            assert!((found - expected).abs() < 1e-5, "{z:?}");
+        }
+        let equalised = Relief::of(Some(&map), &DepthParams { equalise: true, ..params });
+        assert_eq!(equalised.distance().unwrap().values()[4], 2.0);
+        // Deforum's reading is the default.
+        let deforum = Relief::of(Some(&map), &DepthParams::default());
+        assert_eq!(deforum, Relief::new(Some(&map), DepthMeaning::Inverse));
     }
 
     #[test]

@@ -6,25 +6,22 @@ use rayon::prelude::*;
 use super::edge::Edge;
 use super::flow::Flow;
 use super::matrix::{flat_matrix, flip_matrix};
-use super::relief::{DepthMeaning, Relief};
+use super::relief::Relief;
 use super::warp3d::deep_positions;
-use crate::canvas::{DepthMap, Size};
+use crate::canvas::Size;
 use crate::timeline::frame::{Border, Camera, Camera3d};
 
-/// The field where [`warp`](super::warp) puts the picture that it belongs to: each vector goes with its pixel and
+/// The field where [`warp_over`](super::warp_over) puts the picture that it belongs to: each vector goes with its pixel and
 /// stays as it is. Bilinear, whatever the camera's sampling.
-pub fn warp_vectors(flow: &Flow, camera: &Camera, border: Border, depth: Option<&DepthMap>) -> Flow {
+pub fn warp_vectors(flow: &Flow, camera: &Camera, border: Border, relief: &Relief) -> Flow {
     let size = flow.size();
     match camera {
         Camera::Flat(flat) => sampled(flow, &flat_positions(size, &flat_matrix(flat, size)), border),
         Camera::Deep(deep) => {
-            let flipped = deep.flip.map(|flip| {
-                sampled(flow, &flat_positions(size, &flip_matrix(&flip, size)), border)
-            });
-            let fitted = depth.map(|map| map.resized(size));
-            let relief = Relief::new(fitted.as_ref(), DepthMeaning::Inverse);
+            let flipped =
+                deep.flip.map(|flip| sampled(flow, &flat_positions(size, &flip_matrix(&flip, size)), border));
             let deep = Camera3d { flip: None, ..*deep };
-            sampled(flipped.as_ref().unwrap_or(flow), &deep_positions(size, &deep, &relief), border)
+            sampled(flipped.as_ref().unwrap_or(flow), &deep_positions(size, &deep, relief), border)
         }
     }
 }
@@ -83,7 +80,7 @@ mod tests {
             center_y: 0.5,
             flip: None,
         });
-        let moved = warp_vectors(&Flow::new(size, vectors), &camera, Border::Replicate, None);
+        let moved = warp_vectors(&Flow::new(size, vectors), &camera, Border::Replicate, &Relief::flat());
         assert_eq!(moved.vectors()[9 + 5], [4.0, -8.0]);
         assert_eq!(moved.vectors().iter().filter(|v| **v != [0.0; 2]).count(), 1);
     }

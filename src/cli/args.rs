@@ -17,7 +17,7 @@ use crate::timeline::Compat;
 /// Diffusion animation in one binary: a keyframe score in, a finished film out.
 ///
 /// Exit codes: 0 done, 1 the film has errors, 2 wrong usage, 3 an input or a model cannot be used,
-/// 4 rendering or encoding failed, 130 interrupted (run the same command again to go on).
+/// 4 rendering or encoding failed, 5 the film drifted beyond its `drift.stop`, 130 interrupted (run the same command again to go on).
 #[derive(Debug, Parser)]
 #[command(name = "kinora", version, propagate_version = true)]
 pub(crate) struct Args {

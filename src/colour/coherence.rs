@@ -1,8 +1,9 @@
-//! Colour coherence: giving a frame the colour histogram of an anchor picture.
+//! Colour coherence: giving a frame the colours of an anchor picture.
 
 use rayon::prelude::*;
 
 use super::space;
+use super::transport::{Moments, Transport};
 use crate::canvas::Canvas;
 use crate::timeline::frame::Coherence;
 
@@ -25,6 +26,8 @@ pub struct Anchor {
     coherence: Coherence,
     order: ChannelOrder,
     channels: [Quantiles; 3],
+    /// With [`Coherence::Mkl`], which needs no quantiles.
+    moments: Option<Moments>,
 }
 
 /// The values of one channel that occur, and the share of the picture at or below each.
@@ -39,17 +42,24 @@ type Histogram = [[u32; 256]; 3];
 impl Anchor {
     /// Remembers the colours of `picture` in the colour space of `coherence`.
     pub fn new(picture: &Canvas, coherence: Coherence, order: ChannelOrder) -> Self {
+        if coherence == Coherence::Mkl {
+            let moments = (picture.size().area() > 0).then(|| Moments::of(picture));
+            return Self { coherence, order, channels: Default::default(), moments };
+        }
         let mut pixels = picture.clone().into_rgb8();
         let histogram = enter(&mut pixels, coherence, order);
         let channels = histogram.map(|counts| Quantiles::new(&counts, picture.size().area()));
-        Self { coherence, order, channels }
+        Self { coherence, order, channels, moments: None }
     }
 
     /// `picture` with each channel's histogram matched to the anchor's (scikit-image's `match_histograms`, values
-    /// truncated to 8 bit). Sizes may differ. With [`Coherence::None`], and for empty pictures, it is given
+    /// truncated to 8 bit), or its mean and covariance to the anchor's ([`Coherence::Mkl`]). Sizes may differ. With [`Coherence::None`], and for empty pictures, it is given
     /// back unchanged.
     pub fn matched(&self, picture: &Canvas) -> Canvas {
         let size = picture.size();
+        if let Some(target) = self.moments.as_ref().filter(|_| size.area() > 0) {
+            return Transport::between(&Moments::of(picture), target).moved(picture);
+        }
         let empty = self.channels.iter().any(|channel| channel.values.is_empty());
         if self.coherence == Coherence::None || empty || size.area() == 0 {
             return picture.clone();
@@ -61,6 +71,32 @@ impl Anchor {
         leave(&mut pixels, self.coherence, self.order, &tables);
         Canvas::from_rgb8(size, pixels)
     }
+}
+
+/// `share` of the way from a picture to another one of its size, values rounded half to even: 0 is the first, 1 the other
+/// one, and what is beyond counts as the nearer of the two.
+///
+/// # Panics
+/// When the sizes differ: a bug of the caller.
+pub fn part_way(from: Canvas, to: &Canvas, share: f64) -> Canvas {
+    assert_eq!(from.size(), to.size(), "two pictures of one size");
+    if share >= 1.0 {
+        return to.clone();
+    }
+    if share.is_nan() || share <= 0.0 {
+        return from;
+    }
+    let share = share as f32;
+    let mut mixed = from;
+    mixed.as_rgb8_mut().par_chunks_mut(1 << 15).zip(to.as_rgb8().par_chunks(1 << 15)).for_each(
+        |(mixed, to)| {
+            for (v, to) in mixed.iter_mut().zip(to) {
+                let (a, b) = (f32::from(*v), f32::from(*to));
+                *v = (a + share * (b - a)).round_ties_even() as u8;
+            }
+        },
+    );
+    mixed
 }
 
 impl Quantiles {
@@ -111,7 +147,7 @@ fn enter(pixels: &mut [u8], coherence: Coherence, order: ChannelOrder) -> Histog
         match coherence {
             Coherence::Hsv => space::to_hsv(piece),
             Coherence::Lab => space::to_lab(piece),
-            Coherence::Rgb | Coherence::None => {}
+            Coherence::Rgb | Coherence::Mkl | Coherence::None => {}
         }
         count(piece, &mut counts);
         counts
@@ -156,7 +192,7 @@ fn leave(pixels: &mut [u8], coherence: Coherence, order: ChannelOrder, tables: &
         match coherence {
             Coherence::Hsv => space::from_hsv(piece),
             Coherence::Lab => space::from_lab(piece),
-            Coherence::Rgb | Coherence::None => {}
+            Coherence::Rgb | Coherence::Mkl | Coherence::None => {}
         }
         swap(piece, coherence, order);
     });
@@ -237,6 +273,28 @@ mod tests {
                 prop_assert_eq!(channel(&matched).into_iter().max(), high);
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_the_way_lies_between() {
+        let (a, b) = (picture(&[0, 100, 200]), picture(&[255, 110, 0]));
+        assert_eq!(part_way(a.clone(), &b, 0.0), a);
+        assert_eq!(part_way(a.clone(), &b, f64::NAN), a);
+        assert_eq!(part_way(a.clone(), &b, 1.0), b);
+        assert_eq!(part_way(a, &b, 0.5).pixel(0, 0), [128, 105, 100]);
+    }
+
+    #[test]
+    fn linear_transport_gives_the_anchor_s_mean() {
+        let anchor = picture(&[10, 20, 30, 50, 90, 60, 200, 130, 120, 90, 20, 210]);
+        let other = picture(&[110, 120, 30, 150, 190, 160, 20, 130, 12, 9, 20, 21]);
+        let matched = Anchor::new(&anchor, Coherence::Mkl, ChannelOrder::Rgb).matched(&other);
+        let (wanted, found) = (Moments::of(&anchor), Moments::of(&matched));
+        for c in 0..3 {
+            assert!((wanted.mean[c] - found.mean[c]).abs() < 2.0, "{wanted:?} {found:?}");
+        }
+        let nothing = Canvas::from_rgb8(Size::new(0, 0), Vec::new());
+        assert_eq!(Anchor::new(&nothing, Coherence::Mkl, ChannelOrder::Rgb).matched(&other), other);
     }
 
     #[test]

@@ -3,12 +3,18 @@
 //! A depth map holds relative inverse depth: large is near. Scale and shift mean nothing between
 //! pictures; [`normalise`] gives them a meaning within one.
 
+mod anything;
 mod backbone;
+mod bit;
 mod config;
 mod conv;
+mod decoder;
+mod dpt;
+mod dpt_config;
+mod layer;
 mod linear;
-mod names;
 mod network;
+mod patches;
 mod pillow;
 mod preprocess;
 mod reference;
@@ -23,9 +29,10 @@ use crate::error::{Error, Result};
 use crate::models::{ModelFolder, model_error};
 
 pub use self::config::{BackboneConfig, DepthConfig, DepthKind};
-pub use self::network::DepthNetwork;
+pub use self::dpt_config::{BitConfig, DptConfig};
+pub use self::network::{DepthNetwork, NetworkConfig};
 pub use self::preprocess::Preprocess;
-pub use self::reference::ReferenceDepth;
+pub use self::reference::{ReferenceDepth, of_canvas, read_picture};
 
 /// The model that is used when none is named.
 const EMBEDDED: &str = "kinora-depth";

@@ -3,15 +3,29 @@
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
+use super::network::NetworkConfig;
 use super::pillow::{Filter, resized};
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 
-/// `preprocessor_config.json` of transformers' `DPTImageProcessor`. Absent keys have the values of the
-/// published Depth Anything models.
-#[derive(Clone, Debug, Deserialize)]
+/// `preprocessor_config.json` of transformers' `DPTImageProcessor`, as it stands there.
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+struct Said {
+    size: Option<TargetSize>,
+    keep_aspect_ratio: Option<bool>,
+    ensure_multiple_of: Option<usize>,
+    resample: Option<u8>,
+    do_rescale: Option<bool>,
+    rescale_factor: Option<f64>,
+    do_normalize: Option<bool>,
+    image_mean: Option<[f64; 3]>,
+    image_std: Option<[f64; 3]>,
+}
+
+/// What is done to a picture before a network sees it. The default is that of the published Depth Anything models.
+#[derive(Clone, Debug)]
 pub struct Preprocess {
     size: TargetSize,
     keep_aspect_ratio: bool,
@@ -48,13 +62,37 @@ impl Default for Preprocess {
 }
 
 impl Preprocess {
-    /// Reads `preprocessor_config.json`, or takes the published models' values where there is none.
+    /// What transformers' `DPTImageProcessor` does where its file does not say, which is what DPT networks have.
+    fn of_dpt() -> Self {
+        Self {
+            size: TargetSize::Square(384),
+            keep_aspect_ratio: false,
+            ensure_multiple_of: 1,
+            image_mean: [0.5; 3],
+            image_std: [0.5; 3],
+            ..Self::default()
+        }
+    }
+
+    /// As the MiDaS repository prepares pictures for DPT networks, when no file says otherwise.
+    fn of_midas() -> Self {
+        Self { keep_aspect_ratio: true, ensure_multiple_of: 32, ..Self::of_dpt() }
+    }
+
+    /// Reads `preprocessor_config.json`, or takes the published models' values where there is none. Of a DPT
+    /// network absent keys have the values of `DPTImageProcessor`.
     ///
     /// # Errors
     /// [`Error::Model`] when the file cannot be understood, or asks for a size or filter that is none.
     pub fn load(folder: &ModelFolder) -> Result<Self> {
         const FILE: &str = "preprocessor_config.json";
-        let found = if folder.has(FILE) { folder.json(FILE)? } else { Self::default() };
+        let is_dpt = matches!(NetworkConfig::load(folder)?, NetworkConfig::Dpt(_));
+        let found = match (folder.has(FILE), is_dpt) {
+            (true, true) => Self::of_dpt().with(folder.json(FILE)?),
+            (true, false) => Self::default().with(folder.json(FILE)?),
+            (false, true) => Self::of_midas(),
+            (false, false) => Self::default(),
+        };
         let (height, width) = found.sides();
         if height == 0
             || width == 0
@@ -68,6 +106,21 @@ impl Preprocess {
             return Err(Error::model(&folder.label().join(FILE), message));
         }
         Ok(found)
+    }
+
+    /// These, and what a file says.
+    fn with(self, said: Said) -> Self {
+        Self {
+            size: said.size.unwrap_or(self.size),
+            keep_aspect_ratio: said.keep_aspect_ratio.unwrap_or(self.keep_aspect_ratio),
+            ensure_multiple_of: said.ensure_multiple_of.unwrap_or(self.ensure_multiple_of),
+            resample: said.resample.unwrap_or(self.resample),
+            do_rescale: said.do_rescale.unwrap_or(self.do_rescale),
+            rescale_factor: said.rescale_factor.unwrap_or(self.rescale_factor),
+            do_normalize: said.do_normalize.unwrap_or(self.do_normalize),
+            image_mean: said.image_mean.unwrap_or(self.image_mean),
+            image_std: said.image_std.unwrap_or(self.image_std),
+        }
     }
 
     /// The named filter; `load` has seen that there is one.
@@ -159,9 +212,8 @@ mod tests {
 
     #[test]
     fn a_ratio_that_is_not_kept_gives_the_named_size() {
-        let preprocess: Preprocess =
-            serde_json::from_str(r#"{"keep_aspect_ratio": false, "size": {"height": 70, "width": 140}}"#)
-                .unwrap();
+        let said = r#"{"keep_aspect_ratio": false, "size": {"height": 70, "width": 140}, "resample": null}"#;
+        let preprocess = Preprocess::default().with(serde_json::from_str(said).unwrap());
         assert_eq!(preprocess.network_size(Size::new(640, 480), 14), Size::new(140, 70));
     }
 

@@ -27,12 +27,7 @@ impl ReferenceDepth {
     /// # Errors
     /// [`Error::Input`] when the file cannot be read or decoded, or has no pixels.
     pub fn open(path: &Path) -> Result<Self> {
-        let picture = image::ImageReader::open(path)
-            .and_then(|reader| reader.with_guessed_format())
-            .map_err(|e| Error::input(path, format!("cannot read the depth picture: {e}")))?
-            .decode()
-            .map_err(|e| Error::input(path, format!("cannot decode the depth picture: {e}")))?;
-        Ok(Self::new(brightness(picture)))
+        Ok(Self::new(read_picture(path)?))
     }
 
     /// Takes a depth map: large is near.
@@ -49,6 +44,28 @@ impl DepthEstimator for ReferenceDepth {
         }
         Ok(self.fitted.clone())
     }
+}
+
+/// The brightness of a PNG or JPEG file: 0 (black, far) to 1 (white, near). Grey files are taken as they are, 16 bits
+/// keep their precision, alpha is dropped.
+///
+/// # Errors
+/// [`Error::Input`] when the file cannot be read or decoded.
+pub fn read_picture(path: &Path) -> Result<DepthMap> {
+    let picture = image::ImageReader::open(path)
+        .and_then(|reader| reader.with_guessed_format())
+        .map_err(|e| Error::input(path, format!("cannot read the depth picture: {e}")))?
+        .decode()
+        .map_err(|e| Error::input(path, format!("cannot decode the depth picture: {e}")))?;
+    Ok(brightness(picture))
+}
+
+/// The brightness of a picture: 0 (black, far) to 1 (white, near).
+pub fn of_canvas(picture: &Canvas) -> DepthMap {
+    let luma =
+        |p: &[u8; 3]| p.iter().zip(LUMA).map(|(v, weight)| f32::from(*v) / 255.0 * weight).sum::<f32>();
+    let values = picture.as_rgb8().as_chunks::<3>().0.iter().map(luma);
+    Plane::from_values(picture.size(), values.collect())
 }
 
 /// Brightness of each pixel, 0 to 1.

@@ -24,6 +24,17 @@ pub fn bicubic(values: &[f32], from: Size, to: Size) -> Vec<f32> {
     resize(values, from, to, &axis(from.width, to.width), &axis(from.height, to.height))
 }
 
+/// Resizes planes one after another: bilinear, `align_corners` false, no smoothing when shrinking.
+///
+/// `values` holds any number of planes of size `from`, row by row.
+pub fn bilinear(values: &[f32], from: Size, to: Size) -> Vec<f32> {
+    let scale = |a: usize, b: usize| a as f64 / b.max(1) as f64;
+    let axis = |a: usize, b: usize| -> Vec<Taps> {
+        (0..b).map(|i| linear_taps(((i as f64 + 0.5) * scale(a, b) - 0.5).max(0.0), a)).collect()
+    };
+    resize(values, from, to, &axis(from.width, to.width), &axis(from.height, to.height))
+}
+
 /// Resizes planes one after another: bilinear, `align_corners` true (corner samples fall on corners).
 ///
 /// `values` holds any number of planes of size `from`, row by row.
@@ -112,6 +123,12 @@ mod tests {
     }
 
     #[test]
+    fn half_pixels_lie_between_centres() {
+        let out = bilinear(&[0.0, 4.0], Size::new(2, 1), Size::new(4, 1));
+        assert_eq!(out, [0.0, 1.0, 3.0, 4.0]);
+    }
+
+    #[test]
     fn aligned_corners_fall_on_corners() {
         let out = bilinear_corners(&[1.0, 3.0, 5.0, 9.0], Size::new(2, 2), Size::new(3, 3));
         assert_eq!(out, [1.0, 2.0, 3.0, 3.0, 4.5, 6.0, 5.0, 7.0, 9.0]);
@@ -121,7 +138,7 @@ mod tests {
         #[test]
         fn a_constant_stays_what_it_is(w in 1_usize..9, h in 1_usize..9, w2 in 1_usize..20, h2 in 1_usize..20) {
             let values = vec![0.7; w * h * 2];
-            for resize in [bicubic, bilinear_corners] {
+            for resize in [bicubic, bilinear, bilinear_corners] {
                 let out = resize(&values, Size::new(w, h), Size::new(w2, h2));
                 prop_assert_eq!(out.len(), w2 * h2 * 2);
                 prop_assert!(out.iter().all(|v| (v - 0.7).abs() < 1e-6));

@@ -101,12 +101,35 @@ impl VideoReader {
         }
     }
 
+    /// Passes over the next frame: it is decoded, since others build on it, but made no picture of. `false` after
+    /// the last.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the file is damaged.
+    pub fn pass_over(&mut self) -> Result<bool> {
+        if self.done {
+            return Ok(false);
+        }
+        let passed = self.receive().map(|frame| frame.is_some());
+        self.read += u64::from(matches!(passed, Ok(true)));
+        self.done = !matches!(passed, Ok(true));
+        passed
+    }
+
     /// The next frame, `None` after the last.
     fn advance(&mut self) -> Result<Option<Canvas>> {
+        match self.receive()? {
+            Some(frame) => self.convert(&frame).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next frame as the decoder gives it, `None` after the last.
+    fn receive(&mut self) -> Result<Option<Frame>> {
         let mut frame = Frame::empty();
         loop {
             match self.decoder.receive_frame(&mut frame) {
-                Ok(()) => return self.convert(&frame).map(Some),
+                Ok(()) => return Ok(Some(frame)),
                 Err(ff::Error::Eof) => return Ok(None),
                 Err(ff::Error::Other { errno: ff::error::EAGAIN }) => self.feed()?,
                 Err(e) => return Err(self.broken(e)),

@@ -102,6 +102,14 @@ impl VideoReader {
         match self.never {}
     }
 
+    /// Passes over the next frame.
+    ///
+    /// # Errors
+    /// None: it cannot be called.
+    pub fn pass_over(&mut self) -> Result<bool> {
+        match self.never {}
+    }
+
     /// Counts the frames.
     ///
     /// # Errors

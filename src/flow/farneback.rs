@@ -81,10 +81,8 @@ fn shrunk(picture: &Plane, size: Size, factor: f64) -> Plane {
     let radius = ((sigma * 5.0).round() as usize | 1).max(3) / 2;
     let kernel = gaussian(radius, sigma);
     let soft = separable(picture, |_| kernel.clone());
-    let (sx, sy) = (
-        picture.size().width as f32 / size.width as f32,
-        picture.size().height as f32 / size.height as f32,
-    );
+    let (sx, sy) =
+        (picture.size().width as f32 / size.width as f32, picture.size().height as f32 / size.height as f32);
     let value = |i: usize| {
         let (x, y) = ((i % size.width) as f32, (i / size.width) as f32);
         sample(&soft, (x + 0.5) * sx - 0.5, (y + 0.5) * sy - 0.5)

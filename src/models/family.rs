@@ -176,7 +176,8 @@ pub fn family_of(header: &Header) -> Family {
     if has("first_stage_model.decoder.") || (has("decoder.conv_in.") && has("encoder.conv_in.")) {
         return Family::new(FileKind::Vae, None);
     }
-    if has("pretrained.") || has("backbone.embeddings.") || has("depth_head.") {
+    if ["pretrained.", "backbone.embeddings.", "depth_head.", "dpt.embeddings."].iter().any(|name| has(name))
+    {
         return Family::new(FileKind::Depth, None);
     }
     if has("text_model.") || has("cond_stage_model.") || has("conditioner.") || has("transformer.resblocks.")
@@ -341,7 +342,7 @@ mod tests {
 
     #[test]
     fn other_files_are_told_by_their_names() {
-        let kinds: [(&str, &[usize], &str); 8] = [
+        let kinds: [(&str, &[usize], &str); 9] = [
             ("emb_params", &[8, 768], "embedding for SD 1.x"),
             ("clip_g", &[8, 1280], "embedding for SDXL"),
             ("control_model.zero_convs.0.0.weight", &[1, 1], "ControlNet"),
@@ -352,6 +353,7 @@ mod tests {
                 "ControlLLLite for SDXL",
             ),
             ("pretrained.cls_token", &[1, 1], "depth network"),
+            ("dpt.embeddings.cls_token", &[1, 1], "depth network"),
             ("first_stage_model.decoder.conv_in.weight", &[1, 1], "VAE"),
             ("x", &[1], "unknown"),
         ];

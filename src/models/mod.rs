@@ -5,6 +5,7 @@
 //! them, stands for such a folder: its configs are inferred from names and shapes. What a network does with
 //! the weights is not known here.
 
+pub mod depth_names;
 pub mod digest;
 pub mod family;
 mod folder;
@@ -25,6 +26,12 @@ pub fn probe(bytes: Vec<u8>) {
             let _ = (vb.get_unchecked(name), stored(&vb, name));
         }
     }
+}
+
+/// What people call a depth network by its weights, `Depth Anything vits` or `MiDaS DPT-Hybrid`; `None` when it is of no
+/// kind that is known.
+pub fn called_depth(weights: &Weights) -> Option<String> {
+    single::called_depth(weights)
 }
 
 pub use folder::{ModelFolder, Weight, model_error};

@@ -36,7 +36,8 @@ impl Default for NoiseOptions<'_> {
 }
 
 /// `picture * (1 - amount) + noise * amount`, everywhere, with the numbers that Deforum draws for this seed (as in torch
-/// only its low 32 bits count). An amount of 0 or below changes nothing; one above 1 counts as 1.
+/// only its low 32 bits count). An amount of 0 or below changes nothing; one above 1 counts as 1. Latent noise is no matter of
+/// pixels: it changes nothing here, what paints adds it.
 ///
 /// **Deliberate difference**: Deforum fails on sizes below 64 pixels and, with uniform noise, on sizes that are no
 /// multiples of 64. Here uniform noise is drawn at the size of the picture, and Perlin noise, which Deforum draws at
@@ -55,7 +56,8 @@ pub fn add_with(canvas: &Canvas, params: &NoiseParams, seed: u64, options: Noise
         options.mask.is_none_or(|m| m.size() == size),
         "a mask has a value for each of the {size} pixels"
     );
-    if params.amount.is_nan() || params.amount <= 0.0 || size.area() == 0 {
+    let in_latent = params.kind == NoiseKind::Latent;
+    if in_latent || params.amount.is_nan() || params.amount <= 0.0 || size.area() == 0 {
         return canvas.clone();
     }
     let amount = params.amount.min(1.0) as f32;
@@ -82,7 +84,7 @@ impl Noise {
     fn draw(kind: NoiseKind, wanted: Size, seed: u64) -> Self {
         let mut rng = TorchRng::new(seed);
         match kind {
-            NoiseKind::Uniform => {
+            NoiseKind::Uniform | NoiseKind::Latent => {
                 Self { drawn: wanted, wanted, white: rng.randn(3 * wanted.area()), shape: None }
             }
             NoiseKind::Perlin { width, height, octaves, persistence } => {

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::colour::Measures;
 use crate::error::{Error, Result};
 
 /// File name of the journal in a store's folder.
 pub const JOURNAL: &str = "journal.jsonl";
 
 /// One stored frame.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Number in the film, from 0.
     pub frame: u32,
@@ -27,6 +28,15 @@ pub struct Entry {
     pub input: String,
     /// Hash of the PNG file's bytes.
     pub output: String,
+    /// What the picture measures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measures: Option<Measures>,
+    /// Hash of the bytes of the depth that is stored beside it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<String>,
+    /// Hash of the PNG file of the painted picture that is stored beside a blended one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub painted: Option<String>,
 }
 
 /// What a frame's entry must say for the stored picture to be the right one.
@@ -137,7 +147,16 @@ mod tests {
 
     fn entry(frame: u32, params: &str, input: &str, output: &str) -> Entry {
         let own = |s: &str| s.to_owned();
-        Entry { frame, params: own(params), models: own("m"), input: own(input), output: own(output) }
+        Entry {
+            frame,
+            params: own(params),
+            models: own("m"),
+            input: own(input),
+            output: own(output),
+            measures: None,
+            depth: None,
+            painted: None,
+        }
     }
 
     fn expected(params: &str, independent: bool) -> Expected {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::canvas::{Canvas, DepthMap, Size};
 use crate::error::Result;
-use crate::timeline::frame::{DepthSource, Fit, FrameParams};
+use crate::timeline::frame::{Clip, DepthSource, Fit, FrameParams, MaskFill};
 
 /// What is to be painted.
 #[derive(Debug)]
@@ -18,6 +18,21 @@ pub struct PaintRequest<'a> {
     /// What each of `params.controls` is shown, in the same order (of a reference: the picture that the model
     /// looks at); `None` where there is nothing to show yet: at a first frame.
     pub hints: Vec<Option<Canvas>>,
+    /// What of `init` is repainted; without it everything. Only beside `init`.
+    pub mask: Option<PaintOnly<'a>>,
+}
+
+/// What of a picture is repainted.
+#[derive(Clone, Copy, Debug)]
+pub struct PaintOnly<'a> {
+    /// White is repainted, black is kept, of the picture's size.
+    pub mask: &'a Canvas,
+    /// What is under it when painting begins.
+    pub fill: MaskFill,
+    /// How far its edge is softened: the deviation of a Gaussian in pixels.
+    pub blur: f64,
+    /// Only the part around the mask is painted, with so many pixels more on each side.
+    pub region: Option<u32>,
 }
 
 /// Paints over a picture. Real: a diffusion model. In tests and previews: nothing, or a pattern.
@@ -42,6 +57,16 @@ pub trait Sources {
     /// When it cannot be read.
     fn picture(&mut self, path: &Path, size: Size, fit: Fit) -> Result<Canvas>;
 
+    /// The alpha of the picture file at `path` as grey (white is opaque), brought to `size`; `None` when all of it is
+    /// opaque.
+    ///
+    /// # Errors
+    /// When it cannot be read, or these sources know of none.
+    fn alpha(&mut self, path: &Path, size: Size, fit: Fit) -> Result<Option<Canvas>> {
+        let _ = (path, size, fit);
+        Ok(None)
+    }
+
     /// The edges of the picture file at `path`, white on black, with Canny's low and high threshold.
     ///
     /// # Errors
@@ -53,6 +78,15 @@ pub trait Sources {
     /// # Errors
     /// When a file or network cannot be used.
     fn depth(&mut self, source: &DepthSource, picture: &Canvas) -> Result<DepthMap>;
+
+    /// Picture `number` of a video, brought to `size`; behind the video's end its last picture.
+    ///
+    /// # Errors
+    /// When the video cannot be read, or these sources have none.
+    fn video(&mut self, clip: &Clip, number: u32, size: Size, fit: Fit) -> Result<Canvas> {
+        let _ = (number, size, fit);
+        Err(crate::error::Error::input(&clip.path, "expected a source of videos, found none"))
+    }
 
     /// A depth map as a ControlNet wants to see it: grey, near is white, stretched over 0–255.
     fn hint(&self, depth: &DepthMap) -> Canvas;

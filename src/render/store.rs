@@ -6,9 +6,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, DepthMap};
+use crate::colour::Measures;
 use crate::error::{Error, Result};
 use crate::infotext;
+use crate::render::depth_file;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 use crate::render::made::Made;
 
@@ -74,6 +76,36 @@ impl Store {
         self.folder.join(format!("{frame:06}.png"))
     }
 
+    /// Where the depth of a frame lies, or will lie.
+    pub fn depth_path(&self, frame: u32) -> PathBuf {
+        self.folder.join(format!("{frame:06}.depth.png"))
+    }
+
+    /// Where the painted picture of a frame that shows a blend lies, or will lie.
+    pub fn painted_path(&self, frame: u32) -> PathBuf {
+        self.folder.join(format!("{frame:06}.painted.png"))
+    }
+
+    /// What was painted at a frame: the picture beside it when the journal says that there is one, else the frame.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
+    pub fn read_painted(&self, frame: u32) -> Result<Canvas> {
+        let entries = Journal::read(&self.folder)?;
+        let beside = entries.iter().any(|entry| entry.frame == frame && entry.painted.is_some());
+        Canvas::open(&if beside { self.painted_path(frame) } else { self.path(frame) })
+    }
+
+    /// The depth that the journal says is stored beside a frame; `None` when it says nothing.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
+    pub fn read_depth(&self, frame: u32) -> Result<Option<DepthMap>> {
+        let entries = Journal::read(&self.folder)?;
+        let stored = entries.iter().any(|entry| entry.frame == frame && entry.depth.is_some());
+        stored.then(|| depth_file::read(&self.depth_path(frame))).transpose()
+    }
+
     /// A stored picture.
     ///
     /// # Errors
@@ -89,7 +121,10 @@ impl Store {
     pub fn valid(&self, expected: &[Expected]) -> Result<Vec<bool>> {
         let entries = Journal::read(&self.folder)?;
         Ok(valid_frames(&entries, expected, |entry| {
-            std::fs::read(self.path(entry.frame)).is_ok_and(|bytes| hash(&bytes) == entry.output)
+            let has = |path: PathBuf, hashed: &String| std::fs::read(path).is_ok_and(|b| hash(&b) == *hashed);
+            has(self.path(entry.frame), &entry.output)
+                && entry.depth.as_ref().is_none_or(|hashed| has(self.depth_path(entry.frame), hashed))
+                && entry.painted.as_ref().is_none_or(|hashed| has(self.painted_path(entry.frame), hashed))
         }))
     }
 
@@ -99,6 +134,15 @@ impl Store {
     /// [`Error::Output`] when the journal cannot be read.
     pub fn outputs(&self) -> Result<std::collections::BTreeMap<u32, String>> {
         Ok(Journal::read(&self.folder)?.into_iter().map(|entry| (entry.frame, entry.output)).collect())
+    }
+
+    /// What the journal says that each stored frame measures, where it says so.
+    ///
+    /// # Errors
+    /// [`Error::Output`] when the journal cannot be read.
+    pub fn measures(&self) -> Result<std::collections::BTreeMap<u32, Measures>> {
+        let entries = Journal::read(&self.folder)?;
+        Ok(entries.into_iter().filter_map(|entry| Some((entry.frame, entry.measures?))).collect())
     }
 
     /// Keeps every other kinora out of the folder for as long as the returned lock lives.
@@ -151,6 +195,8 @@ impl Store {
             if !text.is_empty() {
                 bytes = infotext::described(&bytes, &text);
             }
+            let depth = self.write_depth(frame, made.depth.as_ref())?;
+            let painted = self.write_painted(frame, made.painted.as_ref())?;
             self.write(&self.path(frame), &bytes)?;
             let output = hash(&bytes);
             let input = if expected.independent {
@@ -159,7 +205,17 @@ impl Store {
                 self.output_before(frame, before.take())?
             };
             let Expected { params, models, .. } = expected;
-            journal.append(&Entry { frame, params, models, input, output: output.clone() })?;
+            let measures = made.measures;
+            journal.append(&Entry {
+                frame,
+                params,
+                models,
+                input,
+                output: output.clone(),
+                depth,
+                measures,
+                painted,
+            })?;
             before = Some((frame, output));
         }
         Ok(())
@@ -176,6 +232,32 @@ impl Store {
                 Ok(hash(&bytes))
             }
         }
+    }
+
+    /// Stores what was painted at a frame that shows a blend, and gives its hash.
+    fn write_painted(&self, frame: u32, painted: Option<&Canvas>) -> Result<Option<String>> {
+        let path = self.painted_path(frame);
+        let Some(painted) = painted else {
+            // Best effort: nobody reads it, for the journal does not name it.
+            let _ = std::fs::remove_file(&path);
+            return Ok(None);
+        };
+        let bytes = painted.to_png()?;
+        self.write(&path, &bytes)?;
+        Ok(Some(hash(&bytes)))
+    }
+
+    /// Stores a frame's depth and gives its hash. One of an earlier run that is not meant any more is taken away.
+    fn write_depth(&self, frame: u32, depth: Option<&DepthMap>) -> Result<Option<String>> {
+        let path = self.depth_path(frame);
+        let Some(depth) = depth else {
+            // Best effort: nobody reads it, for the journal does not name it.
+            let _ = std::fs::remove_file(&path);
+            return Ok(None);
+        };
+        let bytes = depth_file::png(depth)?;
+        self.write(&path, &bytes)?;
+        Ok(Some(hash(&bytes)))
     }
 
     /// Writes beside, syncs, renames.

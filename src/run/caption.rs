@@ -74,7 +74,8 @@ impl<'a> Captions<'a> {
 
     /// A frame of a film. Of what it was painted over only a file can be named.
     fn frame(&mut self, params: &FrameParams, size: Size) -> Result<Parameters> {
-        let painted_over = !(params.cut && params.source == FrameSource::Previous);
+        let from_text = params.source == FrameSource::Text;
+        let painted_over = !(from_text || params.cut && params.source == FrameSource::Previous);
         let init = match &params.source {
             FrameSource::Still(path) => Some(path),
             FrameSource::Init(path) if params.cut => Some(path),

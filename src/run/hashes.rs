@@ -10,11 +10,14 @@ use crate::render::frame_loop::independent;
 use crate::render::journal::Expected;
 use crate::render::store;
 use crate::run::cast::Cast;
+use crate::run::clips::Clips;
 use crate::run::embeddings;
 use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
-use crate::timeline::frame::{ControlInput, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{
+    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Sequence,
+};
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
@@ -31,13 +34,15 @@ pub(super) struct Hashes<'a> {
     models: BTreeMap<Cast, String>,
     depths: BTreeMap<Option<PathBuf>, String>,
     files: BTreeMap<PathBuf, String>,
+    clips: Clips,
 }
 
 impl<'a> Hashes<'a> {
     /// Nothing is read yet but the names of textual inversions.
     pub(super) fn new(painter: &'a ModelPainter, films: &'a Path, device: DeviceChoice) -> Result<Self> {
         let (models, depths, files) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { painter, films, device, embeddings: embeddings::known(films)?, models, depths, files })
+        let (embeddings, clips) = (embeddings::known(films)?, Clips::default());
+        Ok(Self { painter, films, device, embeddings, models, depths, files, clips })
     }
 
     /// What a frame of `size` must have been made with to be right.
@@ -62,8 +67,26 @@ impl<'a> Hashes<'a> {
         if let DepthSource::Network(folder) = &params.depth {
             text.push_str(&self.depth(folder)?);
         }
+        if let FrameSource::Video(clip, number) | FrameSource::InitVideo(clip, number) = &params.source {
+            text.push_str(&self.picture(clip, *number)?);
+        }
+        if let Some(HybridVideo::Clip(clip, number)) = params.hybrid.as_ref().map(|hybrid| &hybrid.video) {
+            text.push_str(&self.picture(clip, number.saturating_sub(1))?);
+            text.push_str(&self.picture(clip, *number)?);
+        }
+        for (clip, number) in params.mask.iter().flat_map(|mask| mask.tree.clips()) {
+            text.push_str(&self.picture(clip, number)?);
+        }
         for path in files(params) {
             text.push_str(&self.file(path)?);
+        }
+        for source in [&params.depth, &params.depth.before()] {
+            let DepthSource::Sequence(sequence, number) = source else { continue };
+            text.push_str(&match (sequence, sequence.file(*number)) {
+                (Sequence::Clip(clip), _) => self.picture(clip, *number)?,
+                (_, Some(path)) => self.file(&path)?,
+                (_, None) => String::new(),
+            });
         }
         let named: Vec<(String, PathBuf)> = embeddings::named(params, &self.embeddings).cloned().collect();
         for (name, path) in named {
@@ -107,6 +130,21 @@ impl<'a> Hashes<'a> {
         })
     }
 
+    /// Hash of the file that picture `number` of a video comes from: of a folder only that picture's, so that
+    /// another one may change.
+    fn picture(&mut self, clip: &Clip, number: u32) -> Result<String> {
+        let path = self.clips.file(clip, number)?;
+        if clip.path.is_dir() {
+            return self.file(&path);
+        }
+        self.once(&path, || {
+            let cannot = |e: std::io::Error| Error::input(&path, format!("cannot read the video: {e}"));
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(std::fs::File::open(&path).map_err(cannot)?).map_err(cannot)?;
+            Ok(hasher.finalize().to_hex()[..32].to_owned())
+        })
+    }
+
     /// Hash of a picture.
     fn file(&mut self, path: &Path) -> Result<String> {
         self.once(path, || {
@@ -132,16 +170,27 @@ impl<'a> Hashes<'a> {
 fn files(params: &FrameParams) -> Vec<&Path> {
     let source = match &params.source {
         FrameSource::Init(path) | FrameSource::Still(path) => Some(path),
-        FrameSource::Previous => None,
+        _ => None,
     };
     let depth = match &params.depth {
         DepthSource::Picture(path) => Some(path),
-        DepthSource::Flat | DepthSource::Network(_) => None,
+        DepthSource::Flat | DepthSource::Network(_) | DepthSource::Sequence(..) => None,
     };
     let controls = params.controls.iter().filter_map(|control| match &control.input {
         ControlInput::Picture(path) => Some(path),
         ControlInput::Canny { image, .. } | ControlInput::Reference { image, .. } => image.as_ref(),
         ControlInput::Depth => None,
     });
-    source.into_iter().chain(depth).chain(controls).map(PathBuf::as_path).collect()
+    let held = match &params.hold.reference {
+        ColourReference::Picture(path) => Some(path),
+        ColourReference::First => None,
+    };
+    let held_masks = params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask);
+    let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
+    let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
+        HybridVideo::Still(path) => Some(path),
+        HybridVideo::Clip(..) => None,
+    });
+    let pictures = source.into_iter().chain(depth).chain(controls);
+    pictures.chain(masks).chain(held).chain(held_masks).chain(hybrid).map(PathBuf::as_path).collect()
 }

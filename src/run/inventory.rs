@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::models::family::{Base, FileKind, family_of};
 use crate::models::library::{Entry, Role};
-use crate::models::{ModelFolder, WeightFile, digest};
+use crate::models::{ModelFolder, WeightFile, Weights, called_depth, digest};
 use crate::run::library::library;
 
 /// Digits of the hash that the web UI shows of a LoRA.
@@ -175,7 +176,11 @@ fn of_folder(folder: &ModelFolder) -> Result<(Option<FileKind>, Seen)> {
         "ControlNetModel" => (FileKind::ControlNet, "ControlNet folder".to_owned()),
         "AutoencoderKL" | "AutoencoderTiny" => (FileKind::Vae, "VAE folder".to_owned()),
         "UNet2DConditionModel" => (FileKind::UNet, "UNet folder".to_owned()),
-        "" => (FileKind::Depth, "depth network folder".to_owned()),
+        "" => {
+            let called = called_depth(&folder.tensors()?);
+            let name = called.unwrap_or_else(|| "depth network".to_owned());
+            (FileKind::Depth, format!("{name} folder"))
+        }
         other => (FileKind::Unknown, format!("{other} folder")),
     };
     Ok((Some(kind), (family, precision, bytes)))
@@ -202,7 +207,13 @@ fn of_file(path: &Path) -> Result<(Option<FileKind>, Seen)> {
     let file = WeightFile::open(path)?;
     let family = family_of(file.header());
     let precision = file.header().precision().unwrap_or_default().to_owned();
-    Ok((Some(family.kind), (family.to_string(), precision, file.size())))
+    let (size, mut name) = (file.size(), family.to_string());
+    if family.kind == FileKind::Depth
+        && let Some(called) = called_depth(&Weights::of(&[Arc::new(file)]))
+    {
+        name = called;
+    }
+    Ok((Some(family.kind), (name, precision, size)))
 }
 
 /// What a kind of file is for; `None` when that is nothing, or its folder must say.

@@ -2,6 +2,7 @@
 
 mod caption;
 mod cast;
+mod clips;
 mod controls;
 mod embeddings;
 pub mod eval;

@@ -7,13 +7,13 @@ use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::controlnet::ControlPlace;
-use crate::diffusion::engine::{Blend, Engine, Memory, Mix, ModelDefaults, PaintJob, PaintMask};
+use crate::diffusion::engine::{Blend, Engine, MaskFill, Memory, Mix, ModelDefaults, PaintJob, PaintMask};
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
 use crate::models::{ModelFolder, digest};
 use crate::noise::NoiseKind;
-use crate::render::seams::{PaintRequest, Painter};
+use crate::render::seams::{PaintOnly, PaintRequest, Painter};
 use crate::run::caption::stem;
 use crate::run::cast::Cast;
 use crate::run::controls::controls;
@@ -181,7 +181,8 @@ impl Painter for ModelPainter {
         request: &PaintRequest<'_>,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
-        self.paint_masked(request, None, watch).map_err(|error| at_frame(error, request.params.frame))
+        let mask = request.mask.as_ref().map(mask);
+        self.paint_masked(request, mask, watch).map_err(|error| at_frame(error, request.params.frame))
     }
 }
 
@@ -202,6 +203,18 @@ impl ModelPainter {
     }
 }
 
+/// The frame's mask as the engine takes it.
+fn mask<'a>(only: &PaintOnly<'a>) -> PaintMask<'a> {
+    let PaintOnly { mask, fill, blur, region } = *only;
+    let fill = match fill {
+        frame::MaskFill::Fill => MaskFill::Fill,
+        frame::MaskFill::Original => MaskFill::Original,
+        frame::MaskFill::LatentNoise => MaskFill::LatentNoise,
+        frame::MaskFill::LatentNothing => MaskFill::LatentNothing,
+    };
+    PaintMask { mask, fill, blur, region, soft: false }
+}
+
 /// The error of a model that failed while it painted, with the frame's number. Frames before it are finished.
 fn at_frame(error: Error, frame: u32) -> Error {
     match error {
@@ -214,7 +227,7 @@ fn at_frame(error: Error, frame: u32) -> Error {
 
 /// The engine's order for a frame: what the film leaves open is filled with what suits the model.
 fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -> Result<PaintJob<'a>> {
-    let PaintRequest { params, size, init, hints } = request;
+    let PaintRequest { params, size, init, hints, .. } = request;
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
@@ -239,6 +252,11 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
         ensd: eta_noise_seed_delta,
         eta: if sampler == Sampler::Ddim { ddim_eta } else { eta },
         s_noise,
+        noise_multiplier: params.hold.noise_multiplier,
+        latent_noise: match params.noise.kind {
+            frame::NoiseKind::Latent => params.noise.amount,
+            _ => 0.0,
+        },
         mask: None,
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),

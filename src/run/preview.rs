@@ -14,7 +14,7 @@ use crate::run::finish::{encoding, refuse_other_formats};
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sources::Files;
-use crate::timeline::frame::{Camera, Coherence, DepthSource, FrameParams};
+use crate::timeline::frame::{Camera, Coherence, DepthSource, FrameParams, HoldParams};
 
 /// The size of a preview when the film leaves it to the model.
 const SIZE: Size = Size::new(512, 512);
@@ -41,7 +41,7 @@ pub fn preview(
         painter: &mut painter,
         sources: &mut sources,
         size,
-        rules: Rules::NATIVE,
+        rules: Rules { measured: false, ..Rules::NATIVE },
         times: StageTimes::default(),
     };
     let mut state = LoopState::default();
@@ -78,6 +78,7 @@ fn bare(mut params: FrameParams) -> FrameParams {
     params.colour.contrast = 1.0;
     params.colour.sharpen.amount = 0.0;
     params.noise.amount = 0.0;
+    params.hold = HoldParams::default();
     params.controls.clear();
     if matches!(params.camera, Camera::Deep(_)) && matches!(params.depth, DepthSource::Network(_)) {
         params.depth = DepthSource::Flat;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::canvas::Size;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, StopFlag, say};
-use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent};
+use crate::render::frame_loop::{self, Planned, Rules, StageTimes, Studio, independent, jumps};
 use crate::render::journal::Expected;
 use crate::render::store::{self, Store};
 use crate::run::caption::Captions;
@@ -18,7 +18,7 @@ use crate::run::models::{DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sources::Files;
-use crate::timeline::frame::{Camera, FrameParams};
+use crate::timeline::frame::{Camera, FrameParams, HybridMotion};
 
 /// What the user asks of a render.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ pub fn render(
     }
     drop(painter);
     let frames: Vec<u32> = wanted.into_iter().collect();
-    let cuts: BTreeSet<u32> = plan.iter().filter(|p| p.params.cut).map(|p| p.params.frame).collect();
+    let cuts: BTreeSet<u32> = plan.iter().filter(|p| jumps(&p.params)).map(|p| p.params.frame).collect();
     finish.run(&store, &frames, &cuts, &mut report, progress, stop)?;
     Ok(report)
 }
@@ -227,6 +227,14 @@ fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
     if let Camera::Flat(camera) = &mut params.camera {
         camera.translation_x *= across;
         camera.translation_y *= down;
+    }
+    if let Some(mask) = &mut params.mask {
+        mask.blur *= across;
+        mask.region = mask.region.map(|padding| (f64::from(padding) * across).round() as u32);
+    }
+    let motion = params.hybrid.as_mut().map(|hybrid| &mut hybrid.motion);
+    if let Some(HybridMotion::Flow { consistency: Some(blur), .. }) = motion {
+        *blur *= across;
     }
     let sharpen = &mut params.colour.sharpen;
     sharpen.sigma *= across;

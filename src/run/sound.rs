@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::encode::SoundReader;
 use crate::error::Result;
+use crate::run::clips::measure;
 use crate::sound::Source;
 use crate::timeline::Options;
 
@@ -28,7 +29,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Source>> {
     Ok(Box::new(Played(SoundReader::open(path)?)))
 }
 
-/// `options` for a timeline that hears the sounds of its film.
+/// `options` for a timeline that hears the sounds of its film and measures its videos.
 pub fn hearing(options: Options) -> Options {
-    Options { open_sound: Some(open), ..options }
+    Options { open_sound: Some(open), measure: Some(measure), ..options }
 }

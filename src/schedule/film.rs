@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ease::{Family, Side};
 use super::expr::{Expr, ExprKind, TextPart};
+use super::masks;
 use super::params::{CallSpec, Kind, Param, Places};
 use super::sounds::AUDIO;
 use super::source::Sources;
@@ -17,6 +18,9 @@ use super::variants::Axis;
 pub const NEWEST: u32 = 1;
 /// Frames per second of a film that does not say.
 pub const DEFAULT_RATE: Rate = Rate { num: 12, den: 1 };
+
+/// Parameters that take mask expressions.
+const MASKS: [&str; 2] = ["mask", "noise_mask"];
 
 /// Settings by the name of their parameter.
 pub type Settings = BTreeMap<&'static str, Setting>;
@@ -119,6 +123,9 @@ impl Film {
             SettingValue::Track(keys) if setting.param.kind == Kind::File => {
                 keys.iter().for_each(|key| push(&key.value, None));
             }
+            SettingValue::Track(keys) if MASKS.contains(&setting.param.name) => {
+                keys.iter().for_each(|key| self.mask_files(setting, &key.value, files));
+            }
             SettingValue::Track(keys) => keys.iter().for_each(|key| self.sounds(&key.value, files)),
             SettingValue::Call(call) => {
                 let files = call.spec.args.iter().filter(|arg| arg.kind == Kind::File);
@@ -129,6 +136,20 @@ impl Film {
                 });
             }
         }
+    }
+
+    /// The files in a mask expression; what is wrong with it is told where it is computed.
+    fn mask_files(&self, setting: &Setting, expr: &Expr, files: &mut Vec<FileRef>) {
+        let Some(Ok(mask)) = expr.literal_text().map(masks::read) else { return };
+        let param = setting.param.name;
+        let file = |path: &str| FileRef {
+            path: self.folder.join(path),
+            param,
+            arg: None,
+            of_control: false,
+            span: expr.span,
+        };
+        files.extend(mask.files().into_iter().map(file));
     }
 
     /// `path` relative to the film's folder.

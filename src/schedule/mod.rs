@@ -11,6 +11,7 @@ pub mod format;
 pub mod functions;
 mod include;
 pub mod library;
+pub mod masks;
 pub mod names;
 pub mod params;
 pub mod parse;

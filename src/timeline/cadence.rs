@@ -40,7 +40,7 @@ pub(super) struct Place {
 impl Grid {
     /// The painted frames of a scene that lasts from `start` to before `end`.
     pub fn new(values: &Values, (start, end): (u32, u32), compat: Compat) -> Self {
-        let alone = values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "still");
+        let alone = stands_alone(values);
         let cadence = values.lines.get("cadence").and_then(|line| line.at(start).ok());
         let every = cadence.and_then(|(value, _)| value.as_f64()).map_or(1, |n| n.clamp(1.0, 1e6) as u32);
         let every = if alone { 1 } else { every };
@@ -78,6 +78,13 @@ impl Grid {
         let painted = start + count * self.every;
         Place { painted, next: painted.saturating_add(self.every).min(limit), index: index + count }
     }
+}
+
+/// Whether each frame is painted by itself, so that there is nothing to move on.
+fn stands_alone(values: &Values) -> bool {
+    let source = values.calls.get("source").map(|(call, _)| call.spec.name);
+    let mode = values.constant_choice("animation_mode");
+    matches!(source, Some("still" | "video")) || mode.as_deref() == Some("interpolation")
 }
 
 /// Keys behind the first frame of settings that are no curves.
@@ -131,7 +138,7 @@ pub(super) fn tone(reader: &mut Reader<'_>, values: &Values) -> ToneParams {
 
 /// Settings that do nothing in the scene.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
-    let alone = values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "still");
+    let alone = stands_alone(values);
     let cadence = values.lines.get("cadence");
     let blends = cadence.is_some_and(|line| {
         line.at(line.clock.start).ok().and_then(|(n, _)| n.as_f64()).is_some_and(|n| n > 1.0)
@@ -142,7 +149,7 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
         (
             "cadence",
             !(alone && blends),
-            "where every frame is painted over the same picture",
+            "where frames do not depend on each other",
             "leave it out, or say `source = init(...)`",
         ),
         ("optical_flow_cadence", blends || !flows, "without `cadence`", "say `cadence = 3`"),
@@ -191,7 +198,8 @@ mod tests {
 
     #[test]
     fn the_last_gap_ends_with_the_scene_and_seeds_count_painted_frames() {
-        let text = "kinora 1\nfps = 1\nprompt = \"a\"\ncadence = 3\nseed = 10\nscene a 4s {}\nscene b 5s {}\n";
+        let text =
+            "kinora 1\nfps = 1\nprompt = \"a\"\ncadence = 3\nseed = 10\nscene a 4s {}\nscene b 5s {}\n";
         let (film, _) = crate::schedule::read("film.kin", text).unwrap();
         let timeline = Timeline::new(&film, &Options::default()).unwrap();
         let frames: Vec<_> = (0..9).map(|f| timeline.at(f).unwrap()).collect();

@@ -92,8 +92,8 @@ fn input(reader: &mut Reader<'_>, source: &FrameSource, values: &Values) -> Cont
             ControlInput::Canny { image, low, high }
         }
         ("reference", image) => {
-            if image.is_none() && matches!(source, FrameSource::Still(_)) {
-                let message = "this control has no picture to look at: frames over a still picture do not know \
+            if image.is_none() && source.is_independent() {
+                let message = "this control has no picture to look at: frames that are painted each by itself do not know \
                                each other";
                 let hint = "name one: `image = \"style.png\"`";
                 reader.wrong("E45", message, span(values, ["from", "from"]), Some(hint.to_owned()));

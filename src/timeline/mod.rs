@@ -9,12 +9,17 @@ mod clock;
 mod compat;
 mod controls;
 pub mod deforum;
+mod depth;
 mod ease;
 pub mod eval;
 pub mod explain;
 pub mod frame;
+mod hold;
+mod hybrid;
+mod lengths;
 mod line;
 mod lookup;
+mod masks;
 mod params;
 mod reader;
 mod scene;
@@ -22,6 +27,7 @@ mod seed;
 pub mod seeds;
 mod settings;
 mod sounds;
+mod source;
 pub mod table;
 mod through;
 
@@ -37,6 +43,7 @@ use crate::schedule::units::{Rate, Tempo};
 use crate::sound;
 pub use compat::Compat;
 use frame::FrameParams;
+pub use lengths::{Measure, Measured};
 use reader::Reader;
 use scene::{Found, Stage};
 pub use settings::{Deflicker, Encode, Interpolate, Post, Video};
@@ -52,6 +59,8 @@ pub struct Options {
     pub compat: Compat,
     /// What opens the files of `audio(...)`; without it a film with sounds is an error.
     pub open_sound: Option<sound::Open>,
+    /// What measures videos; without it a film that is as long as its video is an error.
+    pub measure: Option<Measure>,
 }
 
 /// A film as numbers.
@@ -77,8 +86,10 @@ impl Timeline {
         let mut found = Found::default();
         let seed = options.seed.unwrap_or_else(|| seed::start(film));
         let start = clock::Clock { start: 0, length: 1, tempo, seed };
-        let film = &sounds::resolve(film, &start, options.open_sound, &mut found);
+        let film = sounds::resolve(film, &start, options.open_sound, &mut found);
+        let film = &lengths::resolved(film, &start, options.measure, &mut found);
         let (stages, whole) = scene::stages(film, tempo, (options.seed, options.compat), &mut found);
+        lengths::compare(&stages, &film.folder, options.measure, &mut found);
         let post = settings::post(film, &whole);
         found.errors.extend(post.as_ref().err().cloned());
         let sources = film.sources.files.clone();

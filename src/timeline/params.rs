@@ -4,14 +4,18 @@
 use super::cadence;
 use super::camera;
 use super::controls;
+use super::depth;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthSource, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
-    SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, NoiseKind,
+    NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
+use super::hold;
+use super::hybrid;
+use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
+use super::source;
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
@@ -76,6 +80,8 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    hold::unused(values, warnings);
+    depth::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
@@ -100,7 +106,9 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) => is_deep,
-        "init_strength" => values.calls.get("source").is_some_and(|(call, _)| call.spec.name == "init"),
+        "init_strength" => {
+            values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
+        }
         _ => !name.starts_with("perspective_flip") || values.has(name),
     }
 }
@@ -120,26 +128,32 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
     let place = stage.grid.at(shown);
     // What the model is told counts at the frame that it paints; frames between show what came of it.
     reader.frame = place.painted;
-    let source = source(reader, values);
+    let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
     let begins = place.painted == stage.clock.start;
-    let sampling = sampling(reader, stage, begins && matches!(source, FrameSource::Init(_)));
+    let sampling = sampling(reader, stage, begins && is_begun_with(&source));
     let controls =
         stage.controls.iter().map(|(name, values)| controls::at(reader, &source, name, values)).collect();
     let (colour, noise) = (colour(reader, values), noise(reader, values));
+    let hold = hold::at(reader, values);
     reader.frame = shown;
+    let (hybrid, mask) = (hybrid::at(reader, stage, &source), masks::at(reader, stage, &source));
     FrameParams {
         frame: shown,
         scene,
         cut: shown == stage.clock.start,
         camera: camera(reader, stage),
         border: border(reader, values),
-        depth: depth(reader, values),
+        depth: depth::source(reader, values),
+        relief: depth::params(reader, values),
         colour,
         noise,
+        hold,
         sampling,
         prompt,
         negative,
+        hybrid,
+        mask,
         controls,
         cadence: cadence::at(reader, stage, place),
         tone: cadence::tone(reader, values),
@@ -147,13 +161,9 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
     }
 }
 
-fn source(reader: &Reader<'_>, values: &Values) -> FrameSource {
-    let Some((call, _)) = values.calls.get("source") else { return FrameSource::Previous };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("init", Some(path)) => FrameSource::Init(path),
-        ("still", Some(path)) => FrameSource::Still(path),
-        _ => FrameSource::Previous,
-    }
+/// Whether a scene's first frame is painted over a picture that its other frames are not.
+fn is_begun_with(source: &FrameSource) -> bool {
+    matches!(source, FrameSource::Init(_) | FrameSource::InitVideo(..) | FrameSource::SceneBefore)
 }
 
 pub(super) fn prompts(reader: &mut Reader<'_>, stage: &Stage) -> (PromptMix, PromptMix) {
@@ -241,20 +251,12 @@ fn border(reader: &mut Reader<'_>, values: &Values) -> Border {
     }
 }
 
-fn depth(reader: &Reader<'_>, values: &Values) -> DepthSource {
-    let Some((call, _)) = values.calls.get("depth") else { return DepthSource::Network(None) };
-    match (call.spec.name, reader.call_path(call, "file")) {
-        ("flat", _) => DepthSource::Flat,
-        ("picture", Some(path)) => DepthSource::Picture(path),
-        _ => DepthSource::Network(reader.call_path(call, "model")),
-    }
-}
-
 fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
     let coherence = match reader.maybe_choice(values, "coherence").as_deref() {
         Some("none") => Coherence::None,
         Some("rgb") => Coherence::Rgb,
         Some("hsv") => Coherence::Hsv,
+        Some("mkl") => Coherence::Mkl,
         _ => Coherence::Lab,
     };
     let kernel = reader.number(values, "sharpen.kernel", 5.0) as u32;
@@ -274,6 +276,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
 fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
     let kind = match reader.maybe_choice(values, "noise_type").as_deref() {
         Some("uniform") => NoiseKind::Uniform,
+        Some("latent") => NoiseKind::Latent,
         _ => NoiseKind::Perlin {
             width: reader.maybe_count(values, "perlin_w").unwrap_or(8),
             height: reader.maybe_count(values, "perlin_h").unwrap_or(8),

@@ -31,6 +31,8 @@ pub(super) struct Stage {
     pub prompts: Option<(PromptSeries, Clock)>,
     /// The frames that the model paints.
     pub grid: Grid,
+    /// How Deforum's notations are read.
+    pub compat: Compat,
 }
 
 impl Stage {
@@ -46,7 +48,10 @@ impl Stage {
             .iter()
             .any(|name| self.values.lines.get(name).is_some_and(|line| !line.is_constant()));
         // What the model is told is read at painted frames alone, which are anywhere between keys.
-        if self.prompts.is_some() || !self.grid.is_full() || (seed_moves && self.values.has("subseed_strength")) {
+        if self.prompts.is_some()
+            || !self.grid.is_full()
+            || (seed_moves && self.values.has("subseed_strength"))
+        {
             return None;
         }
         let (first, last) = (self.clock.start, self.clock.start + self.clock.length - 1);
@@ -83,6 +88,12 @@ impl Values {
     pub fn constant_choice(&self, name: &str) -> Option<String> {
         let line = self.lines.get(name).filter(|line| line.is_constant())?;
         line.at(line.clock.start).ok()?.0.as_text().map(str::to_owned)
+    }
+
+    /// What a switch is set to, when that is the same at every frame.
+    pub fn constant_switch(&self, name: &str) -> Option<bool> {
+        let line = self.lines.get(name).filter(|line| line.is_constant())?;
+        line.at(line.clock.start).ok()?.0.as_bool()
     }
 
     /// Forgets start seeds, so that the clock's own counts; keys and values that use the time stay.
@@ -208,6 +219,8 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         stage.controls.iter().for_each(|(_, values)| super::controls::unused(values, &mut here));
         super::seed::unused(&stage.values, &mut here);
         super::cadence::unused(&stage.values, &mut here);
+        super::masks::unused(&stage.values, &mut here);
+        super::hybrid::unused(&stage.values, &mut here);
         for warning in here {
             unused.entry(warning.span).or_insert((0, warning)).0 += 1;
         }
@@ -286,7 +299,7 @@ fn stage(
         }),
     };
     let grid = Grid::new(&values, (clock.start, clock.start + clock.length), way.compat);
-    Stage { name, clock, values, controls, prompts, grid }
+    Stage { name, clock, values, controls, prompts, grid, compat: way.compat }
 }
 
 fn add_controls(

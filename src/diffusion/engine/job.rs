@@ -45,6 +45,12 @@ pub struct PaintJob<'a> {
     pub eta: Option<f64>,
     /// Factor of all fresh noise, 0 or more, 1 by theory.
     pub s_noise: f64,
+    /// Multiplier of the start noise over `init`, 0 or more, 1 by theory: sd-webui's «noise multiplier for img2img» (1.10,
+    /// `initial_noise_multiplier`). Without `init` it does not count.
+    pub noise_multiplier: f64,
+    /// Noise added to the latent of `init` before the run begins, as a multiple of independent normals; 0 is none. It is drawn
+    /// from a stream of its own, so that it is never the start noise again.
+    pub latent_noise: f64,
     /// A second noise that is mixed into that of `seed`.
     pub variation: Option<Variation>,
     /// Which layer of the text encoder from the end: 1 (or 0) is the last. SDXL always takes the last but one.
@@ -77,6 +83,8 @@ impl<'a> PaintJob<'a> {
             ensd: 0,
             eta: None,
             s_noise: 1.0,
+            noise_multiplier: 1.0,
+            latent_noise: 0.0,
             variation: None,
             clip_skip: 1,
             controls: Vec::new(),

@@ -16,6 +16,10 @@ use crate::diffusion::img2img::continuous_tail;
 use crate::diffusion::sampler::{BrownianNoise, NoiseSource, Run, SamplerSettings, SeededNoise, Step, mix};
 use crate::error::{Error, Result};
 use crate::models::model_error;
+use crate::noise::stream_seed;
+
+/// What the stream of random numbers is for that latent noise is drawn from; the job's seed is the frame's.
+const LATENT_NOISE: &str = "latent noise";
 
 impl Engine {
     /// Paints the picture that `job` asks for, or gives `None` when `watch` said stop.
@@ -99,9 +103,10 @@ impl Engine {
             .with_controls(controls)
             .with_lllites(lllites)
             .with_references(self.references(job)?);
-        let mut x = mix([(sigmas[0], &start)])?;
+        let over = if job.init.is_some() { job.noise_multiplier } else { 1.0 };
+        let mut x = mix([(sigmas[0] * over, &start)])?;
         if let Some(init) = masked.map(|masked| &masked.init).or(job.init) {
-            let mut latent = self.encode(init)?;
+            let mut latent = self.roughened(job, self.encode(init)?)?;
             if let Some(masked) = masked {
                 let blend = self.blend(job, masked, latent)?;
                 latent = blend.1.clone();
@@ -133,6 +138,16 @@ impl Engine {
         let mut run = Run { model: &mut model as _, noise, watch: &mut each };
         let latent = job.sampler.sample_with(settings, &mut run, x, sigmas, &self.schedule)?;
         model.keep(latent)
+    }
+
+    /// The latent of the first picture with the noise that is added to it.
+    fn roughened(&self, job: &PaintJob, latent: Tensor) -> Result<Tensor> {
+        if job.latent_noise == 0.0 {
+            return Ok(latent);
+        }
+        let seed = stream_seed(job.seed, 0, LATENT_NOISE);
+        let noise = SeededNoise::of(job.noise, seed, self.latent_shape(job), &self.device).draw()?;
+        mix([(1.0, &latent), (job.latent_noise, &noise)])
     }
 
     /// Shape of the latent of a job.
@@ -248,6 +263,8 @@ impl Engine {
             if fine { Ok(()) } else { Err(refuse()) }
         };
         not_negative("eta", job.eta.unwrap_or(1.0))?;
+        not_negative("noise multiplier", job.noise_multiplier)?;
+        not_negative("latent noise", job.latent_noise)?;
         not_negative("s_noise", job.s_noise)
     }
 

@@ -10,10 +10,13 @@
 //! models predict `v` unless their notes or names say otherwise (`base` or `512` in the name, as in
 //! `512-base-ema`): their weights alone do not tell. Everything else predicts the noise.
 
+mod depth;
 mod infer;
 mod predicts;
 mod text_names;
 mod vae_names;
+
+pub(super) use depth::called as called_depth;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -86,6 +89,7 @@ impl SingleFile {
                 .map_err(wrong)?,
             FileKind::Vae => single.take_vae("", "").map_err(wrong)?,
             FileKind::TinyVae => single.take_tiny().map_err(wrong)?,
+            FileKind::Depth => single.take_depth().map_err(wrong)?,
             _ => {}
         }
         Ok(single)
@@ -265,6 +269,19 @@ impl SingleFile {
             }
         }
         self.put("config.json", &infer::tiny(&weights)?);
+        self.parts.insert(String::new(), weights);
+        Ok(())
+    }
+
+    /// A depth network, whose names stay what they are: its reader knows both kinds.
+    fn take_depth(&mut self) -> Result<(), String> {
+        let weights = Weights::of(std::slice::from_ref(&self.file));
+        let stem = self.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let depth::Documents { config, preprocessor } = depth::documents(&weights, &stem)?;
+        self.put("config.json", &config);
+        if let Some(preprocessor) = preprocessor {
+            self.put("preprocessor_config.json", &preprocessor);
+        }
         self.parts.insert(String::new(), weights);
         Ok(())
     }

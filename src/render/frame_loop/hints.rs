@@ -60,8 +60,8 @@ pub(super) fn wants_depth_hint(params: &FrameParams) -> bool {
 /// Whether a control has nothing to show at this frame, which can only be a scene's first one: in what comes from
 /// text alone no depth and no edges are seen yet, and a first frame cannot look at itself.
 pub fn waits(params: &FrameParams, control: &ControlParams) -> bool {
-    let from_text = params.source == FrameSource::Previous;
-    params.cut
+    let from_text = matches!(params.source, FrameSource::Previous | FrameSource::Text);
+    (params.cut || params.source == FrameSource::Text)
         && match &control.input {
             ControlInput::Depth => from_text && matches!(params.depth, DepthSource::Network(_)),
             ControlInput::Canny { image: None, .. } => from_text,

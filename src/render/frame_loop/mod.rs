@@ -2,29 +2,47 @@
 //! painted over.
 //!
 //! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
-//! contrast, sharpen, noise, condition, img2img, colour match. Deliberate differences: contrast clamps
+//! contrast, sharpen, noise, condition, img2img, colour match; between the first colour match and
+//! contrast drift is pulled back. Deliberate differences: contrast clamps
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
+mod between;
+mod course;
 mod hints;
+mod hybrid;
+mod masks;
+mod motion;
+mod redo;
+mod relief;
+mod rigid;
 mod state;
 mod studio;
 mod underneath;
 
 use std::time::Instant;
 
+use between::Gap;
+
+use crate::canvas::Canvas;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
+pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
 pub use state::LoopState;
-pub use studio::{Rules, StageTimes, Studio};
+pub use studio::{CadenceFlow, Reference, Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
-    params.cut || matches!(params.source, FrameSource::Still(_))
+    (params.cut && params.source != FrameSource::SceneBefore) || params.source.is_independent()
+}
+
+/// Whether the picture jumps at this frame: a scene begins that does not start from the one before.
+pub fn jumps(params: &FrameParams) -> bool {
+    params.cut && params.source != FrameSource::SceneBefore
 }
 
 /// One frame of a run: its numbers, what its journal entry must say, and whether it is there already.
@@ -55,10 +73,12 @@ pub fn run(
 ) -> Result<()> {
     let mut state: Option<LoopState> = None;
     let mut scene_start = 0;
-    for planned in plan {
+    let mut said = [false; 4];
+    for (at, planned) in plan.iter().enumerate() {
         let params = &planned.params;
         if params.cut {
             scene_start = params.frame;
+            said = [false; 4];
         }
         if planned.done {
             state = None;
@@ -69,8 +89,11 @@ pub fn run(
         }
         let mut current = match state.take() {
             Some(state) => state,
-            None => resumed(params, scene_start, store)?,
+            None => resumed(&plan[..=at], scene_start, store, studio)?,
         };
+        if !independent(params) {
+            current.course.check(params.frame, &params.hold.drift)?;
+        }
         let mut watch = |step, steps| {
             progress.step(step, steps);
             stop.get() != Stop::Now
@@ -81,17 +104,60 @@ pub fn run(
         shelf.put(params.frame, made, &planned.text, planned.expected.clone())?;
         studio.times.store += waiting.elapsed();
         progress.frame();
+        if !independent(params) {
+            let warnings = current.course.warnings(params.frame, &params.hold.drift, &mut said);
+            warnings.iter().for_each(|line| progress.note(line));
+            progress.status(&current.course.status());
+        }
         state = Some(current);
     }
     Ok(())
 }
 
-/// The state in front of a frame, out of the store.
-fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<LoopState> {
+/// The state in front of the last frame of `plan`, out of the store.
+fn resumed(plan: &[Planned], scene_start: u32, store: &Store, studio: &mut Studio<'_>) -> Result<LoopState> {
+    let Some((params, before)) = plan.split_last().map(|(last, before)| (&last.params, before)) else {
+        return Ok(LoopState::default());
+    };
     if independent(params) {
         return Ok(LoopState::default());
     }
-    Ok(LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?))
+    if params.cut {
+        return Ok(LoopState::of_scene_before(store.read(params.frame - 1)?));
+    }
+    let anchor = store.read(scene_start)?;
+    if params.cadence.step > 0 {
+        let gap = &before[before.len().saturating_sub(params.cadence.step as usize)..];
+        return between_frames(gap, anchor, scene_start, store, studio);
+    }
+    let mut state = LoopState::new(store.read(params.frame - 1)?, anchor);
+    state.course = Course::read(store, scene_start, params.frame)?;
+    state.depth = store.read_depth(params.frame - 1)?;
+    Ok(state)
+}
+
+/// The state behind the frames `gap`, the first of which was painted: its two pictures are moved once more as they were
+/// moved before.
+fn between_frames(
+    gap: &[Planned],
+    anchor: Canvas,
+    scene_start: u32,
+    store: &Store,
+    studio: &mut Studio<'_>,
+) -> Result<LoopState> {
+    let mut state = LoopState::default();
+    state.anchor = Some(anchor);
+    let Some(first) = gap.first().map(|planned| &planned.params) else { return Ok(state) };
+    let alone = independent(first);
+    let before = if alone { None } else { Some(store.read(first.frame - 1)?) };
+    state.previous = before.clone();
+    state.gap = Some(Gap::new(before, store.read_painted(first.frame)?));
+    state.depth = store.read_depth(first.frame)?;
+    for planned in gap {
+        studio.advance(&planned.params, &mut state)?;
+    }
+    state.course = Course::read(store, scene_start, first.frame + gap.len() as u32)?;
+    Ok(state)
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.

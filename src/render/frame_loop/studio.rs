@@ -2,16 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use super::between::Gap;
 use super::hints::Found;
 use super::independent;
+use super::redo::Sitting;
 use super::state::LoopState;
 use super::underneath::Underneath;
-use crate::canvas::Size;
-use crate::colour::{ChannelOrder, Overflow};
+use crate::canvas::{Canvas, Size};
+use crate::colour::{self, ChannelOrder, Measures, Overflow};
 use crate::error::Result;
+use crate::noise::Outside;
 use crate::render::made::Made;
-use crate::render::seams::{PaintRequest, Painter, Sources};
-use crate::timeline::frame::FrameParams;
+use crate::render::seams::{PaintOnly, Painter, Sources};
+use crate::timeline::frame::{ColourReference, FrameParams, FrameSource, MaskParams};
 
 /// Time spent in each stage of the loop.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +35,24 @@ pub struct StageTimes {
     pub store: Duration,
 }
 
+/// Which picture the first colour reference is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// The scene's first painted frame.
+    FirstPainted,
+    /// Deforum's: that frame too when it comes from text, else the first moved picture that is to be matched.
+    FirstNeeded,
+}
+
+/// How far the flow between painted frames carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CadenceFlow {
+    /// As far as it leads.
+    Absolute,
+    /// Deforum's: scaled to one pixel at every frame, which its round trip round the camera's warp comes down to.
+    Renormalised,
+}
+
 /// Where the loop can do as Deforum does although that is a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -39,13 +60,35 @@ pub struct Rules {
     pub order: ChannelOrder,
     /// What becomes of values that contrast drives beyond 255.
     pub overflow: Overflow,
+    /// What stands where the noise mask is off.
+    pub noise_outside: Outside,
+    /// Whether frames are measured: what is never painted has no drift.
+    pub measured: bool,
+    /// Which picture colours are held to first.
+    pub reference: Reference,
+    /// How far the flow between painted frames carries.
+    pub cadence_flow: CadenceFlow,
 }
 
 impl Rules {
     /// Right colours, clamped highlights.
-    pub const NATIVE: Self = Self { order: ChannelOrder::Rgb, overflow: Overflow::Clamp };
+    pub const NATIVE: Self = Self {
+        order: ChannelOrder::Rgb,
+        overflow: Overflow::Clamp,
+        noise_outside: Outside::Untouched,
+        measured: true,
+        reference: Reference::FirstPainted,
+        cadence_flow: CadenceFlow::Absolute,
+    };
     /// As sd-webui-deforum 32242685.
-    pub const DEFORUM: Self = Self { order: ChannelOrder::Bgr, overflow: Overflow::Wrap };
+    pub const DEFORUM: Self = Self {
+        order: ChannelOrder::Bgr,
+        overflow: Overflow::Wrap,
+        noise_outside: Outside::Grey,
+        measured: false,
+        reference: Reference::FirstNeeded,
+        cadence_flow: CadenceFlow::Renormalised,
+    };
 }
 
 /// What a frame needs beside its numbers.
@@ -82,22 +125,80 @@ impl Studio<'_> {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Made>> {
         if params.cut {
-            *state = LoopState::default();
+            let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
+            *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
-        let Underneath { init, depth, seen } = self.underneath(params, state)?;
+        if !params.cadence.is_painted() {
+            return self.between(params, state).map(Some);
+        }
+        let before = if params.cadence.length > 1 { state.previous.clone() } else { None };
+        let Underneath { init, depth, seen, behind, held, is_moved } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let hints = self.hints(params, &found)?;
-        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints };
-        let painter = &mut *self.painter;
-        let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
-            return Ok(None);
+        let mask = if init.is_some() { self.mask(params)? } else { None };
+        let only =
+            |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
+        let only = params.mask.as_ref().zip(mask.as_ref()).map(|(set, mask)| only(set, mask));
+        let sitting = Sitting { hints: &hints, only, held: held.as_ref() };
+        let over = is_moved && params.sampling.strength > 0.0;
+        let init = match init {
+            Some(init) if params.cadence.paintings(over) > 1 => {
+                let Some(init) = self.redone(params, init, &sitting, watch)? else { return Ok(None) };
+                Some(init)
+            }
+            init => init,
         };
+        let Some(painted) = self.paint(params, init.as_ref(), &sitting, watch)? else { return Ok(None) };
         self.times.frames += 1;
-        let painted = if independent(params) { painted } else { self.matched(params, painted, state) };
-        if state.anchor.is_none() {
-            state.anchor = Some(painted.clone());
-        }
+        let painted = self.finished(params, painted, (behind.as_ref(), mask.as_ref()), state)?;
+        self.refer(params, &painted, init.is_some(), state);
         state.previous = Some(painted.clone());
-        Ok(Some(Made::from(painted)))
+        let depth = self.settle(params, &painted, state)?;
+        if params.cadence.length == 1 {
+            let measures = self.measured(&painted, state);
+            return Ok(Some(Made { depth, measures, ..Made::from(painted) }));
+        }
+        state.previous.clone_from(&before);
+        state.gap = Some(Gap::new(before, painted.clone()));
+        self.advance(params, state)?;
+        let canvas = state.previous.clone().unwrap_or_else(|| painted.clone());
+        let measures = self.measured(&canvas, state);
+        let painted = Some(painted).filter(|painted| *painted != canvas);
+        Ok(Some(Made { canvas, measures, depth, painted }))
+    }
+
+    /// What the model painted, with the video, the colours and the picture outside of the mask.
+    fn finished(
+        &mut self,
+        params: &FrameParams,
+        painted: Canvas,
+        (behind, mask): (Option<&Canvas>, Option<&Canvas>),
+        state: &mut LoopState,
+    ) -> Result<Canvas> {
+        let painted = self.hybrid_after(params, painted, behind)?;
+        let is_free = independent(params) && params.hold.reference == ColourReference::First;
+        let is_held = !is_free && !params.tone.legacy_match;
+        let painted = if is_held { self.matched(params, painted, state)? } else { painted };
+        let painted = if params.tone.grayscale { colour::grey(&painted) } else { painted };
+        self.overlaid(params, painted, mask)
+    }
+
+    /// What a frame measures as it is seen.
+    pub(super) fn measured(&self, shown: &Canvas, state: &mut LoopState) -> Option<Measures> {
+        let measures = self.rules.measured.then(|| Measures::of(shown));
+        measures.into_iter().for_each(|measures| state.course.saw(measures));
+        measures
+    }
+
+    /// Remembers a painted picture when it is the one that colours are held to.
+    fn refer(&self, params: &FrameParams, painted: &Canvas, over: bool, state: &mut LoopState) {
+        let is_reference = match (self.rules.reference, params.tone.legacy_match) {
+            (Reference::FirstPainted, _) => state.anchor.is_none(),
+            (Reference::FirstNeeded, false) => !over,
+            (Reference::FirstNeeded, true) => params.tone.renews_reference,
+        };
+        if is_reference {
+            state.hold_to(painted.clone());
+        }
     }
 }

@@ -1,14 +1,19 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
+use std::path::{Path, PathBuf};
+
 use super::hints::{wants_depth_hint, wants_edges};
+use super::hybrid;
 use super::state::LoopState;
-use super::studio::{Studio, timed};
+use super::studio::{Reference, Studio, timed};
 use crate::camera;
-use crate::canvas::{Canvas, DepthMap};
-use crate::colour;
+use crate::canvas::{Canvas, Plane};
+use crate::colour::{self, Pull};
 use crate::error::Result;
-use crate::noise;
-use crate::timeline::frame::{Camera, DepthSource, Fit, FrameParams, FrameSource};
+use crate::noise::{self, NoiseOptions};
+use crate::timeline::frame::{
+    Camera, Coherence, ColourReference, DepthSource, Fit, FrameParams, FrameSource,
+};
 
 /// The picture that is painted over, and what controls may be shown of it.
 pub(super) struct Underneath {
@@ -17,31 +22,49 @@ pub(super) struct Underneath {
     pub depth: Option<Canvas>,
     /// As it was before noise was added, where edges are looked for.
     pub seen: Option<Canvas>,
+    /// The depth of the frame before as a picture, where hybrid masks are made of it.
+    pub behind: Option<Canvas>,
+    /// As it was before contrast, sharpening and noise, where the motion of a painting is measured from it.
+    pub held: Option<Canvas>,
+    /// It is the frame before, moved.
+    pub is_moved: bool,
 }
 
 impl Studio<'_> {
     /// The picture that is painted over, and what controls may be shown of it.
     pub(super) fn underneath(&mut self, params: &FrameParams, state: &mut LoopState) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
-        let given = match (&params.source, &state.previous) {
-            (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => Some(path),
-            _ => None,
-        };
-        if let Some(path) = given {
-            let picture = self.sources.picture(path, self.size, Fit::Crop)?;
+        if let Some(picture) = self.given(params, state)? {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
-            let depth = depth.map(|depth| self.sources.hint(&depth));
+            let depth = depth.map(|depth| self.depth_hint(params, &depth));
             let seen = wants_edges(params).then(|| picture.clone());
-            return Ok(Underneath { init: Some(picture), depth, seen });
+            let (behind, held) = (None, None);
+            return Ok(Underneath { init: Some(picture), depth, seen, behind, held, is_moved: false });
         }
-        if let Some(previous) = state.previous.take() {
+        if let Some(previous) = state.previous.take().filter(|_| params.source != FrameSource::Text) {
             return self.moved(params, &previous, state);
         }
         // Nothing is there yet: only a reference picture knows the depth of what will be painted.
         let known = !matches!(params.depth, DepthSource::Network(_));
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
-        Ok(Underneath { init: None, depth: depth.map(|depth| self.sources.hint(&depth)), seen: None })
+        let depth = depth.map(|depth| self.depth_hint(params, &depth));
+        Ok(Underneath { init: None, depth, seen: None, behind: None, held: None, is_moved: false })
+    }
+
+    /// The picture that is there without a camera: of a file, of a video, or of the scene before.
+    fn given(&mut self, params: &FrameParams, state: &mut LoopState) -> Result<Option<Canvas>> {
+        let (sources, size) = (&mut *self.sources, self.size);
+        Ok(match (&params.source, &state.previous) {
+            (FrameSource::Still(path), _) | (FrameSource::Init(path), None) => {
+                Some(sources.picture(path, size, Fit::Crop)?)
+            }
+            (FrameSource::InitVideo(clip, number), None) | (FrameSource::Video(clip, number), _) => {
+                Some(sources.video(clip, *number, size, Fit::Crop)?)
+            }
+            (FrameSource::SceneBefore, _) if params.cut => state.previous.take(),
+            _ => None,
+        })
     }
 
     /// The previous frame, moved and prepared, and its depth moved with it.
@@ -53,50 +76,123 @@ impl Studio<'_> {
     ) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
         let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
-        let depth = if deep || hinted { Some(self.depth(params, previous)?) } else { None };
-        let relief = depth.as_ref().filter(|_| deep);
-        let warp = |picture: &Canvas| camera::warp(picture, &params.camera, params.border, relief).canvas;
-        let warped = timed(&mut self.times.warp, || warp(previous));
-        let hint = depth.as_ref().filter(|_| hinted).map(|depth| self.sources.hint(depth));
-        // A reference picture is the depth of every frame; an estimate belongs to the picture it was
-        // made of, and moves with it.
-        let hint = match (&params.depth, hint) {
-            (DepthSource::Network(_), Some(hint)) => Some(timed(&mut self.times.warp, || warp(&hint))),
-            (_, hint) => hint,
+        let masked = hybrid::wants_depth(params);
+        let needed = deep || hinted || masked;
+        let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
+        let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
+        let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
+        let camera::Warped { canvas: warped, coverage } = timed(&mut self.times.warp, || warp(previous));
+        // A given depth is known of every frame; an estimate belongs to the picture it was made of, and
+        // moves with it.
+        let hint = match (&params.depth, &depth) {
+            (DepthSource::Network(_), Some(depth)) if hinted => {
+                let hint = self.depth_hint(params, depth);
+                Some(timed(&mut self.times.warp, || warp(&hint)).canvas)
+            }
+            _ if hinted => {
+                let depth = self.depth(params, previous)?;
+                Some(self.depth_hint(params, &depth))
+            }
+            _ => None,
         };
+        self.carry(params, depth.as_ref(), &relief, coverage, state);
+        let behind = depth.as_ref().filter(|_| masked).map(|depth| self.depth_hint(params, depth));
+        let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        Ok(Underneath { init: Some(self.prepared(params, warped, state)), depth: hint, seen })
+        let (prepared, held) = self.prepared(params, warped, state)?;
+        Ok(Underneath { init: Some(prepared), depth: hint, seen, behind, held, is_moved: true })
     }
 
-    /// Colour, contrast, sharpness and noise of a moved picture.
-    fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Canvas {
-        let mut picture = self.matched(params, picture, state);
+    /// Colour, contrast, sharpness and noise of a moved picture, and how it was with its colour alone when that is
+    /// needed.
+    fn prepared(
+        &mut self,
+        params: &FrameParams,
+        picture: Canvas,
+        state: &mut LoopState,
+    ) -> Result<(Canvas, Option<Canvas>)> {
+        let mut picture = self.first_matched(params, picture, state)?;
+        if params.tone.grayscale {
+            picture = colour::grey(&picture);
+        }
+        let held = params.cadence.redo_flow.map(|_| picture.clone());
+        let pull = state.course.pull(&params.hold.drift);
+        let (noise_mask, sharpen_mask) = self.masks(params)?;
         let overflow = self.rules.overflow;
         let look = &params.colour;
         timed(&mut self.times.colour, || {
+            if pull != Pull::NONE {
+                picture = pull.applied(&picture);
+            }
             if look.contrast != 1.0 {
                 picture = colour::contrast(&picture, look.contrast, overflow);
             }
             if look.sharpen.amount > 0.0 {
-                picture = colour::sharpen(&picture, &look.sharpen, None);
+                picture = colour::sharpen(&picture, &look.sharpen, sharpen_mask.as_ref());
             }
         });
         let seed = params.sampling.seed.cast_unsigned();
-        timed(&mut self.times.noise, || noise::add(&picture, &params.noise, seed))
+        let options = NoiseOptions {
+            mask: noise_mask.as_ref(),
+            outside: self.rules.noise_outside,
+            ..NoiseOptions::default()
+        };
+        let noisy = timed(&mut self.times.noise, || noise::add_with(&picture, &params.noise, seed, options));
+        Ok((noisy, held))
     }
 
-    /// The picture with the colours of the scene's anchor.
-    pub(super) fn matched(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Canvas {
-        let order = self.rules.order;
-        timed(&mut self.times.colour, || match state.quantiles(params.colour.coherence, order) {
-            Some(anchor) => anchor.matched(&picture),
-            None => picture,
+    /// The moved picture with the colours that the scene is held to. By Deforum's rule it is the reference itself
+    /// where there was none.
+    fn first_matched(
+        &mut self,
+        params: &FrameParams,
+        picture: Canvas,
+        state: &mut LoopState,
+    ) -> Result<Canvas> {
+        let is_held = params.colour.coherence != Coherence::None;
+        let is_first = params.hold.reference == ColourReference::First && state.anchor.is_none();
+        if self.rules.reference == Reference::FirstNeeded && is_held && is_first {
+            state.hold_to(picture.clone());
+            return Ok(picture);
+        }
+        self.matched(params, picture, state)
+    }
+
+    /// The picture with the colours that the scene is held to.
+    pub(super) fn matched(
+        &mut self,
+        params: &FrameParams,
+        picture: Canvas,
+        state: &mut LoopState,
+    ) -> Result<Canvas> {
+        let (order, size, hold) = (self.rules.order, self.size, &params.hold);
+        let sources = &mut *self.sources;
+        timed(&mut self.times.colour, || {
+            // Only its colours count: all of the picture is looked at, however it is shaped.
+            let read = |path: &Path| sources.picture(path, size, Fit::Stretch);
+            let anchor = state.held_to(params.colour.coherence, &hold.reference, order, read)?;
+            Ok(match anchor {
+                Some(anchor) => colour::part_way(picture.clone(), &anchor.matched(&picture), hold.strength),
+                None => picture,
+            })
         })
     }
 
-    fn depth(&mut self, params: &FrameParams, picture: &Canvas) -> Result<DepthMap> {
-        let sources = &mut *self.sources;
-        timed(&mut self.times.depth, || sources.depth(&params.depth, picture))
+    /// Where noise is added and where is sharpened.
+    fn masks(&mut self, params: &FrameParams) -> Result<(Option<Plane>, Option<Plane>)> {
+        let (sources, size) = (&mut *self.sources, self.size);
+        let mut mask = |path: &Option<PathBuf>| -> Result<Option<Plane>> {
+            let Some(path) = path else { return Ok(None) };
+            Ok(Some(whiteness(&sources.picture(path, size, Fit::Stretch)?)))
+        };
+        Ok((mask(&params.hold.noise_mask)?, mask(&params.hold.sharpen_mask)?))
     }
+}
+
+/// How white each place of a mask's picture is, 0 to 1.
+fn whiteness(mask: &Canvas) -> Plane {
+    let grey = colour::grey(mask);
+    let values = grey.as_rgb8().as_chunks::<3>().0.iter().map(|[v, ..]| f32::from(*v) / 255.0).collect();
+    Plane::from_values(mask.size(), values)
 }

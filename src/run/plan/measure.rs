@@ -31,7 +31,10 @@ pub(super) fn steps(params: &FrameParams, painter: &ModelPainter) -> Result<u64>
         Some(steps) => steps,
         None => painter.defaults(&Cast::of(params))?.steps,
     };
-    let from_text = params.cut && params.source == FrameSource::Previous;
+    let from_text = match params.source {
+        FrameSource::Previous => params.cut,
+        ref other => *other == FrameSource::Text,
+    };
     let share = if from_text { 1.0 } else { 1.0 - params.sampling.strength };
     // A start between two levels costs a step, as in `diffusion::img2img`; 1e-6 is its tolerance.
     Ok((share.clamp(0.0, 1.0) * f64::from(steps) - 1e-6).ceil().max(0.0) as u64)
@@ -51,7 +54,7 @@ pub(super) fn time(
     params.sampling.steps = Some(MEASURED);
     params.sampling.strength = 0.0;
     let hints = params.controls.iter().map(|_| Some(grey.clone())).collect();
-    let request = PaintRequest { params: &params, size, init: Some(&grey), hints };
+    let request = PaintRequest { params: &params, size, init: Some(&grey), hints, mask: None };
     let start = Instant::now();
     let mut ends = Vec::new();
     painter.paint(&request, &mut |_, _| {

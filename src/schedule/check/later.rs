@@ -5,18 +5,8 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
-const SETTINGS: &[&str] = &[
-    "upscale",
-    "checkpoint_schedule",
-    "mask",
-    "mask_schedule",
-    "noise_mask_schedule",
-    "noise_multiplier",
-    "noise_multiplier_schedule",
-    "audio",
-    "loop",
-    "reverse",
-];
+const SETTINGS: &[&str] =
+    &["upscale", "checkpoint_schedule", "noise_mask_schedule", "audio", "loop", "reverse"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];
@@ -27,10 +17,7 @@ const LABELS: &[&str] = &["loop", "reverse"];
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[
     ("border", "outpaint"),
-    ("coherence", "image"),
     ("coherence", "video input"),
-    ("animation_mode", "video input"),
-    ("animation_mode", "interpolation"),
     ("optical_flow_cadence", "raft"),
     ("optical_flow_redo_generation", "raft"),
     ("interpolate", "rife"),

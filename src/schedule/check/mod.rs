@@ -24,7 +24,7 @@ use std::rc::Rc;
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::expr::{BinaryOp, Expr, ExprKind};
-use super::film::{DEFAULT_RATE, Film, NEWEST, Settings};
+use super::film::{DEFAULT_RATE, Film, NEWEST, SettingValue, Settings};
 use super::include::Whole;
 use super::library::Library;
 use super::params::Places;
@@ -144,7 +144,12 @@ impl Checker {
         let has_errors = self.list.iter().any(|found| found.severity == Severity::Error);
         let end = self.film.sources.files.first().map_or(0, |(_, text)| text.trim_end().len());
         let end = Span::new(0, end as u32, end as u32);
-        if self.film.scenes.is_empty() && self.film.setting("frames").is_none() && !has_errors {
+        let has_video = ["source", "hybrid"].iter().any(|name| {
+            matches!(self.film.setting(name).map(|setting| &setting.value),
+                Some(SettingValue::Call(call)) if call.spec.name == "video")
+        });
+        let has_length = self.film.setting("frames").is_some() || has_video;
+        if self.film.scenes.is_empty() && !has_length && !has_errors {
             self.report(
                 Diagnostic::error("E25", "the film has no length", end)
                     .hint("write `frames = 120`, or a scene: `scene name 10s { ... }`"),

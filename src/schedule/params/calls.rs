@@ -1,7 +1,7 @@
 //! Calls that parameters can be set to, and the words of choices.
 
 use super::build::{arg, call, choice};
-use super::{CallSpec, Choice, Kind, Measure};
+use super::{ArgSpec, CallSpec, Choice, Kind, Measure};
 
 const ANY: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
@@ -22,6 +22,20 @@ pub(super) static DEPTH: &[CallSpec] = &[
         "picture",
         &[arg("file", Kind::File, None, ANY, "picture whose brightness is nearness")],
         "one picture is the depth of every frame",
+    ),
+    call(
+        "pictures",
+        &[
+            arg(
+                "file",
+                Kind::File,
+                None,
+                ANY,
+                "pictures with a number in their names, `depth/%04d.png`; or a folder of pictures, or a video",
+            ),
+            arg("first", Kind::Integer, Some("0"), (0.0, 1e9), "number of the first one"),
+        ],
+        "every frame has a picture of its own whose brightness is nearness: white is `depth.near`, black `depth.far`",
     ),
 ];
 
@@ -60,6 +74,68 @@ pub(super) static SOURCE: &[CallSpec] = &[
         &[arg("file", Kind::File, None, ANY, "the picture")],
         "every frame is painted over the same picture",
     ),
+    call(
+        "video",
+        CLIP,
+        "every frame is painted over its frame of a video, or of a folder of numbered pictures",
+    ),
+    call(
+        "previous",
+        &[],
+        "the first frame of a scene is painted over the last one of the scene before, at `init_strength`",
+    ),
+];
+
+/// What a video is given by.
+static CLIP: &[ArgSpec] = &[
+    arg("file", Kind::File, None, ANY, "a video file, or a folder of pictures in the order of their names"),
+    arg("every", Kind::Integer, Some("1"), (1.0, 1e6), "every so many of its frames, counted from its start"),
+    arg("from", Kind::Integer, Some("0"), (0.0, 1e9), "its first frame that is used"),
+    arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
+];
+
+/// What a film follows.
+pub(super) static HYBRID: &[CallSpec] = &[
+    call("none", &[], "nothing"),
+    call("video", CLIP, "picture n of a video at frame n"),
+    call("still", &[arg("file", Kind::File, None, ANY, "the picture")], "the same picture at every frame"),
+];
+
+pub(super) static HYBRID_COMPOSITES: &[Choice] = &[
+    choice("none", &[]),
+    choice("normal", &[]),
+    choice("before_motion", &[]),
+    choice("after_generation", &[]),
+];
+
+pub(super) static HYBRID_MASKS: &[Choice] = &[
+    choice("none", &[]),
+    choice("depth", &[]),
+    choice("video_depth", &[]),
+    choice("blend", &[]),
+    choice("difference", &[]),
+];
+
+pub(super) static HYBRID_EQUALIZE: &[Choice] =
+    &[choice("none", &[]), choice("before", &[]), choice("after", &[]), choice("both", &[])];
+
+pub(super) static HYBRID_MOTIONS: &[Choice] =
+    &[choice("none", &[]), choice("optical_flow", &[]), choice("perspective", &[]), choice("affine", &[])];
+
+pub(super) static FLOWS: &[Choice] = &[choice("dis_medium", &[]), choice("dis_fine", &[])];
+
+/// Where `{video_mask}` may come from besides a picture.
+pub(super) static MASK_FILE: &[CallSpec] = &[
+    call("video", CLIP, "picture n of a video at frame n"),
+    call("alpha", &[], "where the picture of `source` is transparent"),
+];
+
+/// The web UI's «masked content», in the order of Deforum's numbers.
+pub(super) static MASK_FILLS: &[Choice] = &[
+    choice("fill", &["0"]),
+    choice("original", &["1"]),
+    choice("latent_noise", &["2"]),
+    choice("latent_nothing", &["3"]),
 ];
 
 pub(super) static SEED: &[CallSpec] = &[call(
@@ -136,8 +212,13 @@ pub(super) static BLENDS: &[Choice] = &[
     choice("composed", &["AND", "composable"]),
 ];
 
-pub(super) static MODES: &[Choice] =
-    &[choice("auto", &[]), choice("flat", &["2D"]), choice("depth", &["3D"])];
+pub(super) static MODES: &[Choice] = &[
+    choice("auto", &[]),
+    choice("flat", &["2D"]),
+    choice("depth", &["3D"]),
+    choice("video_input", &[]),
+    choice("interpolation", &[]),
+];
 
 pub(super) static BORDERS: &[Choice] = &[
     choice("replicate", &["border"]),
@@ -151,20 +232,25 @@ pub(super) static COHERENCE: &[Choice] = &[
     choice("rgb", &["Match Frame 0 RGB"]),
     choice("hsv", &["Match Frame 0 HSV"]),
     choice("lab", &["Match Frame 0 LAB"]),
+    choice("mkl", &["monge_kantorovich"]),
+    choice("image", &[]),
 ];
+
+pub(super) static DRIFT: &[Choice] =
+    &[choice("all", &[]), choice("colour", &["color"]), choice("sharpness", &[])];
 
 pub(super) static SAMPLING: &[Choice] =
     &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
 
 /// Ways to find the motion between two pictures.
-pub(super) static FLOWS: &[Choice] = &[
+pub(super) static CADENCE_FLOWS: &[Choice] = &[
     choice("none", &[]),
     choice("dis_medium", &["DIS Medium"]),
     choice("dis_fine", &["DIS Fine"]),
     choice("farneback", &[]),
 ];
 
-pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[])];
+pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[]), choice("latent", &[])];
 
 pub(super) static RNG: &[Choice] = &[choice("cpu", &[]), choice("nv", &["gpu", "philox"])];
 

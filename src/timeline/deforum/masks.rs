@@ -31,8 +31,28 @@ pub enum Source<'a> {
 /// A mask: one value a pixel, row by row, `true` is white.
 pub type Mask = Vec<bool>;
 
+/// What expressions are made of: masks of pixels, or what stands for them.
+pub trait Masked: Clone {
+    /// White for black.
+    #[must_use]
+    fn inverse(&self) -> Self;
+
+    /// Two of them by `&`, `|`, `^` or `\`; `None` when their sizes differ.
+    fn joined(sign: char, a: &Self, b: &Self) -> Option<Self>;
+}
+
+impl Masked for Mask {
+    fn inverse(&self) -> Self {
+        self.iter().map(|white| !white).collect()
+    }
+
+    fn joined(sign: char, a: &Self, b: &Self) -> Option<Self> {
+        (a.len() == b.len()).then(|| a.iter().zip(b).map(|(a, b)| joined(sign, *a, *b)).collect())
+    }
+}
+
 /// Gives the mask of a source, all of one size; `None` where there is none.
-pub type Load<'a> = &'a dyn Fn(Source<'_>) -> Option<Mask>;
+pub type Load<'a, M = Mask> = &'a dyn Fn(Source<'_>) -> Option<M>;
 
 /// The mask that an expression means; `None` for one that is black throughout, which Deforum takes for no mask.
 ///
@@ -40,35 +60,43 @@ pub type Load<'a> = &'a dyn Fn(Source<'_>) -> Option<Mask>;
 /// What stops Deforum: unbalanced brackets, unknown names, no or more than one mask left at the end, an operator
 /// that stands too far right. Also masks of different sizes, and expressions of more than 1000 parts.
 pub fn evaluate(expression: &str, load: Load<'_>) -> Result<Option<Mask>, ReadError> {
+    Ok(Some(reduce(expression, load)?).filter(|mask| mask.contains(&true)))
+}
+
+/// As [`evaluate`], of masks of any kind; whether one is black is not looked at.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn reduce<M: Masked>(expression: &str, load: Load<'_, M>) -> Result<M, ReadError> {
     let reader = Reader { text: expression, load };
     let (rest, mask) = reader.sequence(expression, 0)?;
     if !rest.is_empty() {
         return Err(reader.wrong(&rest[..1], "expected no `)` here: it closes nothing"));
     }
-    Ok(Some(mask).filter(|mask| mask.contains(&true)))
+    Ok(mask)
 }
 
 #[derive(Clone, Debug)]
-enum Part {
-    Mask(Mask),
+enum Part<M> {
+    Mask(M),
     /// `!`, `&`, `|`, `^` or `\`.
     Sign(char),
     /// Anything else that is not blank; it separates.
     Stray,
 }
 
-struct Reader<'a> {
+struct Reader<'a, M> {
     text: &'a str,
-    load: Load<'a>,
+    load: Load<'a, M>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, M: Masked> Reader<'a, M> {
     fn wrong(&self, at: &str, message: impl Into<String>) -> ReadError {
         ReadError::new(within(self.text, at, Span::default()), message)
     }
 
     /// Everything up to the end or a `)` that is not its own.
-    fn sequence(&self, start: &'a str, depth: usize) -> Result<(&'a str, Mask), ReadError> {
+    fn sequence(&self, start: &'a str, depth: usize) -> Result<(&'a str, M), ReadError> {
         if depth > MAX_DEPTH {
             return Err(self.wrong(&start[..0], format!("expected at most {MAX_DEPTH} brackets")));
         }
@@ -128,7 +156,7 @@ impl<'a> Reader<'a> {
         Some((&rest[end + 1..], &rest[..=end], source))
     }
 
-    fn load(&self, written: &str, source: Option<Source<'_>>) -> Result<Mask, ReadError> {
+    fn load(&self, written: &str, source: Option<Source<'_>>) -> Result<M, ReadError> {
         let Some(source) = source else {
             let message = format!("expected `{{everywhere}}` or `{{video_mask}}`, found `{written}`");
             return Err(self.wrong(written, message));
@@ -136,7 +164,7 @@ impl<'a> Reader<'a> {
         (self.load)(source).ok_or_else(|| self.wrong(written, format!("there is no mask `{written}`")))
     }
 
-    fn reduce(&self, place: &str, mut parts: Vec<Part>) -> Result<Mask, ReadError> {
+    fn reduce(&self, place: &str, mut parts: Vec<Part<M>>) -> Result<M, ReadError> {
         invert(&mut parts);
         for sign in ['&', '|', '^', '\\'] {
             while self.combine(place, sign, &mut parts)? {}
@@ -151,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One pass from the left over all places where `sign` stands between two masks; whether there was one.
-    fn combine(&self, place: &str, sign: char, parts: &mut Vec<Part>) -> Result<bool, ReadError> {
+    fn combine(&self, place: &str, sign: char, parts: &mut Vec<Part<M>>) -> Result<bool, ReadError> {
         let (mut from, mut found) = (0, false);
         while let Some(at) = between(sign, &parts[from..]).map(|at| at + from) {
             // The text in front of it, from the first mask on, is taken for one name.
@@ -160,10 +188,8 @@ impl<'a> Reader<'a> {
                 return Err(self.wrong(place, message).hint("put it first, or use brackets"));
             }
             let (Part::Mask(a), Part::Mask(b)) = (&parts[at], &parts[at + 2]) else { return Ok(found) };
-            if a.len() != b.len() {
-                return Err(self.wrong(place, "expected masks of one size"));
-            }
-            let mask = a.iter().zip(b).map(|(a, b)| joined(sign, *a, *b)).collect();
+            let mask =
+                M::joined(sign, a, b).ok_or_else(|| self.wrong(place, "expected masks of one size"))?;
             parts.splice(at..at + 3, [Part::Mask(mask)]);
             (from, found) = (at + 1, true);
         }
@@ -172,14 +198,14 @@ impl<'a> Reader<'a> {
 }
 
 /// Where the mask stands that has `sign` and another mask right behind it.
-fn between(sign: char, parts: &[Part]) -> Option<usize> {
+fn between<M>(sign: char, parts: &[Part<M>]) -> Option<usize> {
     parts.windows(3).position(
         |three| matches!(three, [Part::Mask(_), Part::Sign(found), Part::Mask(_)] if *found == sign),
     )
 }
 
 /// From the first `!` to the last mask behind it: the inverse of that mask.
-fn invert(parts: &mut Vec<Part>) {
+fn invert<M: Masked>(parts: &mut Vec<Part<M>>) {
     let Some(first) = parts.iter().position(|part| matches!(part, Part::Sign('!'))) else { return };
     let Some(last) =
         parts.iter().rposition(|part| matches!(part, Part::Mask(_))).filter(|last| *last > first)
@@ -187,7 +213,7 @@ fn invert(parts: &mut Vec<Part>) {
         return;
     };
     if let Part::Mask(mask) = &parts[last] {
-        let inverse = mask.iter().map(|white| !white).collect();
+        let inverse = mask.inverse();
         parts.splice(first..=last, [Part::Mask(inverse)]);
     }
 }

@@ -11,7 +11,7 @@ pub struct ColourParams {
     pub sharpen: SharpenParams,
 }
 
-/// Colour space in which histograms are matched to the anchor picture.
+/// How colours are matched to the anchor picture: the space of the histograms, or another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "standard names")]
 pub enum Coherence {
@@ -19,6 +19,8 @@ pub enum Coherence {
     Rgb,
     Hsv,
     Lab,
+    /// No histograms: Monge-Kantorovich linear transport, which keeps gradients smooth.
+    Mkl,
 }
 
 /// Unsharp mask.
@@ -37,7 +39,7 @@ pub struct SharpenParams {
 /// Noise added before the picture is painted over.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoiseParams {
-    /// Share of noise mixed in, 0 to 1.
+    /// Share of noise mixed in, 0 to 1; of latent noise what is added, 1 is as much as a picture's own latent.
     pub amount: f64,
     /// Which noise.
     pub kind: NoiseKind,
@@ -46,6 +48,8 @@ pub struct NoiseParams {
 /// Kinds of noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NoiseKind {
+    /// Independent normal values, added to the latent that painting begins with: the model's own kind of noise.
+    Latent,
     /// Independent normal values.
     Uniform,
     /// Normal values shaped by Perlin noise.

@@ -4,16 +4,26 @@
 //! field's line says; rates of the language have already become amounts per frame here.
 
 mod cadence;
+mod clip;
 mod control;
+mod depth;
+mod hold;
+mod hybrid;
 mod look;
+mod mask;
 mod motion;
 mod sampling;
 mod tone;
 
 pub use cadence::{CadenceParams, FlowMethod};
+pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
+pub use depth::DepthParams;
+pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
+pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling};
+pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
+pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
 pub use sampling::{Rng, SamplingParams};
 pub use tone::ToneParams;
 
@@ -34,16 +44,24 @@ pub struct FrameParams {
     pub border: Border,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
+    /// What becomes of that depth.
+    pub relief: DepthParams,
     /// Colour, contrast and sharpness.
     pub colour: ColourParams,
     /// Noise added to the picture before it is painted over.
     pub noise: NoiseParams,
+    /// What keeps the look over many frames.
+    pub hold: HoldParams,
     /// The diffusion model's settings.
     pub sampling: SamplingParams,
     /// The positive prompt.
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A video that the film follows.
+    pub hybrid: Option<HybridParams>,
+    /// What of the picture is repainted; `None` is all of it.
+    pub mask: Option<MaskParams>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
     /// Whether the model paints here, and what is shown where it does not.
@@ -127,6 +145,22 @@ pub enum FrameSource {
     Previous,
     /// A picture file at the first frame of a scene (at `init_strength`), the previous frame afterwards.
     Init(std::path::PathBuf),
+    /// A picture of a video at the first frame of a scene (at `init_strength`), the previous frame afterwards.
+    InitVideo(Clip, u32),
     /// The same picture file under every frame: frames do not depend on each other.
     Still(std::path::PathBuf),
+    /// The picture of this number of a video under every frame: frames do not depend on each other.
+    Video(Clip, u32),
+    /// No picture: every frame comes from text alone, and frames do not depend on each other.
+    Text,
+    /// The last frame of the scene before at the first frame of a scene (at `init_strength`), the previous frame
+    /// afterwards.
+    SceneBefore,
+}
+
+impl FrameSource {
+    /// Whether no frame knows another one.
+    pub fn is_independent(&self) -> bool {
+        matches!(self, Self::Still(_) | Self::Video(..) | Self::Text)
+    }
 }

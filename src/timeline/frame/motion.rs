@@ -1,5 +1,7 @@
 //! How the previous frame is moved, and over which depth.
 
+use super::Clip;
+
 /// How the previous frame is moved. Conventions are Deforum's (sd-webui-deforum 32242685).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Camera {
@@ -93,4 +95,46 @@ pub enum DepthSource {
     Picture(std::path::PathBuf),
     /// A depth network looks at the picture that is being moved: `None` is the embedded one.
     Network(Option<std::path::PathBuf>),
+    /// Picture n of a sequence, whose brightness is nearness: the depth of the frame. Black is farthest and white
+    /// nearest throughout.
+    Sequence(Sequence, u32),
+}
+
+impl DepthSource {
+    /// The same for the frame before, which is the one that is moved.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        match self {
+            Self::Sequence(sequence, number) => Self::Sequence(sequence.clone(), number.saturating_sub(1)),
+            other => other.clone(),
+        }
+    }
+}
+
+/// Pictures one after another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sequence {
+    /// Files that differ in a number.
+    Numbered {
+        /// What stands before the number.
+        before: String,
+        /// Digits that the number has at least.
+        digits: usize,
+        /// What stands behind it.
+        after: String,
+    },
+    /// A folder of pictures, or a video.
+    Clip(Clip),
+}
+
+impl Sequence {
+    /// The file of picture `number`, where it is one of its own; `None` in a folder or video.
+    pub fn file(&self, number: u32) -> Option<std::path::PathBuf> {
+        match self {
+            Self::Numbered { before, digits, after } => {
+                Some(format!("{before}{number:0digits$}{after}").into())
+            }
+            Self::Clip(_) => None,
+        }
+    }
 }
