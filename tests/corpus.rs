@@ -31,7 +31,9 @@ use kinora::run::sound::hearing;
 use kinora::schedule::diagnostic::{Diagnostic, Diagnostics, Severity};
 use kinora::schedule::source::Lines;
 use kinora::schedule::span::Span;
-use kinora::timeline::frame::{Camera, ControlInput, Fit, FrameParams};
+use kinora::timeline::frame::{
+    Camera, ColourReference, ControlInput, DepthSource, Fit, FrameParams, FrameSource, HybridVideo, MaskTree,
+};
 use kinora::timeline::{Compat, Options, Timeline};
 
 fn corpus(folder: &str) -> Vec<PathBuf> {
@@ -41,7 +43,10 @@ fn corpus(folder: &str) -> Vec<PathBuf> {
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "kin"))
         // A build without FFmpeg hears nothing.
-        .filter(|path| cfg!(feature = "ffmpeg") || !path.to_string_lossy().contains("/sound"))
+        .filter(|path| {
+            cfg!(feature = "ffmpeg")
+                || !["/sound", "pace"].iter().any(|part| path.to_string_lossy().contains(part))
+        })
         .collect();
     files.sort();
     assert!(files.len() >= 100, "{} holds too few films to be the corpus", folder.display());
@@ -263,12 +268,28 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("s_noise", _) => params.sampling.s_noise,
         ("eta_noise_seed_delta", _) => f64::from(params.sampling.eta_noise_seed_delta),
         ("clip_skip", _) => f64::from(params.sampling.clip_skip),
+        ("mask.blur", _) => params.mask.as_ref()?.blur,
+        ("mask.region", _) => f64::from(params.mask.as_ref()?.region?),
+        ("guide.blend", _) => params.guide.as_ref()?.blend,
+        ("guide.colour", _) => params.guide.as_ref()?.colour,
+        ("hybrid.alpha", _) => params.hybrid.as_ref()?.alpha,
         ("noise", _) => params.noise.amount,
+        ("noise_multiplier", _) => params.hold.noise_multiplier,
+        ("coherence.strength", _) => params.hold.strength,
+        ("drift.warn", _) => params.hold.drift.warn,
+        ("drift.correct", _) => params.hold.drift.correct,
+        ("drift.stop", _) => params.hold.drift.stop,
+        ("cadence", _) => f64::from(params.cadence.length),
+        ("cadence_flow_factor", _) => params.cadence.flow_factor,
+        ("redo_flow_factor", _) => params.cadence.redo_flow_factor,
         ("contrast", _) => params.colour.contrast,
         ("sharpen.amount", _) => sharpen.amount,
         ("sharpen.kernel", _) => f64::from(sharpen.kernel),
         ("sharpen.sigma", _) => sharpen.sigma,
         ("sharpen.threshold", _) => sharpen.threshold,
+        ("depth.near", _) => params.relief.near,
+        ("depth.far", _) => params.relief.far,
+        ("depth.follow", _) => params.relief.steady?,
         ("control.weight", _) => control?.weight,
         ("control.start", _) => control?.start,
         ("control.end", _) => control?.end,
@@ -293,8 +314,34 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
     Some(match name {
         "prompt" => format!("{:?}", params.prompt.as_str()),
         "negative" => format!("{:?}", params.negative.as_str()),
+        "source" => match &params.source {
+            FrameSource::Previous => "previous".to_owned(),
+            FrameSource::Init(_) => "init".to_owned(),
+            FrameSource::InitVideo(_, number) => format!("init video {number}"),
+            FrameSource::Still(_) => "still".to_owned(),
+            FrameSource::Video(_, number) => format!("video {number}"),
+            FrameSource::Text => "text".to_owned(),
+            FrameSource::SceneBefore => "scene before".to_owned(),
+        },
+        "model" => format!("{:?}", params.sampling.model.as_ref()?),
+        "hybrid" => match &params.hybrid.as_ref()?.video {
+            HybridVideo::Clip(_, number) => format!("video {number}"),
+            HybridVideo::Still(_) => "still".to_owned(),
+        },
+        "mask" => tree(&params.mask.as_ref()?.tree),
+        "mask.fill" => format!("{:?}", params.mask.as_ref()?.fill).to_lowercase(),
+        "mask.overlay" => params.mask.as_ref()?.overlay.to_string(),
         "border" => format!("{:?}", params.border).to_lowercase(),
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
+        "coherence.image" => match &params.hold.reference {
+            ColourReference::Picture(path) => format!("{:?}", path.file_name()?),
+            ColourReference::Video(clip, number) => format!("{:?} {number}", clip.path.file_name()?),
+            ColourReference::First => return None,
+        },
+        "drift.measures" => format!("{:?}", params.hold.drift.measures).to_lowercase(),
+        "noise_type" => format!("{:?}", params.noise.kind).to_lowercase(),
+        "noise_mask" => params.hold.noise_mask.as_ref().map_or("none".to_owned(), named),
+        "sharpen.mask" => named(params.hold.sharpen_mask.as_ref()?),
         "sampler" => params.sampling.sampler.clone()?,
         "spacing" => params.sampling.spacing.clone()?,
         "rng" => format!("{:?}", params.sampling.rng).to_lowercase(),
@@ -305,9 +352,43 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
             Fit::Inside => "fit",
         }
         .to_owned(),
+        "depth" => match &params.depth {
+            DepthSource::Sequence(sequence, number) => match sequence.file(*number) {
+                Some(file) => file.file_name()?.to_string_lossy().into_owned(),
+                None => format!("picture {number} of a folder"),
+            },
+            other => format!("{other:?}").to_lowercase(),
+        },
+        "depth.steady" => params.relief.steady.is_some().to_string(),
+        "depth.equalise" => params.relief.equalise.to_string(),
+        "depth.invert" => params.relief.invert.to_string(),
+        "depth.save" => params.relief.save.to_string(),
         "control.invert" => params.controls.first()?.invert.to_string(),
         _ => return None,
     })
+}
+
+/// The files of a mask.
+fn named(mask: &MaskTree) -> String {
+    let names = mask.files().into_iter().map(|file| format!("{:?}", file.file_name().unwrap()));
+    names.collect::<Vec<_>>().join(" ")
+}
+
+/// A mask in words, the outermost first.
+fn tree(mask: &MaskTree) -> String {
+    match mask {
+        MaskTree::Everywhere => "everywhere".to_owned(),
+        MaskTree::File(_) => "file".to_owned(),
+        MaskTree::Video(..) => "video".to_owned(),
+        MaskTree::Holes(_) => "holes".to_owned(),
+        MaskTree::Box(_) => "box".to_owned(),
+        MaskTree::Ellipse(_) => "ellipse".to_owned(),
+        MaskTree::Hard(mask) => format!("hard {}", tree(mask)),
+        MaskTree::Not(mask) => format!("not {}", tree(mask)),
+        MaskTree::Join(join, a, b) => {
+            format!("join({}) {} {}", format!("{join:?}").to_lowercase(), tree(a), tree(b))
+        }
+    }
 }
 
 #[cfg(feature = "ffmpeg")]

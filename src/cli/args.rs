@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::cli::depth::DepthArgs;
 use crate::cli::frame_list::FrameList;
 use crate::cli::inspect::InspectArgs;
 use crate::cli::still::StillArgs;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Paint one picture or several, from text or over a picture, or repeat one that says how it was made
     Still(Box<StillArgs>),
+    /// Write the depth of a picture as a network sees it: a PNG of 16 bits, near is bright
+    Depth(DepthArgs),
     /// Print what a picture says about its making
     Inspect(InspectArgs),
     /// Check a film without rendering it: every mistake in one run
@@ -53,6 +56,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Draw what moves in a film: a picture of its curves, or a sketch in the terminal
     Plot(PlotArgs),
+    /// Show how a rendered film drifted: brightness, contrast, saturation, sharpness and noise of its frames
+    Drift(DriftArgs),
     /// Say what rendering a film will take: frames, models, memory, disk, time
     Plan(PlanArgs),
     /// Even out the brightness of a time-lapse: a folder of pictures, or a video
@@ -295,6 +300,25 @@ pub(crate) struct PlotArgs {
     /// The picture to write, SVG [default: a sketch in the terminal]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: kinora drift film.kin --plot drift.svg")]
+pub(crate) struct DriftArgs {
+    /// The film's score
+    pub(crate) film: PathBuf,
+    /// The video that it was rendered to [default: as `render` chooses it]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The picture to write, SVG [default: a sketch in the terminal]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Of a film with variants this one: its number, or values such as `seed=1,smiling=0.4`
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) variant: Option<String>,
+    /// Look at the draft's frames
+    #[arg(long)]
+    pub(crate) draft: bool,
 }
 
 #[derive(Debug, clap::Args)]

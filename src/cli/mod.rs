@@ -5,6 +5,8 @@ mod batch;
 mod check;
 mod control;
 mod deflicker;
+mod depth;
+mod drift;
 mod eval;
 mod explain;
 mod explain_error;
@@ -72,6 +74,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Still(command) => still::run(&command, stop),
         Command::Inspect(command) => inspect::run(&command),
         Command::Check(command) => check::run(&command),
+        Command::Depth(command) => depth::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
         Command::Params(command) => params::run(&command),
         Command::Presets(command) => presets::run(&command),
@@ -79,6 +82,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Eval(command) => eval::run(&command),
         Command::Explain(command) => explain::run(&command),
         Command::Plot(command) => plot::run(&command),
+        Command::Drift(command) => drift::run(&command),
         Command::Plan(command) => plan::run(&command),
         Command::Deflicker(command) => deflicker::run(&command, &listening(stop, announce_work)?),
         // The job at hand is told, and says itself what it does about it.

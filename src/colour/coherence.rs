@@ -286,12 +286,13 @@ mod tests {
 
     #[test]
     fn linear_transport_gives_the_anchor_s_mean() {
-        let anchor = picture(&[10, 20, 30, 50, 90, 60, 200, 130, 120, 90, 20, 210]);
-        let other = picture(&[110, 120, 30, 150, 190, 160, 20, 130, 12, 9, 20, 21]);
+        let anchor = picture(&[90, 110, 100, 120, 130, 90, 150, 140, 120, 130, 100, 140]);
+        let other = picture(&[110, 120, 60, 150, 190, 160, 60, 130, 72, 90, 80, 61]);
         let matched = Anchor::new(&anchor, Coherence::Mkl, ChannelOrder::Rgb).matched(&other);
         let (wanted, found) = (Moments::of(&anchor), Moments::of(&matched));
         for c in 0..3 {
-            assert!((wanted.mean[c] - found.mean[c]).abs() < 2.0, "{wanted:?} {found:?}");
+            // Four values, each rounded.
+            assert!((wanted.mean[c] - found.mean[c]).abs() <= 0.5, "{wanted:?} {found:?}");
         }
         let nothing = Canvas::from_rgb8(Size::new(0, 0), Vec::new());
         assert_eq!(Anchor::new(&nothing, Coherence::Mkl, ChannelOrder::Rgb).matched(&other), other);

@@ -207,7 +207,9 @@ mod tests {
         for factor in [0.7, 0.9, 1.2, 1.5] {
             let pull = Pull { sharpness: factor, ..Pull::NONE };
             let after = Measures::of(&pull.applied(&canvas));
-            assert!((after.sharpness / before.sharpness / factor - 1.0).abs() < 0.02, "{factor}: {after:?}");
+            // Rounding three channels to levels adds 20 (0.299² + 0.587² + 0.114²) / 12 to the Laplacian's variance.
+            let off = after.sharpness - factor * before.sharpness;
+            assert!(off.abs() < 2.0 + 0.01 * after.sharpness, "{factor}: {before:?} {after:?}");
             assert!((after.luma - before.luma).abs() < 0.05);
         }
         assert_eq!(Pull::NONE.applied(&canvas), canvas);

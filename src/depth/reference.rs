@@ -52,12 +52,26 @@ impl DepthEstimator for ReferenceDepth {
 /// # Errors
 /// [`Error::Input`] when the file cannot be read or decoded.
 pub fn read_picture(path: &Path) -> Result<DepthMap> {
-    let picture = image::ImageReader::open(path)
-        .and_then(|reader| reader.with_guessed_format())
-        .map_err(|e| Error::input(path, format!("cannot read the depth picture: {e}")))?
-        .decode()
+    let bytes =
+        std::fs::read(path).map_err(|e| Error::input(path, format!("cannot read the depth picture: {e}")))?;
+    let picture = image::load_from_memory(&bytes)
         .map_err(|e| Error::input(path, format!("cannot decode the depth picture: {e}")))?;
-    Ok(brightness(picture))
+    let mut map = brightness(picture);
+    if let Some((scale, shift)) = written_scale(&bytes) {
+        map.values_mut().iter_mut().for_each(|v| *v = *v * scale + shift);
+    }
+    Ok(map)
+}
+
+/// Scale and shift that a PNG file of depth says of itself, in the text `Depth`: `depth = value * 1.5 / 65535 - 0.25`.
+fn written_scale(bytes: &[u8]) -> Option<(f32, f32)> {
+    let reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().ok()?;
+    let texts = &reader.info().uncompressed_latin1_text;
+    let text = &texts.iter().find(|text| text.keyword == "Depth")?.text;
+    let (scale, rest) = text.strip_prefix("depth = value * ")?.split_once(" / 65535 - ")?;
+    let shift = rest.split(';').next()?;
+    let number = |text: &str| text.trim().parse::<f32>().ok().filter(|v| v.is_finite());
+    Some((number(scale)?, -number(shift)?))
 }
 
 /// The brightness of a picture: 0 (black, far) to 1 (white, near).

@@ -25,6 +25,12 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::input(folder, "expected PNG or JPEG pictures, found none in the folder")
             .with_hint("sub-folders are not searched"));
     }
+    // What a render keeps beside its frames (`000012.depth.png`) is no frame.
+    let names: std::collections::BTreeSet<String> = pictures.iter().map(|path| name(path)).collect();
+    pictures.retain(|path| match name(path).strip_suffix(".depth.png") {
+        Some(frame) => !names.contains(&format!("{frame}.png")),
+        None => true,
+    });
     pictures.sort_by(|a, b| natural(&name(a), &name(b)));
     Ok(pictures)
 }
@@ -150,6 +156,16 @@ mod tests {
         std::fs::create_dir(folder.path().join("6.png")).unwrap();
         let names: Vec<_> = list(folder.path()).unwrap().iter().map(|p| name(p)).collect();
         assert_eq!(names, ["7.jpg", "9.jpeg", "10.PNG"]);
+    }
+
+    #[test]
+    fn depth_beside_a_frame_is_no_frame() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["000001.png", "000001.depth.png", "alone.depth.png"] {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let names: Vec<_> = list(folder.path()).unwrap().iter().map(|p| name(p)).collect();
+        assert_eq!(names, ["000001.png", "alone.depth.png"]);
     }
 
     #[test]

@@ -65,6 +65,13 @@ mod tests {
         assert_eq!(read(&path).unwrap(), depth);
     }
 
+    /// What was saved is a sequence of depth like any other, on the scale that it was saved with.
+    #[test]
+    fn the_text_says_how_the_values_are_read() {
+        assert!(MEANING.starts_with("depth = value * 1.5 / 65535 - 0.25;"));
+        assert_eq!((from_steps(0), from_steps(u16::MAX)), (-0.25, 1.25));
+    }
+
     #[test]
     fn other_pictures_are_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();

@@ -66,7 +66,17 @@ impl<'a> Captions<'a> {
 
     /// Describes the frames that are to be made.
     pub(crate) fn describe(&mut self, plan: &mut [Planned], size: Size) -> Result<()> {
-        for planned in plan.iter_mut().filter(|planned| !planned.done) {
+        // A composed frame was not painted: its key pictures were, and they say how.
+        let is_painted = |planned: &&mut Planned| !planned.done && planned.params.making.compose.is_none();
+        for planned in plan.iter_mut().filter(is_painted) {
+            planned.text = self.frame(&planned.params, size)?.text();
+        }
+        Ok(())
+    }
+
+    /// Describes a key picture that is to be painted.
+    pub(crate) fn describe_key(&mut self, planned: &mut Planned, size: Size) -> Result<()> {
+        if !planned.done {
             planned.text = self.frame(&planned.params, size)?.text();
         }
         Ok(())
@@ -75,16 +85,19 @@ impl<'a> Captions<'a> {
     /// A frame of a film. Of what it was painted over only a file can be named.
     fn frame(&mut self, params: &FrameParams, size: Size) -> Result<Parameters> {
         let from_text = params.source == FrameSource::Text;
-        let painted_over = !(from_text || params.cut && params.source == FrameSource::Previous);
+        // Frames between painted ones show what was painted at the first of them.
+        let begins = params.cut || params.cadence.opens;
+        let painted_over = !(from_text || begins && params.source == FrameSource::Previous);
         let init = match &params.source {
             FrameSource::Still(path) => Some(path),
-            FrameSource::Init(path) if params.cut => Some(path),
+            FrameSource::Init(path) if begins => Some(path),
             _ => None,
         };
         let init = init.map(|path| self.shown(path)).transpose()?;
         // 1 - strength has digits that nobody wrote.
         let denoise = ((1.0 - params.sampling.strength) * 1e9).round() / 1e9;
         let mut found = self.still(params, size, painted_over.then_some(denoise), init.as_ref())?;
+        cadence(&mut found, params);
         close(&mut found);
         Ok(found)
     }
@@ -250,6 +263,20 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
     found.set("Model hash", &maker.hash);
     found.set("Model", &maker.name);
     Ok(())
+}
+
+/// Which of the frames between two painted ones it is, and how often a painted one was painted.
+fn cadence(found: &mut Parameters, params: &FrameParams) {
+    let set = &params.cadence;
+    if set.length > 1 {
+        found.set("Cadence", format!("{} of {}", set.step + 1, set.length));
+    }
+    if set.redo > 0 {
+        found.set("Diffusion redo", set.redo);
+    }
+    if let Some(method) = set.redo_flow {
+        found.set("Flow redo", format!("{method:?}"));
+    }
 }
 
 /// A second seed.

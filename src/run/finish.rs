@@ -16,9 +16,12 @@ use crate::post::chain::{Chain, Step};
 use crate::post::deflicker::Method;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::store::{self, Store};
+use crate::run::clips::measure;
+use crate::run::fading::{Fading, shrunk};
 use crate::run::project::Project;
 use crate::run::report::Report;
-use crate::timeline::{Deflicker, Encode, Interpolate, Post};
+use crate::timeline::frame::Clip;
+use crate::timeline::{Audio, Deflicker, Encode, Fade, Interpolate, Post};
 
 /// Changes whenever the same frames would give another video than before.
 const FINISHING: u32 = 1;
@@ -32,8 +35,12 @@ pub(crate) struct Finish {
     size: Size,
     fps: Fps,
     post: Post,
+    fades: Vec<Fade>,
+    audio: Option<Audio>,
     /// How it is encoded.
     settings: VideoSettings,
+    /// By the film's frames: which stored one is shown. They differ in scenes that are shown backward.
+    stored: Vec<u32>,
 }
 
 /// What [`FINISHED`] holds.
@@ -48,18 +55,29 @@ struct Finished {
 }
 
 impl Finish {
-    /// What the film's `post` block asks for; a draft leaves out in-between frames.
+    /// What the film's `post` block asks for; a draft leaves out in-between frames. `sizes` are that of the film and
+    /// that of its frames here.
     ///
     /// # Errors
     /// [`Error::Usage`] for a video that is no MP4 file and for impossible rates and presets.
-    pub(crate) fn new(project: &Project, out: &Path, size: Size, draft: bool) -> Result<Self> {
+    pub(crate) fn new(project: &Project, out: &Path, sizes: (Size, Size), draft: bool) -> Result<Self> {
+        let (full, size) = sizes;
         let mut post = project.timeline.post().clone();
         if draft {
             post.interpolate = Interpolate::None;
         }
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
-        Ok(Self { out: out.to_owned(), size, fps, post, settings: encoding(project)? })
+        let fades = shrunk(project.timeline.fades(), full, size);
+        let timeline = &project.timeline;
+        let audio = timeline.video().audio.clone();
+        let stored = (0..timeline.frames()).map(|frame| timeline.painted_at(frame)).collect();
+        Ok(Self { out: out.to_owned(), size, fps, post, fades, audio, settings: encoding(project)?, stored })
+    }
+
+    /// The stored frame that is shown as a frame of the film.
+    fn stored(&self, frame: u32) -> u32 {
+        self.stored.get(frame as usize).copied().unwrap_or(frame)
     }
 
     /// The video's frame rate.
@@ -145,8 +163,16 @@ impl Finish {
         stop: &StopFlag,
     ) -> Result<u32> {
         let chain = self.chain(frames, cuts);
-        let paths: Vec<PathBuf> = frames.iter().map(|frame| store.path(*frame)).collect();
-        let writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
+        let paths = frames.iter().map(|frame| store.path(self.stored(*frame))).collect();
+        let source = Fading::new(store, frames, &self.fades).of_files(paths);
+        // A sound is put to the pictures when they are whole.
+        let silent = self.silent();
+        let writer = VideoWriter::open(
+            silent.as_deref().unwrap_or(&self.out),
+            self.size,
+            self.fps_out(),
+            &self.settings,
+        )?;
         let cancel = AtomicBool::new(false);
         let mut measuring = None;
         let mut report = |step: Step| {
@@ -161,14 +187,22 @@ impl Finish {
             progress.frame();
             cancel.store(stop.get() != Stop::No, Ordering::Relaxed);
         };
-        let written = chain.run(paths.as_slice(), Box::new(writer), &cancel, &mut report)?;
+        let written = chain.run(&source, Box::new(writer), &cancel, &mut report)?;
         progress.end();
+        if let Some(silent) = &silent {
+            let heard = self.put_sound(silent, frames);
+            // Best effort: what was made of it is there, or the error says more.
+            let _ = std::fs::remove_file(silent);
+            heard?;
+        }
         u32::try_from(written).map_err(|_| Error::Bug(format!("a video of {written} frames")))
     }
 
     /// The stages of the film's `post` block. Where a listed frame does not follow the one before it in
     /// the film, nothing is smoothed or made across the gap.
     fn chain(&self, frames: &[u32], cuts: &BTreeSet<u32>) -> Chain {
+        let fades = |frame: &u32| self.fades.iter().any(|fade| fade.start == *frame);
+        let cuts: BTreeSet<u32> = cuts.iter().copied().filter(|frame| !fades(frame)).collect();
         let gap = |i: &usize| *i > 0 && (cuts.contains(&frames[*i]) || frames[*i] != frames[*i - 1] + 1);
         let deflicker = match self.post.deflicker {
             Deflicker::None => None,
@@ -184,14 +218,53 @@ impl Finish {
         }
     }
 
+    /// Where the pictures of a film with sound are written first.
+    fn silent(&self) -> Option<PathBuf> {
+        let name = self.out.file_name().unwrap_or_default().to_string_lossy();
+        self.audio.as_ref().map(|_| self.out.with_file_name(format!(".{name}.silent.mp4")))
+    }
+
+    /// Puts the film's sound to the pictures in the file `silent`.
+    fn put_sound(&self, silent: &Path, frames: &[u32]) -> Result<()> {
+        // Of a part of the film the part of the sound is heard.
+        let ahead = f64::from(frames.first().copied().unwrap_or(0)) / self.fps.as_f64();
+        let (path, start) = match &self.audio {
+            None => return Ok(()),
+            Some(Audio::File(path)) => (path, 0.0),
+            Some(Audio::Clip(clip)) => {
+                let measured = measure(&clip.path)?;
+                let rate = measured.rate.map_or(1.0, |rate| rate.as_f64());
+                let first = clip.frame(0, measured.frames).unwrap_or(0);
+                (&clip.path, first as f64 / rate)
+            }
+        };
+        encode::soundtrack::add(silent, path, start + ahead, &self.out)
+    }
+
+    /// Hash of the sound's file.
+    fn sound_hash(&self) -> Result<String> {
+        let path = match &self.audio {
+            None => return Ok(String::new()),
+            Some(Audio::File(path)) | Some(Audio::Clip(Clip { path, .. })) => path,
+        };
+        let cannot = |e: std::io::Error| Error::input(path, format!("cannot read the sound: {e}"));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(path).map_err(cannot)?).map_err(cannot)?;
+        Ok(hasher.finalize().to_hex()[..32].to_owned())
+    }
+
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
-        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
+        let pictures: Vec<Option<&String>> =
+            frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
         let text = format!(
-            "{FINISHING} {} {} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {}",
+            "{FINISHING} {} {} {:?} {:?} {:?} {} {:?} {frames:?} {cuts:?} {pictures:?} {}",
             self.size,
             self.fps,
             self.post,
+            self.fades,
+            self.audio,
+            self.sound_hash()?,
             self.settings,
             self.out.file_name().unwrap_or_default().to_string_lossy()
         );

@@ -16,7 +16,7 @@ use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
 use crate::timeline::frame::{
-    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Sequence,
+    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Making, Sequence,
 };
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
@@ -60,7 +60,9 @@ impl<'a> Hashes<'a> {
         // paths: from wherever the film is rendered, it is the same film.
         let folder = format!("{:?}", self.films);
         let folder = &folder[1..folder.len() - 1];
-        let numbers = format!("{params:?}");
+        // Shown backward it is the same picture.
+        let forward = Making { reversed: false, ..params.making.clone() };
+        let numbers = format!("{:?}", FrameParams { making: forward, ..params.clone() });
         let numbers =
             if folder.is_empty() { numbers } else { numbers.replace(&format!("\"{folder}/"), "\"") };
         let mut text = format!("{PICTURES} {:?} {size} {numbers}", self.device);
@@ -74,7 +76,7 @@ impl<'a> Hashes<'a> {
             text.push_str(&self.picture(clip, number.saturating_sub(1))?);
             text.push_str(&self.picture(clip, *number)?);
         }
-        for (clip, number) in params.mask.iter().flat_map(|mask| mask.tree.clips()) {
+        for (clip, number) in clips(params) {
             text.push_str(&self.picture(clip, number)?);
         }
         for path in files(params) {
@@ -166,6 +168,17 @@ impl<'a> Hashes<'a> {
     }
 }
 
+/// Pictures of videos beside those of the source.
+fn clips(params: &FrameParams) -> Vec<(&Clip, u32)> {
+    let hold = &params.hold;
+    let trees = params.mask.iter().map(|mask| &mask.tree).chain(&hold.noise_mask).chain(&hold.sharpen_mask);
+    let colours = match &hold.reference {
+        ColourReference::Video(clip, number) => Some((clip, *number)),
+        _ => None,
+    };
+    trees.flat_map(|tree| tree.clips()).chain(colours).collect()
+}
+
 /// The files whose content decides a frame's picture.
 fn files(params: &FrameParams) -> Vec<&Path> {
     let source = match &params.source {
@@ -183,14 +196,16 @@ fn files(params: &FrameParams) -> Vec<&Path> {
     });
     let held = match &params.hold.reference {
         ColourReference::Picture(path) => Some(path),
-        ColourReference::First => None,
+        _ => None,
     };
-    let held_masks = params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask);
+    let held_masks =
+        params.hold.noise_mask.iter().chain(&params.hold.sharpen_mask).flat_map(|mask| mask.files());
     let masks = params.mask.iter().flat_map(|mask| mask.tree.files());
+    let guide = params.guide.iter().map(|guide| &guide.picture);
     let hybrid = params.hybrid.iter().filter_map(|hybrid| match &hybrid.video {
         HybridVideo::Still(path) => Some(path),
         HybridVideo::Clip(..) => None,
     });
-    let pictures = source.into_iter().chain(depth).chain(controls);
+    let pictures = source.into_iter().chain(depth).chain(controls).chain(guide);
     pictures.chain(masks).chain(held).chain(held_masks).chain(hybrid).map(PathBuf::as_path).collect()
 }

@@ -1,17 +1,23 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+mod backward;
 mod caption;
 mod cast;
 mod clips;
 mod controls;
+pub mod depth;
+mod depth_files;
+pub mod drift;
 mod embeddings;
 pub mod eval;
 pub mod explain;
+mod fading;
 mod finish;
 mod fit;
 mod hashes;
 pub mod inspect;
 pub mod inventory;
+mod keys;
 pub mod library;
 pub mod loras;
 mod memory;
@@ -19,6 +25,7 @@ pub mod models;
 pub mod plan;
 pub mod plot;
 pub mod preview;
+mod preview_keys;
 pub mod project;
 mod recorded;
 pub mod render;
@@ -26,6 +33,7 @@ pub mod report;
 pub mod sound;
 mod sources;
 pub mod still;
+pub mod strip;
 pub mod table;
 pub mod tokens;
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 use crate::models::library::{Library, Role};
 use crate::run::cast::EMBEDDED;
+use crate::run::depth_files::{is_numbered, missing_depth};
 use crate::run::library::library;
 use crate::run::loras::diagnose;
 use crate::run::sound::hearing;
@@ -108,6 +109,7 @@ impl Project {
             .list
             .extend(missing_files(&film, purpose)?.into_iter().filter(|file| !missed.contains(&file.span)));
         found.list.extend(diagnose(&film, &library(&film.folder)?, purpose));
+        found.list.extend(timeline.as_ref().and_then(|timeline| missing_depth(&film, timeline)));
         found.sort();
         match timeline.filter(|_| !found.has_errors()) {
             Some(timeline) => Ok(Self { path: path.to_owned(), film, label, timeline, warnings: found }),
@@ -204,7 +206,7 @@ fn missing_files(film: &Film, purpose: Purpose) -> Result<Vec<Diagnostic>> {
 }
 
 fn missing(film: &Film, library: &Library, file: &FileRef) -> Option<Diagnostic> {
-    if file.path.exists() {
+    if file.path.exists() || is_numbered(file) {
         return None;
     }
     let written = file.path.strip_prefix(&film.folder).unwrap_or(&file.path).to_string_lossy().into_owned();

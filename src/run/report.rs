@@ -23,6 +23,8 @@ pub struct Report {
     pub written: u32,
     /// The video's frame rate.
     pub fps: f64,
+    /// How the frames' measures went, for the terminal; empty when nothing was painted.
+    pub drift: String,
     /// What everything behind the store took.
     pub finishing: Duration,
     /// The video was there already and right.
@@ -40,6 +42,7 @@ impl Report {
             times: StageTimes::default(),
             written: 0,
             fps: 0.0,
+            drift: String::new(),
             finishing: Duration::ZERO,
             up_to_date: false,
         }
@@ -69,6 +72,7 @@ impl fmt::Display for Report {
             let sum: Duration = stages.iter().map(|(_, time)| *time).sum();
             writeln!(f, "{:<12} {:>12.4}  ({} frames painted)", "together", each(sum), self.times.frames)?;
         }
+        f.write_str(&self.drift)?;
         if self.found > 0 {
             writeln!(f, "{} of {} frames were there already", self.found, self.frames)?;
         }

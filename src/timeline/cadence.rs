@@ -80,11 +80,15 @@ impl Grid {
     }
 }
 
-/// Whether each frame is painted by itself, so that there is nothing to move on.
+/// Whether each frame is painted by itself, composed of others, or has its edges painted as they come into sight: there
+/// is nothing to move on.
 fn stands_alone(values: &Values) -> bool {
     let source = values.calls.get("source").map(|(call, _)| call.spec.name);
     let mode = values.constant_choice("animation_mode");
-    matches!(source, Some("still" | "video")) || mode.as_deref() == Some("interpolation")
+    matches!(source, Some("still" | "video"))
+        || mode.as_deref() == Some("interpolation")
+        || values.constant_choice("border").as_deref() == Some("outpaint")
+        || super::making::composed(values).is_some()
 }
 
 /// Keys behind the first frame of settings that are no curves.
@@ -107,7 +111,14 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, place: Place) -> Cadenc
     let flow = if length > 1 { method(reader, values, "optical_flow_cadence") } else { None };
     let flow_factor = if flow.is_some() { reader.number(values, "cadence_flow_factor", 1.0) } else { 1.0 };
     let mut found =
-        CadenceParams { step: shown - place.painted, length, flow, flow_factor, ..CadenceParams::default() };
+        CadenceParams {
+        step: shown - place.painted,
+        length,
+        opens: place.painted == stage.clock.start,
+        flow,
+        flow_factor,
+        ..CadenceParams::default()
+    };
     if found.is_painted() {
         found.redo = reader.maybe_count(values, "diffusion_redo").unwrap_or(0);
         found.redo_flow = method(reader, values, "optical_flow_redo_generation");
@@ -138,6 +149,10 @@ pub(super) fn tone(reader: &mut Reader<'_>, values: &Values) -> ToneParams {
 
 /// Settings that do nothing in the scene.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
+    // Composed scenes say so of all of it.
+    if super::making::composed(values).is_some() {
+        return;
+    }
     let alone = stands_alone(values);
     let cadence = values.lines.get("cadence");
     let blends = cadence.is_some_and(|line| {
@@ -149,8 +164,8 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
         (
             "cadence",
             !(alone && blends),
-            "where frames do not depend on each other",
-            "leave it out, or say `source = init(...)`",
+            "where frames stand alone or their edges are painted (`border = outpaint`)",
+            "leave one of the two out",
         ),
         ("optical_flow_cadence", blends || !flows, "without `cadence`", "say `cadence = 3`"),
         (

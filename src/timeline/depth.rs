@@ -11,6 +11,9 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::film::Call;
 use crate::schedule::span::Span;
 
+/// Settings of distances, which the flat camera does not know.
+const OF_DISTANCE: [&str; 2] = ["depth.near", "depth.far"];
+
 /// Settings of a network's depth that others have no use for.
 const OF_NETWORKS: [&str; 2] = ["depth.steady", "depth.follow"];
 
@@ -83,8 +86,13 @@ pub(super) fn params(reader: &mut Reader<'_>, values: &Values) -> DepthParams {
     }
 }
 
-/// Settings in force that the scene's kind of depth does not use.
-pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
+/// Settings in force that the scene's kind of depth, or its camera, does not use.
+pub(super) fn unused(values: &Values, is_deep: bool, warnings: &mut Vec<Diagnostic>) {
+    for line in OF_DISTANCE.iter().filter(|_| !is_deep).filter_map(|name| values.lines.get(name)) {
+        let message = format!("`{}` has no effect with the flat camera", line.param.name);
+        let hint = "use `translation_z`, or say `animation_mode = depth`";
+        warnings.push(Diagnostic::warning("W05", message, line.span()).hint(hint));
+    }
     let kind = values.calls.get("depth").map_or("network", |(call, _): &(Call, _)| call.spec.name);
     let is_equalised = values.constant_switch("depth.equalise").unwrap_or(false);
     let (why, hint) = match (kind, is_equalised) {

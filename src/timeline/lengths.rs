@@ -26,7 +26,7 @@ pub struct Measured {
 pub type Measure = fn(&Path) -> Result<Measured>;
 
 /// Settings that may be a video, the one that says the film's length first.
-const VIDEOS: [&str; 2] = ["source", "hybrid"];
+const VIDEOS: [&str; 3] = ["source", "hybrid", "mask_file"];
 
 /// A film without scenes and without `frames` is as long as its video: a copy that says so.
 pub(super) fn resolved(mut film: Film, clock: &Clock, measure: Option<Measure>, found: &mut Found) -> Film {

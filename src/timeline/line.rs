@@ -80,6 +80,11 @@ impl Line {
         Self { series, ..self }
     }
 
+    /// When its keys are, in frames of its clock, ascending.
+    pub fn times(&self) -> Vec<f64> {
+        self.points.iter().map(|point| point.time).collect()
+    }
+
     /// Whether the value is the same at all times.
     pub fn is_constant(&self) -> bool {
         matches!(self.points.as_slice(), [point] if !point.runs)

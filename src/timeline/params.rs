@@ -5,21 +5,23 @@ use super::cadence;
 use super::camera;
 use super::controls;
 use super::depth;
+use super::fill;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, NoiseKind,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, Making, NoiseKind,
     NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use super::hold;
-use super::hybrid;
+use super::making;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::seed;
 use super::source;
+use super::{guide, hybrid};
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
-const DEEP: [&str; 9] = [
+pub(super) const DEEP: [&str; 9] = [
     "translation_z",
     "rotation_3d_x",
     "rotation_3d_y",
@@ -80,9 +82,10 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    making::unused(values, warnings);
     hold::unused(values, warnings);
-    depth::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
+    depth::unused(values, is_deep, warnings);
     let (names, camera, hint) = if is_deep {
         (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
     } else {
@@ -102,14 +105,23 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
 pub(super) fn has_effect(values: &Values, name: &str) -> bool {
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     match name {
+        "reverse" => values.has(name),
+        _ if making::composed(values).is_some() && making::is_of_the_loop(name) => false,
         _ if FLAT.contains(&name) => !is_deep,
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) => is_deep,
+        "depth.near" | "depth.far" => is_deep,
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
-        _ => !name.starts_with("perspective_flip") || values.has(name),
+        _ if name.starts_with("perspective_flip") => values.has(name),
+        _ if name.starts_with("fill_") => fill::has_effect(values, name),
+        _ => {
+            masks::has_effect(values, name)
+                && hybrid::has_effect(values, name)
+                && guide::has_effect(values, name)
+        }
     }
 }
 
@@ -135,15 +147,15 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
     let controls =
         stage.controls.iter().map(|(name, values)| controls::at(reader, &source, name, values)).collect();
     let (colour, noise) = (colour(reader, values), noise(reader, values));
-    let hold = hold::at(reader, values);
+    let (hold, guide) = (hold::at(reader, stage, &source), guide::at(reader, stage));
     reader.frame = shown;
-    let (hybrid, mask) = (hybrid::at(reader, stage, &source), masks::at(reader, stage, &source));
-    FrameParams {
+    let frame = FrameParams {
         frame: shown,
         scene,
         cut: shown == stage.clock.start,
         camera: camera(reader, stage),
         border: border(reader, values),
+        fill: fill::at(reader, values),
         depth: depth::source(reader, values),
         relief: depth::params(reader, values),
         colour,
@@ -152,13 +164,16 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         sampling,
         prompt,
         negative,
-        hybrid,
-        mask,
+        guide,
+        hybrid: hybrid::at(reader, stage, &source),
+        making: Making::default(),
+        mask: masks::at(reader, stage, &source),
         controls,
         cadence: cadence::at(reader, stage, place),
         tone: cadence::tone(reader, values),
         source,
-    }
+    };
+    FrameParams { making: making::at(reader, stage, &frame), ..frame }
 }
 
 /// Whether a scene's first frame is painted over a picture that its other frames are not.
@@ -264,7 +279,7 @@ fn colour(reader: &mut Reader<'_>, values: &Values) -> ColourParams {
         coherence,
         contrast: reader.number(values, "contrast", 1.0),
         sharpen: SharpenParams {
-            amount: reader.number(values, "sharpen.amount", 0.0),
+            amount: reader.number(values, "sharpen.amount", 0.5),
             // A kernel has a middle pixel; what was computed even becomes the next odd width.
             kernel: kernel | 1,
             sigma: reader.number(values, "sharpen.sigma", 1.0),
@@ -284,7 +299,7 @@ fn noise(reader: &mut Reader<'_>, values: &Values) -> NoiseParams {
             persistence: reader.number(values, "perlin_persistence", 0.5),
         },
     };
-    NoiseParams { amount: reader.number(values, "noise", 0.02), kind }
+    NoiseParams { amount: reader.number(values, "noise", 0.08), kind }
 }
 
 fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> SamplingParams {
@@ -296,7 +311,11 @@ fn sampling(reader: &mut Reader<'_>, stage: &Stage, over_init: bool) -> Sampling
     };
     let kept = match reader.maybe_number(values, "denoise") {
         Some(denoise) => 1.0 - denoise,
-        None => reader.number(values, "strength", 0.65),
+        None => reader.number(values, "strength", 0.5),
+    };
+    let kept = match reader.maybe_number(values, "image_strength") {
+        Some(strength) if values.has("guide.images") => strength,
+        _ => kept,
     };
     let seeds = seed::at(reader, stage);
     SamplingParams {

@@ -220,6 +220,8 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         super::seed::unused(&stage.values, &mut here);
         super::cadence::unused(&stage.values, &mut here);
         super::masks::unused(&stage.values, &mut here);
+        super::fill::unused(&stage.values, &mut here);
+        super::guide::unused(&stage.values, &mut here);
         super::hybrid::unused(&stage.values, &mut here);
         for warning in here {
             unused.entry(warning.span).or_insert((0, warning)).0 += 1;

@@ -71,8 +71,9 @@ fn main(reader: &mut Reader<'_>, stage: &Stage) -> (i64, f64) {
         }
         start => start,
     };
-    let sequence =
-        SeedSequence::new(start, SeedBehaviour::from_deforum(behavior, 1).unwrap_or(SeedBehaviour::Iter(1)));
+    let every = reader.maybe_count(values, "seed_iter_N").unwrap_or(1);
+    let behaviour = SeedBehaviour::from_deforum(behavior, every).unwrap_or(SeedBehaviour::Iter(every));
+    let sequence = SeedSequence::new(start, behaviour);
     if behavior != "schedule" {
         return (sequence.seed(count), fraction);
     }
@@ -105,6 +106,12 @@ impl super::clock::Clock {
     }
 }
 
+/// Whether the seeds are given frame by frame.
+fn moves(values: &Values) -> bool {
+    values.constant_choice("seed_behavior").is_none()
+        && (values.has("seed_schedule") || values.lines.get("seed").is_some_and(|line| !line.is_constant()))
+}
+
 /// `seed_schedule` beside a behaviour that does not look at it, as Deforum's settings files have it.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     let behavior = values.constant_choice("seed_behavior");
@@ -117,6 +124,13 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
             line.span(),
         );
         warnings.push(found.hint("say `seed_behavior = schedule`"));
+    }
+    if let Some(line) = values.lines.get("seed_iter_N")
+        && (behavior.as_deref().is_some_and(|behavior| behavior != "iter") || moves(values))
+    {
+        let message = "`seed_iter_N` has no effect with this `seed_behavior`";
+        let found = Diagnostic::warning("W05", message, line.span());
+        warnings.push(found.hint("it is for `seed_behavior = iter`, and a `seed` without keys"));
     }
     if let Some(line) = values.lines.get("subseed")
         && !values.has("subseed_strength")

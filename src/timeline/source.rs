@@ -1,10 +1,10 @@
 //! Where the picture under a frame comes from: `source`, and the modes that stand for one.
 
 use super::frame::{Clip, FrameSource};
-use super::hybrid;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
 use super::settings::number;
+use super::{guide, hybrid};
 use crate::schedule::film::Call;
 use crate::schedule::span::Span;
 
@@ -35,7 +35,10 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameS
             reader.wrong("E56", "there is no scene before the first one", span, Some(hint));
             FrameSource::Previous
         }
-        _ => hybrid::source(reader, stage, found),
+        _ => {
+            let found = guide::source(stage, reader, found);
+            hybrid::source(reader, stage, found)
+        }
     }
 }
 

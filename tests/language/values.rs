@@ -183,7 +183,7 @@ fn sources_and_files_are_relative_to_the_film() {
     let first = timeline.at(0).unwrap();
     assert_eq!(first.source, FrameSource::Init(folder.path().join("a.png")));
     assert_eq!(first.depth, DepthSource::Picture(folder.path().join("d.png")));
-    assert_eq!((first.sampling.strength, timeline.at(1).unwrap().sampling.strength), (0.8, 0.65));
+    assert_eq!((first.sampling.strength, timeline.at(1).unwrap().sampling.strength), (0.8, 0.5));
     assert_eq!(timeline.video().out, Some(folder.path().join("o.mp4")));
     let files: Vec<_> = film.files().into_iter().map(|file| (file.param, file.path)).collect();
     let named = |param, name: &str| (param, folder.path().join(name));
@@ -321,6 +321,9 @@ fn every_parameter_is_read() {
             if param.name == "animation_mode" { String::new() } else { format!("animation_mode = {mode}\n") };
         let length = if param.name == "frames" { "" } else { "frames = 9\n" };
         let init = match param.name {
+            "optical_flow_cadence" => "cadence = 3\n",
+            "cadence_flow_factor" => "cadence = 3\noptical_flow_cadence = dis_fine\n",
+            "redo_flow_factor" => "optical_flow_redo_generation = dis_fine\n",
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
             _ => "",

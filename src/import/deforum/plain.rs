@@ -17,7 +17,11 @@ impl Deforum<'_> {
     pub(super) fn plain_before(&mut self, group: Group, lines: &mut Lines) {
         match group {
             Group::Motion => self.camera(lines),
-            Group::Kept => self.source(lines),
+            Group::Kept => {
+                self.source(lines);
+                self.pictures(lines);
+                self.cadence(lines);
+            }
             Group::Colour => {}
             Group::Model => {
                 self.steps(lines);
@@ -45,21 +49,10 @@ impl Deforum<'_> {
             }
             "2D" => self.carried("animation_mode", "animation_mode"),
             "Interpolation" => {
-                self.report.change(
-                    "animation_mode",
-                    self.shown("animation_mode"),
-                    "every frame is painted from its prompt alone: `strength = 0`",
-                );
-                self.done.insert("animation_mode".to_owned());
+                lines.one("animation_mode", "interpolation");
+                self.carried("animation_mode", "animation_mode");
             }
-            _ => {
-                self.report.leave(
-                    "animation_mode",
-                    self.shown("animation_mode"),
-                    "video input is not there yet; the film has the 2D camera",
-                );
-                self.done.insert("animation_mode".to_owned());
-            }
+            _ => self.carried("animation_mode", "source"),
         }
         if self.is("enable_perspective_flip") {
             lines.one("enable_perspective_flip", "true");
@@ -99,17 +92,26 @@ impl Deforum<'_> {
             self.report.change(
                 "depth_algorithm",
                 self.shown("depth_algorithm"),
-                "kinora's own depth network looks at the frames",
+                "kinora's own depth network looks at the frames; MiDaS or Depth Anything do where their file is \
+                 there: `depth = network(\"dpt_large_384\")`",
             );
+            // Deforum's distances are spread evenly over every frame.
+            lines.one("depth.equalise", "true");
         } else {
             lines.one("depth", "flat");
             self.carried("use_depth_warping", "depth");
             self.idle("depth_algorithm", "depth warping is off");
         }
+        if self.is("save_depth_maps") && self.is("use_depth_warping") {
+            lines.one("depth.save", "true");
+            self.carried("save_depth_maps", "depth.save");
+        } else if self.is("save_depth_maps") {
+            self.idle("save_depth_maps", "there is no depth");
+        }
     }
 
     /// A word that is one of the parameter's; what is the default anyway is not written.
-    fn choice(&mut self, key: &str, param: &str, default: &str, lines: &mut Lines) {
+    pub(super) fn choice(&mut self, key: &str, param: &str, default: &str, lines: &mut Lines) {
         let written = self.word(key);
         let choices = find(param).map(|param| param.choices()).unwrap_or_default();
         self.done.insert(key.to_owned());
@@ -126,9 +128,11 @@ impl Deforum<'_> {
 
     /// The init picture, when it is there.
     fn source(&mut self, lines: &mut Lines) {
-        if self.word("animation_mode") == "Interpolation" {
-            lines.noted("strength", one("0"), "Interpolation mode: nothing is kept from frame to frame");
-            lines.one("noise", "0");
+        if matches!(self.word("animation_mode").as_str(), "Interpolation" | "Video Input") {
+            for key in ["use_init", "init_image", "strength"] {
+                self.idle(key, "this mode has no init picture");
+            }
+            return;
         }
         if !self.is("use_init") {
             for key in ["use_init", "init_image", "strength"] {
@@ -173,6 +177,12 @@ impl Deforum<'_> {
     }
 
     fn noise(&mut self, lines: &mut Lines) {
+        let key = "enable_noise_multiplier_scheduling";
+        if self.is(key) {
+            self.carried(key, "noise_multiplier");
+        } else {
+            self.idle(key, "it is off");
+        }
         let silent = matches!(self.expand("noise_schedule"),
             Ok(crate::timeline::deforum::settings::Series::Numbers(values)) if values.iter().all(|v| *v == 0.0));
         if silent {
@@ -204,27 +214,51 @@ impl Deforum<'_> {
 
     fn colours(&mut self, lines: &mut Lines) {
         let coherence = self.word("color_coherence");
-        if matches!(coherence.as_str(), "Image" | "Video Input") {
-            self.done.insert("color_coherence".to_owned());
-            self.report.leave(
-                "color_coherence",
-                self.shown("color_coherence"),
-                "colours can only be held to the first frame",
-            );
-        } else {
-            self.choice("color_coherence", "coherence", "lab", lines);
-        }
+        self.reference(&coherence, lines);
+        // Deforum lets pictures drift as they will.
+        lines.one("drift.correct", "0");
         self.done.insert("legacy_colormatch".to_owned());
         if self.is("legacy_colormatch") && coherence != "None" {
-            let why = if self.raw.contains_key("legacy_colormatch") {
-                "colours are matched before and after painting, as newer Deforum does"
-            } else {
-                "the file is older than this setting, so Deforum matches colours only before painting; kinora does it after painting too"
-            };
-            self.report.leave("legacy_colormatch", "true", why);
+            lines.one("legacy_colormatch", "true");
+            self.carried("legacy_colormatch", "legacy_colormatch");
         } else {
             self.idle("legacy_colormatch", "it is off");
         }
+    }
+
+    /// What colours are held to.
+    fn reference(&mut self, coherence: &str, lines: &mut Lines) {
+        let written = self.word("color_coherence_image_path");
+        match (coherence, self.file(&written)) {
+            ("Image", Some(path)) => {
+                lines.one("coherence", "image");
+                lines.one("coherence.image", string(&path));
+                self.carried("color_coherence", "coherence");
+                self.carried("color_coherence_image_path", "coherence.image");
+                return;
+            }
+            ("Image", None) => {
+                self.done.extend(["color_coherence", "color_coherence_image_path"].map(str::to_owned));
+                lines.comment(&format!("coherence.image = {}: there is no such file here", string(&written)));
+                self.report.leave(
+                    "color_coherence_image_path",
+                    self.shown("color_coherence_image_path"),
+                    "there is no such file here: copy it beside the film and write `coherence.image = \"...\"`; colours \
+                     are held to the first frame",
+                );
+                return;
+            }
+            ("Video Input", _) => {
+                self.done.insert("color_coherence".to_owned());
+                self.report.leave(
+                    "color_coherence",
+                    self.shown("color_coherence"),
+                    "colours can only be held to the first frame or a picture",
+                );
+            }
+            _ => self.choice("color_coherence", "coherence", "lab", lines),
+        }
+        self.idle("color_coherence_image_path", "colours are not held to a picture");
     }
 
     fn steps(&mut self, lines: &mut Lines) {

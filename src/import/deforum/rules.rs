@@ -33,6 +33,10 @@ pub(super) enum Need {
     SeedSchedule,
     /// With variation seeds that vary anything.
     Variation,
+    /// With flow between painted frames.
+    CadenceFlow,
+    /// With a flow before frames are painted.
+    RedoFlow,
     /// With this switch on.
     Switch(&'static str),
 }
@@ -69,7 +73,15 @@ pub(super) const RULES: &[Rule] = &[
     rule("perspective_flip_gamma", "perspective_flip_gamma", Group::Motion, Need::Flip),
     rule("perspective_flip_fv", "perspective_flip_fv", Group::Motion, Need::Flip),
     rule("strength_schedule", "strength", Group::Kept, Need::Always),
+    rule("cadence_flow_factor_schedule", "cadence_flow_factor", Group::Kept, Need::CadenceFlow),
+    rule("redo_flow_factor_schedule", "redo_flow_factor", Group::Kept, Need::RedoFlow),
     rule("noise_schedule", "noise", Group::Kept, Need::Always),
+    rule(
+        "noise_multiplier_schedule",
+        "noise_multiplier",
+        Group::Kept,
+        Need::Switch("enable_noise_multiplier_scheduling"),
+    ),
     rule("contrast_schedule", "contrast", Group::Colour, Need::Always),
     rule("amount_schedule", "sharpen.amount", Group::Colour, Need::Always),
     rule("kernel_schedule", "sharpen.kernel", Group::Colour, Need::Sharpen),
@@ -95,26 +107,17 @@ pub(super) struct Feature {
 }
 
 pub(super) static FEATURES: &[Feature] = &[
-    Feature {
-        name: "hybrid video",
-        is_on: |d| {
-            d.word("hybrid_motion") != "None"
-                || d.word("hybrid_composite") != "None"
-                || d.is("hybrid_generate_inputframes")
-        },
-        why: "video input is not there yet",
-        keys: &["hybrid_*"],
-    },
+    Feature { name: "hybrid video", is_on: |_| false, why: "", keys: &["hybrid_*"] },
     Feature {
         name: "video input",
-        is_on: |d| d.word("animation_mode") == "Video Input",
-        why: "video input is not there yet",
+        is_on: |_| false,
+        why: "",
         keys: &["video_init_path", "extract_*", "overwrite_extracted_frames", "delete_input_frames"],
     },
     Feature {
         name: "guided images",
-        is_on: |d| d.is("use_looper"),
-        why: "guided images are not there yet",
+        is_on: |_| false,
+        why: "",
         keys: &[
             "use_looper",
             "init_images",
@@ -127,15 +130,12 @@ pub(super) static FEATURES: &[Feature] = &[
     },
     Feature {
         name: "masks",
-        is_on: |d| {
-            d.is("use_mask") || d.is("use_alpha_as_mask") || d.is("use_mask_video") || d.is("use_noise_mask")
-        },
-        why: "masks are not there yet",
+        is_on: |_| false,
+        why: "",
         keys: &[
             "use_mask",
             "use_alpha_as_mask",
             "use_mask_video",
-            "use_noise_mask",
             "mask_*",
             "invert_mask",
             "overlay_mask",
@@ -143,29 +143,13 @@ pub(super) static FEATURES: &[Feature] = &[
             "full_res_mask",
             "full_res_mask_padding",
             "video_mask_path",
-            "noise_mask_schedule",
         ],
     },
     Feature {
-        name: "cadence",
-        is_on: |d| d.number("diffusion_cadence").is_some_and(|n| n > 1.0),
-        why: "cadence is not there yet: every frame is painted, so the same strength keeps less",
-        keys: &["diffusion_cadence"],
-    },
-    Feature {
-        name: "optical flow between cadence frames",
-        is_on: |d| d.word("optical_flow_cadence") != "None",
-        why: "cadence is not there yet",
-        keys: &["optical_flow_cadence", "cadence_flow_factor_schedule"],
-    },
-    Feature {
-        name: "redone generations",
-        is_on: |d| {
-            d.word("optical_flow_redo_generation") != "None"
-                || d.number("diffusion_redo").is_some_and(|n| n > 0.0)
-        },
-        why: "each frame is painted once",
-        keys: &["optical_flow_redo_generation", "redo_flow_factor_schedule", "diffusion_redo"],
+        name: "noise masks",
+        is_on: |d| d.is("use_noise_mask"),
+        why: "write it as `noise_mask` yourself",
+        keys: &["use_noise_mask", "noise_mask_schedule"],
     },
     Feature {
         name: "seed resize",
@@ -180,20 +164,17 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "checkpoint schedule",
         is_on: |d| d.is("enable_checkpoint_scheduling"),
-        why: "the model is the same for the whole film",
+        why: "give the models' folders or files with keys: `model = 0: \"a\", 50: \"b\"`",
         keys: &["enable_checkpoint_scheduling", "checkpoint_schedule"],
-    },
-    Feature {
-        name: "initial noise multiplier",
-        is_on: |d| d.is("enable_noise_multiplier_scheduling"),
-        why: "the web UI multiplies the initial noise of img2img by it; kinora does not",
-        keys: &["enable_noise_multiplier_scheduling", "noise_multiplier_schedule"],
     },
     Feature { name: "InstructPix2Pix", is_on: |_| false, why: "", keys: &["pix2pix_img_cfg_scale_schedule"] },
     Feature {
         name: "near and far planes",
-        is_on: |_| false,
-        why: "",
+        is_on: |d| {
+            let usual = [("near_schedule", "0: (200)"), ("far_schedule", "0: (10000)")];
+            usual.iter().any(|(key, usual)| d.word(key).trim() != *usual)
+        },
+        why: "they have no effect in Deforum; kinora's distances are `depth.near` and `depth.far`",
         keys: &["near_schedule", "far_schedule"],
     },
     Feature {
@@ -221,27 +202,21 @@ pub(super) static FEATURES: &[Feature] = &[
         keys: &["motion_preview_mode"],
     },
     Feature {
-        name: "greyscale",
-        is_on: |d| d.is("color_force_grayscale"),
-        why: "grey frames are not there yet",
-        keys: &["color_force_grayscale"],
-    },
-    Feature {
         name: "colour reference",
-        is_on: |d| matches!(d.word("color_coherence").as_str(), "Image" | "Video Input"),
-        why: "colours can only be held to the first frame",
-        keys: &["color_coherence_image_path", "color_coherence_video_every_N_frames"],
+        is_on: |d| d.word("color_coherence") == "Video Input",
+        why: "colours can only be held to the first frame or a picture",
+        keys: &["color_coherence_video_every_N_frames"],
     },
     Feature {
         name: "old depth blend",
         is_on: |d| d.deep() && d.word("depth_algorithm").ends_with("(old)"),
-        why: "kinora has a depth network of its own",
+        why: "AdaBins and Zoe are not read, so nothing is blended",
         keys: &["midas_weight"],
     },
     Feature {
         name: "depth maps on disk",
-        is_on: |d| d.is("save_depth_maps"),
-        why: "depth maps are not written",
+        is_on: |d| d.is("save_depth_maps") && !d.deep(),
+        why: "the flat camera has no depth",
         keys: &["save_depth_maps"],
     },
     Feature {
@@ -250,12 +225,7 @@ pub(super) static FEATURES: &[Feature] = &[
         why: "kinora goes on by itself where frames are missing",
         keys: &["resume_from_timestring", "resume_timestring"],
     },
-    Feature {
-        name: "soundtrack",
-        is_on: |d| !matches!(d.word("add_soundtrack").as_str(), "None" | "" | "false"),
-        why: "put the sound to the finished film with a video program",
-        keys: &["add_soundtrack", "soundtrack_path"],
-    },
+    Feature { name: "soundtrack", is_on: |_| false, why: "", keys: &["add_soundtrack", "soundtrack_path"] },
     Feature {
         name: "GIF",
         is_on: |d| d.is("make_gif"),

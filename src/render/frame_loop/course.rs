@@ -8,8 +8,9 @@ use crate::render::store::Store;
 use crate::timeline::frame::{DriftMeasures, DriftParams};
 
 /// Frames at a scene's beginning whose median is the reference. A first frame that comes from text alone is not like those
-/// that are painted over others, and a single one says little: two seconds at 24 a second.
-pub const FIRST: usize = 48;
+/// that are painted over others, and a single one says little: two seconds at 12 a second. Before they are there nothing is
+/// warned of or stopped.
+pub const FIRST: usize = 24;
 
 /// Frames whose median is compared with the thresholds for `warn` and `stop`: one flash is no drift.
 pub const RECENT: usize = 5;
@@ -59,9 +60,9 @@ impl Course {
         Some(Measures::median(&recent)?.drift(self.reference.as_ref()?))
     }
 
-    /// What the next frame is pulled back by.
-    pub fn pull(&self, params: &DriftParams) -> Pull {
-        let (Some(now), Some(reference)) = (self.recent.back(), &self.reference) else { return Pull::NONE };
+    /// What a frame that measures `now` is pulled back by.
+    pub fn pull(&self, now: &Measures, params: &DriftParams) -> Pull {
+        let Some(reference) = &self.reference else { return Pull::NONE };
         let pull = Pull::back(now, reference, params.correct);
         match params.measures {
             DriftMeasures::All => pull,
@@ -72,7 +73,8 @@ impl Course {
 
     /// Number and drift of the measures that have gone beyond `limit`; nothing when it is 0.
     fn beyond(&self, measures: DriftMeasures, limit: f64) -> Vec<(usize, f64)> {
-        let drift = self.drift().filter(|_| limit > 0.0).unwrap_or_default();
+        let is_settled = self.first.len() == FIRST;
+        let drift = self.drift().filter(|_| limit > 0.0 && is_settled).unwrap_or_default();
         let far = |(index, drift): &(usize, f64)| measures.has(*index) && drift.abs() > limit;
         drift.into_iter().enumerate().filter(far).collect()
     }
@@ -150,6 +152,7 @@ mod tests {
         let params = DriftParams { stop: 0.2, warn: 0.1, ..DriftParams::default() };
         let mut values = vec![100; FIRST];
         values.push(10);
+        assert!(course(&[100, 10, 10]).check(3, &params).is_ok());
         assert!(course(&values).check(49, &params).is_ok());
         values.extend([10, 10]);
         let stopped = course(&values).check(51, &params).unwrap_err();
@@ -166,7 +169,9 @@ mod tests {
     fn a_warning_is_said_once() {
         let params = DriftParams { warn: 0.1, ..DriftParams::default() };
         let mut said = [false; 4];
-        let drifted = course(&[100, 100, 100, 100, 100, 100, 100, 100, 130, 130, 130]);
+        let mut values = vec![100; FIRST];
+        values.extend([130, 130, 130]);
+        let drifted = course(&values);
         let first = drifted.warnings(11, &params, &mut said);
         assert_eq!(first.len(), 1, "{first:?}");
         assert!(first[0].contains("frame 11: luma is 30 % above"), "{first:?}");

@@ -2,15 +2,18 @@
 //! painted over.
 //!
 //! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
-//! contrast, sharpen, noise, condition, img2img, colour match; between the first colour match and
-//! contrast drift is pulled back. Deliberate differences: contrast clamps
+//! contrast, sharpen, noise, condition, img2img, colour match; last of all drift is pulled back. Deliberate differences: contrast clamps
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
+mod ahead;
 mod between;
+mod continued;
 mod course;
+mod guide;
 mod hints;
 mod hybrid;
+mod keys;
 mod masks;
 mod motion;
 mod redo;
@@ -30,14 +33,18 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
+pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
+pub use relief::stores_depth;
 pub use state::LoopState;
 pub use studio::{CadenceFlow, Reference, Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
-    (params.cut && params.source != FrameSource::SceneBefore) || params.source.is_independent()
+    (params.cut && params.source != FrameSource::SceneBefore)
+        || params.source.is_independent()
+        || params.making.compose.is_some()
 }
 
 /// Whether the picture jumps at this frame: a scene begins that does not start from the one before.
@@ -72,6 +79,7 @@ pub fn run(
     stop: &StopFlag,
 ) -> Result<()> {
     let mut state: Option<LoopState> = None;
+    let mut last = None;
     let mut scene_start = 0;
     let mut said = [false; 4];
     for (at, planned) in plan.iter().enumerate() {
@@ -87,7 +95,9 @@ pub fn run(
         if stop.get() != Stop::No {
             return Err(Error::Interrupted);
         }
-        let mut current = match state.take() {
+        // Composed frames lie between: they are stored, but not made here.
+        let follows = last == params.frame.checked_sub(1);
+        let mut current = match state.take().filter(|_| follows) {
             Some(state) => state,
             None => resumed(&plan[..=at], scene_start, store, studio)?,
         };
@@ -109,6 +119,7 @@ pub fn run(
             warnings.iter().for_each(|line| progress.note(line));
             progress.status(&current.course.status());
         }
+        last = Some(params.frame);
         state = Some(current);
     }
     Ok(())
@@ -125,13 +136,14 @@ fn resumed(plan: &[Planned], scene_start: u32, store: &Store, studio: &mut Studi
     if params.cut {
         return Ok(LoopState::of_scene_before(store.read(params.frame - 1)?));
     }
-    let anchor = store.read(scene_start)?;
+    let anchor = store.read_painted(scene_start)?;
     if params.cadence.step > 0 {
         let gap = &before[before.len().saturating_sub(params.cadence.step as usize)..];
         return between_frames(gap, anchor, scene_start, store, studio);
     }
     let mut state = LoopState::new(store.read(params.frame - 1)?, anchor);
     state.course = Course::read(store, scene_start, params.frame)?;
+    state.wide = store.read_wide(params.frame - 1)?;
     state.depth = store.read_depth(params.frame - 1)?;
     Ok(state)
 }
@@ -161,7 +173,7 @@ fn between_frames(
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.
-fn at_frame(frame: u32, error: Error) -> Error {
+pub(super) fn at_frame(frame: u32, error: Error) -> Error {
     match error {
         Error::Render { message, hint, .. } => Error::Render { frame, message, hint },
         other => other,

@@ -6,16 +6,19 @@
 use super::motion::{flow_border, motion};
 use super::studio::{CadenceFlow, Studio, timed};
 use crate::camera::flow::apply;
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, Size};
 use crate::error::Result;
 use crate::noise::stream_seed;
-use crate::render::seams::{PaintOnly, PaintRequest};
+use crate::render::seams::{PaintAnew, PaintOnly, PaintRequest};
 use crate::timeline::frame::FrameParams;
 
 /// What a painting needs beside the picture underneath.
 pub(super) struct Sitting<'a> {
+    /// Of the picture that is painted.
+    pub size: Size,
     pub hints: &'a [Option<Canvas>],
     pub only: Option<PaintOnly<'a>>,
+    pub anew: Option<PaintAnew<'a>>,
     /// The moved picture before contrast, sharpening and noise.
     pub held: Option<&'a Canvas>,
 }
@@ -30,7 +33,8 @@ impl Studio<'_> {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Option<Canvas>> {
         let hints = sitting.hints.to_vec();
-        let request = PaintRequest { params, size: self.size, init, hints, mask: sitting.only };
+        let Sitting { size, only, anew, .. } = *sitting;
+        let request = PaintRequest { params, size, init, hints, mask: only, anew };
         let painter = &mut *self.painter;
         timed(&mut self.times.paint, || painter.paint(&request, watch))
     }

@@ -9,19 +9,27 @@ use super::studio::{Studio, timed};
 use crate::camera::{self, Relief};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
-use crate::timeline::frame::{Camera, DepthSource, FrameParams, FrameSource};
+use crate::timeline::frame::{Camera, DepthSource, FrameParams, FrameSource, HybridMotion};
 
-/// Whether the depth of this frame is locked to that of the frame before.
+/// Whether the depth of this frame is locked to that of the frame before. Where a video moves the picture besides the
+/// camera it is not: depth moves with the camera alone.
 fn is_steady(params: &FrameParams) -> bool {
+    let hybrid = params.hybrid.as_ref().is_some_and(|hybrid| hybrid.motion != HybridMotion::None);
     let deep = matches!(params.camera, Camera::Deep(_));
     let moves =
         matches!(params.source, FrameSource::Previous | FrameSource::Init(_) | FrameSource::SceneBefore);
     let network = matches!(params.depth, DepthSource::Network(_));
     moves
+        && !hybrid
         && network
         && params.relief.steady.is_some()
         && !params.relief.equalise
         && (deep || wants_depth_hint(params))
+}
+
+/// Whether the depth of this frame is stored beside it.
+pub fn stores_depth(params: &FrameParams) -> bool {
+    is_steady(params) || (params.relief.save && params.depth != DepthSource::Flat)
 }
 
 /// An estimate as this film reads depth; `before` is the depth of the frame before, moved, and where it is covered.
@@ -113,13 +121,12 @@ impl Studio<'_> {
         state: &mut LoopState,
     ) -> Result<Option<DepthMap>> {
         let before = state.moved_depth.take();
-        let steady = is_steady(params);
-        if !steady && (!params.relief.save || params.depth == DepthSource::Flat) {
+        if !stores_depth(params) {
             return Ok(None);
         }
         let estimate = self.seen(&params.depth, painted)?;
         let depth = settled(params, estimate, before.as_ref());
-        if steady {
+        if is_steady(params) {
             state.depth = Some(depth.clone());
         }
         // Equalised depth is stored as it is read.

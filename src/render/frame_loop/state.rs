@@ -1,12 +1,11 @@
 //! What the loop carries from frame to frame.
 
-use std::path::Path;
-
 use super::between::Gap;
 use super::course::Course;
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
 use crate::error::Result;
+use crate::render::wide::Wide;
 use crate::timeline::frame::{Coherence, ColourReference};
 
 /// In which way, and to what.
@@ -28,6 +27,8 @@ pub struct LoopState {
     pub(super) gap: Option<Gap>,
     /// What its frames have measured.
     pub course: Course,
+    /// What is known beyond the edges of the previous frame; `None` when nothing was painted ahead.
+    pub wide: Option<Wide>,
     /// What matching needs of the picture that colours are held to, and of which one. Derived.
     held_to: Option<(Held, Anchor)>,
 }
@@ -59,7 +60,7 @@ impl LoopState {
         coherence: Coherence,
         reference: &ColourReference,
         order: ChannelOrder,
-        picture: impl FnOnce(&Path) -> Result<Canvas>,
+        picture: impl FnOnce(&ColourReference) -> Result<Canvas>,
     ) -> Result<Option<&Anchor>> {
         let held = (coherence, reference.clone());
         if coherence != Coherence::None && self.held_to.as_ref().is_none_or(|(of, _)| *of != held) {
@@ -67,7 +68,7 @@ impl LoopState {
                 ColourReference::First => {
                     self.anchor.as_ref().map(|anchor| Anchor::new(anchor, coherence, order))
                 }
-                ColourReference::Picture(path) => Some(Anchor::new(&picture(path)?, coherence, order)),
+                given => Some(Anchor::new(&picture(given)?, coherence, order)),
             };
             self.held_to = anchor.map(|anchor| (held, anchor));
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::between::Gap;
 use super::hints::Found;
 use super::independent;
@@ -9,11 +10,11 @@ use super::redo::Sitting;
 use super::state::LoopState;
 use super::underneath::Underneath;
 use crate::canvas::{Canvas, Size};
-use crate::colour::{self, ChannelOrder, Measures, Overflow};
+use crate::colour::{self, ChannelOrder, Measures, Overflow, Pull};
 use crate::error::Result;
 use crate::noise::Outside;
 use crate::render::made::Made;
-use crate::render::seams::{PaintOnly, Painter, Sources};
+use crate::render::seams::{PaintAnew, PaintOnly, Painter, Sources};
 use crate::timeline::frame::{ColourReference, FrameParams, FrameSource, MaskParams};
 
 /// Time spent in each stage of the loop.
@@ -113,6 +114,13 @@ pub(super) fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Pictures of the frame's size go on to the edges of what is painted; a reference is looked at as it is.
+fn around(hints: &mut [Option<Canvas>], ahead: &Ahead, frame: Size) {
+    for hint in hints.iter_mut().flatten().filter(|hint| hint.size() == frame) {
+        *hint = ahead.around(hint);
+    }
+}
+
 impl Studio<'_> {
     /// Makes one frame and advances `state`. `None` when `watch` asked to give up.
     ///
@@ -132,14 +140,25 @@ impl Studio<'_> {
             return self.between(params, state).map(Some);
         }
         let before = if params.cadence.length > 1 { state.previous.clone() } else { None };
-        let Underneath { init, depth, seen, behind, held, is_moved } = self.underneath(params, state)?;
+        let Underneath { init, depth, seen, behind, uncovered, ahead, held, is_moved } =
+            self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
-        let hints = self.hints(params, &found)?;
+        let mut hints = self.hints(params, &found)?;
+        if let Some(ahead) = &ahead {
+            around(&mut hints, ahead, self.size);
+        }
+        let (init, guide) = self.guided(params, init)?;
         let mask = if init.is_some() { self.mask(params)? } else { None };
         let only =
             |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
         let only = params.mask.as_ref().zip(mask.as_ref()).map(|(set, mask)| only(set, mask));
-        let sitting = Sitting { hints: &hints, only, held: held.as_ref() };
+        let anew = uncovered.as_ref().zip(params.fill).map(|(uncovered, fill)| PaintAnew {
+            uncovered,
+            strength: fill.strength,
+            feather: ahead.as_ref().map_or(fill.feather, |ahead| ahead.feather),
+        });
+        let size = ahead.as_ref().map_or(self.size, |ahead| ahead.part.size);
+        let sitting = Sitting { size, hints: &hints, only, anew, held: held.as_ref() };
         let over = is_moved && params.sampling.strength > 0.0;
         let init = match init {
             Some(init) if params.cadence.paintings(over) > 1 => {
@@ -150,13 +169,23 @@ impl Studio<'_> {
         };
         let Some(painted) = self.paint(params, init.as_ref(), &sitting, watch)? else { return Ok(None) };
         self.times.frames += 1;
-        let painted = self.finished(params, painted, (behind.as_ref(), mask.as_ref()), state)?;
+        let painted = self.guided_colours(painted, guide.as_ref());
+        let painted = self.held(params, painted, behind.as_ref(), state)?;
+        let (painted, wide) = match ahead {
+            Some(ahead) => {
+                let (shown, wide) = ahead.finish(&painted);
+                (shown, Some(wide))
+            }
+            None => (painted, None),
+        };
+        let painted = self.overlaid(params, painted, mask.as_ref())?;
         self.refer(params, &painted, init.is_some(), state);
         state.previous = Some(painted.clone());
+        state.wide = wide.clone();
         let depth = self.settle(params, &painted, state)?;
         if params.cadence.length == 1 {
             let measures = self.measured(&painted, state);
-            return Ok(Some(Made { depth, measures, ..Made::from(painted) }));
+            return Ok(Some(Made { depth, measures, wide, ..Made::from(painted) }));
         }
         state.previous.clone_from(&before);
         state.gap = Some(Gap::new(before, painted.clone()));
@@ -164,23 +193,23 @@ impl Studio<'_> {
         let canvas = state.previous.clone().unwrap_or_else(|| painted.clone());
         let measures = self.measured(&canvas, state);
         let painted = Some(painted).filter(|painted| *painted != canvas);
-        Ok(Some(Made { canvas, measures, depth, painted }))
+        Ok(Some(Made { canvas, measures, depth, painted, wide }))
     }
 
-    /// What the model painted, with the video, the colours and the picture outside of the mask.
-    fn finished(
+    /// What the model painted, with the video and the colours that the scene is held to.
+    fn held(
         &mut self,
         params: &FrameParams,
         painted: Canvas,
-        (behind, mask): (Option<&Canvas>, Option<&Canvas>),
+        behind: Option<&Canvas>,
         state: &mut LoopState,
     ) -> Result<Canvas> {
         let painted = self.hybrid_after(params, painted, behind)?;
         let is_free = independent(params) && params.hold.reference == ColourReference::First;
-        let is_held = !is_free && !params.tone.legacy_match;
+        let is_held = !is_free && (!params.tone.legacy_match || independent(params));
         let painted = if is_held { self.matched(params, painted, state)? } else { painted };
-        let painted = if params.tone.grayscale { colour::grey(&painted) } else { painted };
-        self.overlaid(params, painted, mask)
+        let painted = self.pulled_back(params, painted, state);
+        Ok(if params.tone.grayscale { colour::grey(&painted) } else { painted })
     }
 
     /// What a frame measures as it is seen.
@@ -200,5 +229,17 @@ impl Studio<'_> {
         if is_reference {
             state.hold_to(painted.clone());
         }
+    }
+
+    /// The painted picture with its measures pulled back to those of the scene's first frames. What a mask keeps is left
+    /// as it is, and so are frames that do not come from the one before.
+    fn pulled_back(&mut self, params: &FrameParams, painted: Canvas, state: &LoopState) -> Canvas {
+        if independent(params) || params.mask.is_some() || params.hold.drift.correct <= 0.0 {
+            return painted;
+        }
+        timed(&mut self.times.colour, || {
+            let pull = state.course.pull(&Measures::of(&painted), &params.hold.drift);
+            if pull == Pull::NONE { painted } else { pull.applied(&painted) }
+        })
     }
 }

@@ -1,21 +1,22 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
-use std::path::{Path, PathBuf};
-
+use super::ahead::Ahead;
+use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
 use super::hybrid;
 use super::state::LoopState;
 use super::studio::{Reference, Studio, timed};
-use crate::camera;
+use crate::camera::{self, Warped};
 use crate::canvas::{Canvas, Plane};
-use crate::colour::{self, Pull};
-use crate::error::Result;
+use crate::colour;
+use crate::error::{Error, Result};
 use crate::noise::{self, NoiseOptions};
 use crate::timeline::frame::{
-    Camera, Coherence, ColourReference, DepthSource, Fit, FrameParams, FrameSource,
+    Camera, Coherence, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree,
 };
 
 /// The picture that is painted over, and what controls may be shown of it.
+#[derive(Default)]
 pub(super) struct Underneath {
     pub init: Option<Canvas>,
     /// Its depth as a picture.
@@ -28,6 +29,10 @@ pub(super) struct Underneath {
     pub held: Option<Canvas>,
     /// It is the frame before, moved.
     pub is_moved: bool,
+    /// What of the picture is not known.
+    pub uncovered: Option<Plane>,
+    /// The frame is painted with what lies ahead of the camera: `init` is larger than it.
+    pub ahead: Option<Ahead>,
 }
 
 impl Studio<'_> {
@@ -38,8 +43,7 @@ impl Studio<'_> {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
             let depth = depth.map(|depth| self.depth_hint(params, &depth));
             let seen = wants_edges(params).then(|| picture.clone());
-            let (behind, held) = (None, None);
-            return Ok(Underneath { init: Some(picture), depth, seen, behind, held, is_moved: false });
+            return Ok(Underneath { init: Some(picture), depth, seen, ..Underneath::default() });
         }
         if let Some(previous) = state.previous.take().filter(|_| params.source != FrameSource::Text) {
             return self.moved(params, &previous, state);
@@ -49,7 +53,7 @@ impl Studio<'_> {
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
         let depth = depth.map(|depth| self.depth_hint(params, &depth));
-        Ok(Underneath { init: None, depth, seen: None, behind: None, held: None, is_moved: false })
+        Ok(Underneath { depth, ..Underneath::default() })
     }
 
     /// The picture that is there without a camera: of a file, of a video, or of the scene before.
@@ -81,7 +85,18 @@ impl Studio<'_> {
         let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
         let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
         let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
-        let camera::Warped { canvas: warped, coverage } = timed(&mut self.times.warp, || warp(previous));
+        let (wide, times) = (state.wide.take(), &mut self.times.warp);
+        let ahead = timed(times, || Ahead::of(params, previous, wide));
+        let (warped, coverage, uncovered) = timed(times, || match &ahead {
+            Some(ahead) => {
+                let coverage = match needed {
+                    true => warp(previous).coverage,
+                    false => Plane::filled(self.size, 1.0),
+                };
+                (ahead.picture(), coverage, ahead.uncovered.clone())
+            }
+            None => uncovered(params, warp(previous)),
+        });
         // A given depth is known of every frame; an estimate belongs to the picture it was made of, and
         // moves with it.
         let hint = match (&params.depth, &depth) {
@@ -101,7 +116,8 @@ impl Studio<'_> {
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
         let (prepared, held) = self.prepared(params, warped, state)?;
-        Ok(Underneath { init: Some(prepared), depth: hint, seen, behind, held, is_moved: true })
+        let init = Some(prepared);
+        Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead, held, is_moved: true })
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture, and how it was with its colour alone when that is
@@ -117,14 +133,10 @@ impl Studio<'_> {
             picture = colour::grey(&picture);
         }
         let held = params.cadence.redo_flow.map(|_| picture.clone());
-        let pull = state.course.pull(&params.hold.drift);
         let (noise_mask, sharpen_mask) = self.masks(params)?;
         let overflow = self.rules.overflow;
         let look = &params.colour;
         timed(&mut self.times.colour, || {
-            if pull != Pull::NONE {
-                picture = pull.applied(&picture);
-            }
             if look.contrast != 1.0 {
                 picture = colour::contrast(&picture, look.contrast, overflow);
             }
@@ -170,7 +182,11 @@ impl Studio<'_> {
         let sources = &mut *self.sources;
         timed(&mut self.times.colour, || {
             // Only its colours count: all of the picture is looked at, however it is shaped.
-            let read = |path: &Path| sources.picture(path, size, Fit::Stretch);
+            let read = |reference: &ColourReference| match reference {
+                ColourReference::Picture(path) => sources.picture(path, size, Fit::Stretch),
+                ColourReference::Video(clip, number) => sources.video(clip, *number, size, Fit::Stretch),
+                ColourReference::First => Err(Error::Bug("a scene's first frame is no file".to_owned())),
+            };
             let anchor = state.held_to(params.colour.coherence, &hold.reference, order, read)?;
             Ok(match anchor {
                 Some(anchor) => colour::part_way(picture.clone(), &anchor.matched(&picture), hold.strength),
@@ -181,18 +197,20 @@ impl Studio<'_> {
 
     /// Where noise is added and where is sharpened.
     fn masks(&mut self, params: &FrameParams) -> Result<(Option<Plane>, Option<Plane>)> {
-        let (sources, size) = (&mut *self.sources, self.size);
-        let mut mask = |path: &Option<PathBuf>| -> Result<Option<Plane>> {
-            let Some(path) = path else { return Ok(None) };
-            Ok(Some(whiteness(&sources.picture(path, size, Fit::Stretch)?)))
-        };
-        Ok((mask(&params.hold.noise_mask)?, mask(&params.hold.sharpen_mask)?))
+        let hold = &params.hold;
+        let mut plane = |tree: &Option<MaskTree>| tree.as_ref().map(|tree| self.mask_plane(tree)).transpose();
+        Ok((plane(&hold.noise_mask)?, plane(&hold.sharpen_mask)?))
     }
 }
 
-/// How white each place of a mask's picture is, 0 to 1.
-fn whiteness(mask: &Canvas) -> Plane {
-    let grey = colour::grey(mask);
-    let values = grey.as_rgb8().as_chunks::<3>().0.iter().map(|[v, ..]| f32::from(*v) / 255.0).collect();
-    Plane::from_values(mask.size(), values)
+/// A moved picture, where it is covered, and what of it has to be painted anew.
+fn uncovered(params: &FrameParams, warped: Warped) -> (Canvas, Plane, Option<Plane>) {
+    let Warped { canvas, coverage } = warped;
+    let Some(fill) = params.fill.filter(|_| coverage.values().iter().any(|v| *v < 1.0)) else {
+        return (canvas, coverage, None);
+    };
+    let values = coverage.values().iter().map(|value| f32::from(u8::from(*value < 1.0))).collect();
+    let unknown = Plane::from_values(coverage.size(), values);
+    let canvas = if fill.outpaint { continued(&canvas, &unknown) } else { canvas };
+    (canvas, coverage, Some(unknown))
 }

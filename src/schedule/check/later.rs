@@ -5,19 +5,16 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
-const SETTINGS: &[&str] =
-    &["upscale", "checkpoint_schedule", "noise_mask_schedule", "audio", "loop", "reverse"];
+const SETTINGS: &[&str] = &["upscale", "loop"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];
 
 /// Words behind a scene's length.
-const LABELS: &[&str] = &["loop", "reverse"];
+const LABELS: &[&str] = &["loop"];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[
-    ("border", "outpaint"),
-    ("coherence", "video input"),
     ("optical_flow_cadence", "raft"),
     ("optical_flow_redo_generation", "raft"),
     ("interpolate", "rife"),

@@ -124,8 +124,8 @@ impl Checker {
         let target: Target = param.into();
         let time = self.time(&key.time);
         let value = self.typed(target, &key.value);
-        // A text holds until the next one unless an ease says that it passes into it.
-        let unsaid = if param.kind == Kind::Text { Ease::Cut } else { Ease::Linear };
+        // A text or file holds until the next one unless an ease says that it passes into it.
+        let unsaid = if matches!(param.kind, Kind::Text | Kind::File) { Ease::Cut } else { Ease::Linear };
         let ease = key.ease.as_ref().map_or(Some(unsaid), |ease| self.ease(ease));
         let value = value?;
         self.leftovers(param, &value);

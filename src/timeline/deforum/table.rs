@@ -154,6 +154,9 @@ impl Schedule {
             }
             // Deforum's schedule of it is off by default, and then the web UI's own setting counts.
             "clip_skip" if !values.has("clip_skip") => usual,
+            name if values.has(name) && matches!(self.usual, Series::Texts(_)) => {
+                reader.maybe_text(values, name).map_or(usual, Cell::Text)
+            }
             name if values.has(name) => reader.unlimited(values, name).map_or(usual, Cell::Number),
             name => match default(param) {
                 Cell::Number(number) if params::has_effect(values, name) => Cell::Number(number),

@@ -7,6 +7,8 @@ pub struct CadenceParams {
     pub step: u32,
     /// Frames from that one to the next that is painted, or to the end of the scene; at least 1.
     pub length: u32,
+    /// That frame was the scene's first.
+    pub opens: bool,
     /// How the motion between two painted pictures is found, along which they are blended.
     pub flow: Option<FlowMethod>,
     /// Multiplier of that motion.
@@ -25,6 +27,7 @@ impl Default for CadenceParams {
         Self {
             step: 0,
             length: 1,
+            opens: false,
             flow: None,
             flow_factor: 1.0,
             redo: 0,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::{Clip, MaskTree};
+
 /// How a scene's look is held.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HoldParams {
@@ -14,10 +16,10 @@ pub struct HoldParams {
     /// Multiplier of the noise that painting over a picture begins with, 1 by theory: the web UI's «noise multiplier for
     /// img2img».
     pub noise_multiplier: f64,
-    /// Where noise is added: a picture, white is everywhere, black nowhere.
-    pub noise_mask: Option<PathBuf>,
+    /// Where noise is added: from a half on.
+    pub noise_mask: Option<MaskTree>,
     /// Where the picture is sharpened, in the same way.
-    pub sharpen_mask: Option<PathBuf>,
+    pub sharpen_mask: Option<MaskTree>,
 }
 
 impl Default for HoldParams {
@@ -41,6 +43,8 @@ pub enum ColourReference {
     First,
     /// Those of a picture file.
     Picture(PathBuf),
+    /// Those of a picture of a video.
+    Video(Clip, u32),
 }
 
 /// Thresholds of the drift meter: shares of what a measure was at the scene's first frames. 0 is off.

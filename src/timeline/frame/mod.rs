@@ -7,9 +7,12 @@ mod cadence;
 mod clip;
 mod control;
 mod depth;
+mod fill;
+mod guide;
 mod hold;
 mod hybrid;
 mod look;
+mod making;
 mod mask;
 mod motion;
 mod sampling;
@@ -19,9 +22,12 @@ pub use cadence::{CadenceParams, FlowMethod};
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
+pub use fill::{FEATHER, FillParams};
+pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use making::{ComposeParams, Making};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
 pub use sampling::{Rng, SamplingParams};
@@ -42,6 +48,8 @@ pub struct FrameParams {
     pub camera: Camera,
     /// What stands beyond the edge of a moved picture.
     pub border: Border,
+    /// How what the camera uncovers is painted; `None` leaves it to the border and the frame's strength.
+    pub fill: Option<FillParams>,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
     /// What becomes of that depth.
@@ -58,10 +66,14 @@ pub struct FrameParams {
     pub prompt: PromptMix,
     /// The negative prompt.
     pub negative: PromptMix,
+    /// A picture that the film is led to.
+    pub guide: Option<GuideParams>,
     /// A video that the film follows.
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.
     pub mask: Option<MaskParams>,
+    /// How the scene's frames come about and are shown.
+    pub making: Making,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
     /// Whether the model paints here, and what is shown where it does not.

@@ -20,7 +20,7 @@ use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
     Border, CadenceParams, Camera, Camera2d, Camera3d, Coherence, ColourParams, ColourReference, DepthParams,
     DepthSource, Fit, FlowMethod, FrameParams, FrameSource, HoldParams, HybridComposite, HybridMask,
-    HybridMaskKind, HybridMotion, HybridParams, HybridVideo, NoiseKind, NoiseParams, PerspectiveFlip,
+    HybridMaskKind, HybridMotion, HybridParams, HybridVideo, Making, NoiseKind, NoiseParams, PerspectiveFlip,
     PromptMix, Rng, Sampling, SamplingParams, SharpenParams, ToneParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
@@ -34,9 +34,12 @@ const LARGEST: f64 = 3.0;
 const LARGEST_MATCHED: f64 = 16.0;
 /// Allowed mean difference of a frame.
 const MEAN: f64 = 0.01;
-/// Both where pictures are moved along an estimated flow. Estimators agree in the mean, not pixel by pixel, and the
-/// stand-in's stripes are as bad for them as pictures get.
-const FLOWING: (f64, f64) = (255.0, 2.0);
+/// Both where frames are blended along an estimated flow, which Deforum scales to one pixel: where two estimators
+/// point differently, a pixel is off by two pixels' worth of the stand-in's slope of 8.
+const FLOWING: (f64, f64) = (24.0, 1.0);
+/// Both where a whole picture is moved along the flow to a throw-away painting. The stand-in's stripes of another seed
+/// are no moved picture, so that there is no right flow: only the order of things is compared.
+const REDONE: (f64, f64) = (255.0, 16.0);
 
 /// All runs below `loop`.
 pub fn discover(folder: &Path) -> Vec<Case> {
@@ -297,6 +300,7 @@ impl Replay {
         Ok(CadenceParams {
             step: frame - painted,
             length,
+            opens: painted == 0,
             flow: self.flow_method("optical_flow_cadence"),
             flow_factor: self.number("cadence_flow_factor_schedule", next)?,
             redo: self.whole("diffusion_redo", 0),
@@ -439,6 +443,7 @@ impl Replay {
             source: if with_init { FrameSource::Init(PathBuf::new()) } else { FrameSource::Previous },
             camera: self.camera(shown)?,
             border: self.border(),
+            fill: None,
             depth: if self.on("use_depth_warping") { DepthSource::Network(None) } else { DepthSource::Flat },
             relief: self.relief(),
             colour: ColourParams {
@@ -471,6 +476,7 @@ impl Replay {
             } else {
                 HoldParams::default()
             },
+            making: Making::default(),
             sampling: SamplingParams {
                 model: None,
                 vae: None,
@@ -492,6 +498,7 @@ impl Replay {
             },
             prompt: PromptMix::plain(prompt.prepared),
             negative: PromptMix::plain(prompt.negative),
+            guide: None,
             hybrid: self.hybrid(frame)?,
             mask: None,
             controls: Vec::new(),
@@ -508,9 +515,13 @@ impl Replay {
     fn compare(&mut self, run: &Path) -> Outcome<Verdict> {
         let matched = !self.is("color_coherence", "None");
         let limit = if matched { LARGEST_MATCHED } else { LARGEST };
-        let moves = self.flow_method("optical_flow_cadence").is_some()
-            || self.flow_method("optical_flow_redo_generation").is_some();
-        let (limit, most) = if moves { FLOWING } else { (limit, MEAN) };
+        let redone = self.flow_method("optical_flow_redo_generation").is_some();
+        let flowing = self.flow_method("optical_flow_cadence").is_some();
+        let (limit, most) = match (redone, flowing) {
+            (true, _) => REDONE,
+            (_, true) => FLOWING,
+            _ => (limit, MEAN),
+        };
         let calls = self.recorded["generate_calls"].as_array().cloned().ok_or("no log")?;
         let painted = Rc::new(Cell::new(0));
         let mut painter = Pattern { calls, painted: Rc::clone(&painted) };

@@ -1,0 +1,42 @@
+//! Sequences of depth pictures: whether every frame has its own.
+
+use crate::encode::stills;
+use crate::schedule::diagnostic::Diagnostic;
+use crate::schedule::film::{FileRef, Film};
+use crate::timeline::Timeline;
+use crate::timeline::frame::{DepthSource, Sequence};
+
+/// Whether it is a name with a number in it: `depth = pictures("depth/%04d.png")`.
+pub(super) fn is_numbered(file: &FileRef) -> bool {
+    is_depth_file(file) && file.path.to_string_lossy().contains('%')
+}
+
+fn is_depth_file(file: &FileRef) -> bool {
+    (file.param, file.arg) == ("depth", Some("file"))
+}
+
+/// The first frame whose picture of depth is not there.
+pub(super) fn missing_depth(film: &Film, timeline: &Timeline) -> Option<Diagnostic> {
+    let files = film.files();
+    let named = files.iter().find(|file| is_depth_file(file))?;
+    (0..timeline.frames()).find_map(|frame| {
+        let DepthSource::Sequence(sequence, number) = timeline.at(frame).ok()?.depth else { return None };
+        let what = lacking(&sequence, number)?;
+        let what = what.replace(&format!("{}/", film.folder.display()), "");
+        let found = Diagnostic::error("E60", format!("frame {frame} needs {what}"), named.span);
+        Some(found.hint("every frame of the film needs a picture; `first` is the number of the first one"))
+    })
+}
+
+/// What there is not.
+fn lacking(sequence: &Sequence, number: u32) -> Option<String> {
+    if let Some(file) = sequence.file(number) {
+        return (!file.is_file()).then(|| format!("the file `{}`, there is none", file.display()));
+    }
+    let Sequence::Clip(clip) = sequence else { return None };
+    // A folder that cannot be read is told of as any file is, and of a video the last picture stays.
+    let count = stills::list(&clip.path).ok()?.len() as u64;
+    let needs = u64::from(number) + 1;
+    (clip.pictures(count) < needs)
+        .then(|| format!("picture {needs} of the folder `{}`, which has {count}", clip.path.display()))
+}
