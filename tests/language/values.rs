@@ -321,6 +321,9 @@ fn every_parameter_is_read() {
             if param.name == "animation_mode" { String::new() } else { format!("animation_mode = {mode}\n") };
         let length = if param.name == "frames" { "" } else { "frames = 9\n" };
         let init = match param.name {
+            "optical_flow_cadence" => "cadence = 3\n",
+            "cadence_flow_factor" => "cadence = 3\noptical_flow_cadence = dis_fine\n",
+            "redo_flow_factor" => "optical_flow_redo_generation = dis_fine\n",
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
             _ => "",
