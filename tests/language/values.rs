@@ -306,7 +306,9 @@ fn every_parameter_is_read() {
             Kind::Call => format!("{}(\"a.png\")", param.calls.last().unwrap().name),
         };
         let value = match param.name {
-            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" => "0.25".to_owned(),
+            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" | "fill_strength" => {
+                "0.25".to_owned()
+            }
             "bpm" => "60".to_owned(),
             "camera.shake" => "shake(quake)".to_owned(),
             "animation_mode" => "depth".to_owned(),
@@ -326,6 +328,7 @@ fn every_parameter_is_read() {
             "redo_flow_factor" => "optical_flow_redo_generation = dis_fine\n",
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
+            "fill_feather" | "fill_margin" => "border = outpaint\n",
             _ => "",
         };
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
