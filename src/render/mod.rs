@@ -9,3 +9,4 @@ pub mod journal;
 pub mod made;
 pub mod seams;
 pub mod store;
+pub mod wide;

@@ -14,7 +14,7 @@ pub use report::{json, text};
 use crate::canvas::Size;
 use crate::error::Result;
 use crate::models::ModelFolder;
-use crate::render::frame_loop::{independent, waits};
+use crate::render::frame_loop::{independent, stores_depth, waits};
 use crate::render::store::Store;
 use crate::run::cast::Cast;
 use crate::run::finish::refuse_other_formats;
@@ -296,7 +296,8 @@ fn looks_at_depth(params: &FrameParams) -> bool {
             .mask
             .is_some_and(|mask| matches!(mask.kind, HybridMaskKind::Depth | HybridMaskKind::VideoDepth))
     });
-    hinted || masked || (matches!(params.camera, Camera::Deep(_)) && !independent(params))
+    let moved = matches!(params.camera, Camera::Deep(_)) && !independent(params);
+    hinted || masked || stores_depth(params) || moved
 }
 
 fn load(role: String, folder: &ModelFolder, frame: u32) -> Result<ModelLoad> {
@@ -315,15 +316,26 @@ fn load(role: String, folder: &ModelFolder, frame: u32) -> Result<ModelLoad> {
 
 /// Bytes of a painted pixel in a PNG: kinora's painted frames take 1.3 to 2.
 const PNG: f64 = 1.7;
+/// The same of a depth map of 16 bits, whose noise is in the lower ones.
+const DEPTH: f64 = 1.4;
 /// Bits of a pixel in H.264 at crf 23; 6 less of crf are about twice the bits (x264's own rule of thumb).
 const H264: f64 = 0.1;
 
 fn disk(project: &Project, size: Size, folder: &std::path::Path, done: &BTreeSet<u32>, fps: f64) -> Disk {
     let frames = project.timeline.frames();
     let store = Store::look(folder);
-    let there = done.iter().filter_map(|frame| std::fs::metadata(store.path(*frame)).ok());
-    let (count, bytes) = there.fold((0_u64, 0_u64), |(n, sum), file| (n + 1, sum + file.len()));
-    let each = if count == 0 { size.area() as f64 * PNG } else { bytes as f64 / count as f64 };
+    let length = |path: PathBuf| std::fs::metadata(path).map(|file| file.len()).ok();
+    let there = done.iter().filter_map(|frame| {
+        Some(length(store.path(*frame))? + length(store.depth_path(*frame)).unwrap_or_default())
+    });
+    let (count, bytes) = there.fold((0_u64, 0_u64), |(n, sum), length| (n + 1, sum + length));
+    let stored = |frame: &u32| project.timeline.at(*frame).is_ok_and(|params| stores_depth(&params));
+    let each = if count > 0 {
+        bytes as f64 / count as f64
+    } else {
+        let depths = (0..frames).filter(stored).count() as f64 / f64::from(frames.max(1));
+        size.area() as f64 * (PNG + DEPTH * depths)
+    };
     let Encode::H264 { crf, .. } = &project.timeline.post().encode;
     let bits = H264 * libm::exp2((23.0 - f64::from(*crf)) / 6.0);
     let shown = project.timeline.seconds(frames.into()) * fps;

@@ -145,6 +145,7 @@ fn bare(mut params: FrameParams) -> FrameParams {
     params.hold = HoldParams::default();
     params.controls.clear();
     params.closing = None;
+    params.relief.save = false;
     if matches!(params.camera, Camera::Deep(_)) && matches!(params.depth, DepthSource::Network(_)) {
         params.depth = DepthSource::Flat;
     }

@@ -249,6 +249,10 @@ fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
         mask.blur *= across;
         mask.region = mask.region.map(|padding| (f64::from(padding) * across).round() as u32);
     }
+    if let Some(fill) = &mut params.fill {
+        fill.feather *= across;
+        fill.margin = fill.margin.map(|margin| (f64::from(margin) * across).ceil() as u32);
+    }
     let motion = params.hybrid.as_mut().map(|hybrid| &mut hybrid.motion);
     if let Some(HybridMotion::Flow { consistency: Some(blur), .. }) = motion {
         *blur *= across;

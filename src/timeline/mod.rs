@@ -14,6 +14,7 @@ mod ease;
 pub mod eval;
 pub mod explain;
 mod fades;
+mod fill;
 pub mod frame;
 mod guide;
 mod hold;

@@ -5,6 +5,7 @@ use super::camera;
 use super::closing;
 use super::controls;
 use super::depth;
+use super::fill;
 use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthMeaning, FrameParams, FrameSource,
     NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
@@ -115,10 +116,12 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) || ABOUT_DEEP.contains(&name) => is_deep,
+        "depth.near" | "depth.far" => is_deep,
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
         _ if name.starts_with("perspective_flip") => values.has(name),
+        _ if name.starts_with("fill_") => fill::has_effect(values, name),
         _ => {
             masks::has_effect(values, name)
                 && hybrid::has_effect(values, name)
@@ -147,6 +150,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         cut,
         camera: camera(reader, stage),
         border: border(reader, values),
+        fill: fill::at(reader, values),
         depth: depth::source(reader, values),
         relief: depth::params(reader, values),
         colour: colour(reader, values),

@@ -1,8 +1,9 @@
 //! The end of a looping scene: the first frame, moved back by the motion that is still to come, fades in.
 
+use super::ahead::Ahead;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
-use crate::camera::{Relief, feathered, unwound};
+use crate::camera::{Relief, feathered, unwound, unwound_within};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
 use crate::timeline::frame::{Camera, Closing, DepthSource, FrameParams};
@@ -11,25 +12,38 @@ use crate::timeline::frame::{Camera, Closing, DepthSource, FrameParams};
 const FEATHER: f32 = 0.25;
 
 impl Studio<'_> {
-    /// The moved and prepared picture with its share of the scene's first frame, and that share: 0 where the first
-    /// frame does not reach yet. Elsewhere than near the end of a looping scene the picture as it is.
-    ///
-    /// What is to be filled anew because nothing is known of it is only what has no share.
+    /// The moved and prepared picture with its share of the scene's first frame. What the camera uncovered is the first
+    /// frame's alone where that reaches, and need not be rebuilt there: `uncovered` shrinks to the rest. Elsewhere than
+    /// near the end of a looping scene both are as they were.
     pub(super) fn closed(
         &mut self,
         params: &FrameParams,
         picture: Canvas,
+        uncovered: Option<Plane>,
+        ahead: Option<&Ahead>,
         state: &mut LoopState,
     ) -> Result<(Canvas, Option<Plane>)> {
         let (Some(closing), Some(first)) = (&params.closing, state.anchor.clone()) else {
-            return Ok((picture, None));
+            return Ok((picture, uncovered));
         };
         let depth = self.depth_of_first(params, &first, state)?;
         Ok(timed(&mut self.times.warp, || {
-            let relief = Relief::of(depth.as_ref(), &params.relief);
-            let moved = unwound(&first, &closing.ahead, params.border, &relief);
-            let share = shares(closing, &moved.coverage);
-            (blended(picture, &moved.canvas, &share), Some(share))
+            let moved = match ahead {
+                Some(ahead) => unwound_within(&first, &closing.ahead, ahead.offset(), picture.size()),
+                None => {
+                    let relief = Relief::of(depth.as_ref(), &params.relief);
+                    unwound(&first, &closing.ahead, params.border, &relief)
+                }
+            };
+            let share = shares(closing, &moved.coverage, uncovered.as_ref());
+            let left = uncovered.map(|mut plane| {
+                let known = plane.values_mut().iter_mut().zip(moved.coverage.values());
+                known.for_each(|(uncovered, covered)| *uncovered *= 1.0 - covered);
+                plane
+            });
+            // What is known already needs no rebuilding run.
+            let left = left.filter(|plane| plane.values().iter().any(|v| *v > 0.0));
+            (blended(picture, &moved.canvas, &share), left)
         }))
     }
 
@@ -50,13 +64,20 @@ impl Studio<'_> {
     }
 }
 
-/// The first frame's share of each pixel. Its edge is soft as long as it is farther from its place, and none in the end.
-fn shares(closing: &Closing, coverage: &Plane) -> Plane {
+/// The first frame's share of each pixel, all of it where nothing else is known. Its edge is soft as long as it is
+/// farther from its place, and none in the end.
+fn shares(closing: &Closing, coverage: &Plane, uncovered: Option<&Plane>) -> Plane {
     let weight = closing.weight as f32;
     let size = coverage.size();
     let width = size.width.min(size.height) as f32 * FEATHER * (1.0 - weight);
     let mut share = feathered(coverage, width);
     share.values_mut().iter_mut().for_each(|value| *value *= weight);
+    if let Some(uncovered) = uncovered {
+        let unknown = uncovered.values().iter().zip(coverage.values());
+        for (value, (uncovered, covered)) in share.values_mut().iter_mut().zip(unknown) {
+            *value = value.max(uncovered * covered);
+        }
+    }
     share
 }
 
@@ -80,10 +101,14 @@ mod tests {
     fn shares_are_the_weight_inside_and_nothing_outside() {
         let size = Size::new(40, 40);
         let cover = Plane::from_values(size, (0..1600).map(|i| f32::from(i % 40 >= 10)).collect());
-        let share = shares(&Closing { weight: 0.5, ahead: Vec::new() }, &cover);
+        let closing = Closing { weight: 0.5, ahead: Vec::new() };
+        let share = shares(&closing, &cover, None);
         assert_eq!((share.values()[5], share.values()[39]), (0.0, 0.5));
         // 40 * 0.25 * 0.5: five pixels.
         assert!((share.values()[12] - 0.3).abs() < 1e-6, "{}", share.values()[12]);
+        // Where the camera uncovered the picture it is the first frame's alone, as far as that reaches.
+        let all = shares(&closing, &cover, Some(&Plane::filled(size, 1.0)));
+        assert_eq!((all.values()[5], all.values()[12], all.values()[39]), (0.0, 1.0, 1.0));
     }
 
     #[test]

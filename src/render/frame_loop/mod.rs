@@ -6,7 +6,9 @@
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
+mod ahead;
 mod closing;
+mod continued;
 mod course;
 mod guide;
 mod hints;
@@ -25,9 +27,10 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
+pub use ahead::painted_size;
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
-pub use relief::distances;
+pub use relief::{distances, stores_depth};
 pub use state::LoopState;
 pub use studio::{Rules, StageTimes, Studio};
 
@@ -120,6 +123,7 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
     }
     let mut state = LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?);
     state.course = Course::read(store, scene_start, params.frame)?;
+    state.wide = store.read_wide(params.frame - 1)?;
     state.depth = store.read_depth(params.frame - 1)?;
     Ok(state)
 }

@@ -54,7 +54,7 @@ pub(super) fn time(
     params.sampling.steps = Some(MEASURED);
     params.sampling.strength = 0.0;
     let hints = params.controls.iter().map(|_| Some(grey.clone())).collect();
-    let request = PaintRequest { params: &params, size, init: Some(&grey), hints, mask: None };
+    let request = PaintRequest { params: &params, size, init: Some(&grey), hints, mask: None, anew: None };
     let start = Instant::now();
     let mut ends = Vec::new();
     painter.paint(&request, &mut |_, _| {

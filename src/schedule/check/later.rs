@@ -15,7 +15,7 @@ const BLOCKS: &[&str] = &["easing"];
 const LABELS: &[&str] = &["reverse"];
 
 /// Choices and calls: the parameter, and what it could be set to.
-const VALUES: &[(&str, &str)] = &[("border", "outpaint"), ("interpolate", "rife"), ("interpolate", "film")];
+const VALUES: &[(&str, &str)] = &[("interpolate", "rife"), ("interpolate", "film")];
 
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|known| *known == name || (known.ends_with('.') && name.starts_with(known)))

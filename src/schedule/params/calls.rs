@@ -244,6 +244,7 @@ pub(super) static BORDERS: &[Choice] = &[
     choice("wrap", &[]),
     choice("reflect", &["reflection"]),
     choice("zeros", &[]),
+    choice("outpaint", &[]),
 ];
 
 pub(super) static COHERENCE: &[Choice] = &[

@@ -7,6 +7,7 @@ mod clip;
 mod closing;
 mod control;
 mod depth;
+mod fill;
 mod guide;
 mod hold;
 mod hybrid;
@@ -19,6 +20,7 @@ pub use clip::Clip;
 pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
+pub use fill::{FEATHER, FillParams};
 pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
@@ -44,6 +46,8 @@ pub struct FrameParams {
     pub camera: Camera,
     /// What stands beyond the edge of a moved picture.
     pub border: Border,
+    /// How what the camera uncovers is painted; `None` leaves it to the border and the frame's strength.
+    pub fill: Option<FillParams>,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
     /// What becomes of that depth.

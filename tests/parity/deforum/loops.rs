@@ -333,6 +333,7 @@ impl Replay {
             source: if with_init { FrameSource::Init(PathBuf::new()) } else { FrameSource::Previous },
             camera: self.camera(frame)?,
             border: self.border(),
+            fill: None,
             depth: DepthSource::Flat,
             relief: DepthParams::default(),
             colour: ColourParams {
