@@ -323,6 +323,7 @@ fn every_parameter_is_read() {
         let init = match param.name {
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
+            "loop.window" => "loop = true\n",
             _ => "",
         };
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
@@ -340,7 +341,7 @@ fn every_parameter_is_read() {
         let (before, after) =
             (timeline(&text(default_length)), timeline(&text(format!("{} = {value}", param.name))));
         let frames = |film: &Timeline| {
-            (0..film.frames().min(4)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
+            (0..film.frames().min(9)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
         };
         let changed = frames(&before) != frames(&after)
             || before.video() != after.video()
