@@ -308,6 +308,7 @@ fn every_parameter_is_read() {
         let value = match param.name {
             "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" => "0.25".to_owned(),
             "bpm" => "60".to_owned(),
+            "loop.window" => "0.5".to_owned(),
             "camera.shake" => "shake(quake)".to_owned(),
             "animation_mode" => "depth".to_owned(),
             _ => value,
