@@ -270,6 +270,8 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("clip_skip", _) => f64::from(params.sampling.clip_skip),
         ("mask.blur", _) => params.mask.as_ref()?.blur,
         ("mask.region", _) => f64::from(params.mask.as_ref()?.region?),
+        ("guide.blend", _) => params.guide.as_ref()?.blend,
+        ("guide.colour", _) => params.guide.as_ref()?.colour,
         ("hybrid.alpha", _) => params.hybrid.as_ref()?.alpha,
         ("noise", _) => params.noise.amount,
         ("noise_multiplier", _) => params.hold.noise_multiplier,
@@ -318,6 +320,7 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
             FrameSource::Text => "text".to_owned(),
             FrameSource::SceneBefore => "scene before".to_owned(),
         },
+        "model" => format!("{:?}", params.sampling.model.as_ref()?),
         "hybrid" => match &params.hybrid.as_ref()?.video {
             HybridVideo::Clip(_, number) => format!("video {number}"),
             HybridVideo::Still(_) => "still".to_owned(),

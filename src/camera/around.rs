@@ -2,7 +2,7 @@
 
 use nalgebra::{Matrix3, Point2, Vector2};
 
-use super::{Warped, flat_matrix, warp_flat};
+use super::{Warped, flat_matrix, resample};
 use crate::canvas::{Canvas, Size};
 use crate::timeline::frame::{Border, Camera2d};
 
@@ -13,11 +13,11 @@ pub fn warp_around(canvas: &Canvas, camera: &Camera2d, frame: Size, border: Bord
     let (x, y) = (margin(canvas.width(), frame.width), margin(canvas.height(), frame.height));
     let matrix = flat_matrix(camera, frame);
     if matrix == Matrix3::identity() {
-        return warp_flat(canvas, &matrix, border);
+        return resample(canvas, &matrix, border, camera.sampling);
     }
     let out = Matrix3::new_translation(&Vector2::new(x, y));
     let back = Matrix3::new_translation(&Vector2::new(-x, -y));
-    warp_flat(canvas, &(out * matrix * back), border)
+    resample(canvas, &(out * matrix * back), border, camera.sampling)
 }
 
 /// Sides of a frame beyond which a camera looks.
@@ -57,11 +57,23 @@ pub fn uncovered_sides(camera: &Camera2d, frame: Size) -> Sides {
     sides
 }
 
+/// Pixels that a flat camera looks beyond the frame at most; without end for one that cannot be inverted.
+pub fn reach(camera: &Camera2d, frame: Size) -> f64 {
+    let Some(inverse) = flat_matrix(camera, frame).try_inverse() else { return f64::INFINITY };
+    let (right, bottom) = (frame.width as f64 - 1.0, frame.height as f64 - 1.0);
+    let mut most = 0.0_f64;
+    for corner in [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)] {
+        let from = inverse.transform_point(&Point2::new(corner.0, corner.1));
+        most = most.max(-from.x).max(from.x - right).max(-from.y).max(from.y - bottom);
+    }
+    most
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::warp;
     use super::*;
-    use crate::timeline::frame::Camera;
+    use crate::timeline::frame::{Camera, Sampling};
 
     const STILL: Camera2d = Camera2d {
         zoom: 1.0,
@@ -71,6 +83,7 @@ mod tests {
         center_x: 0.5,
         center_y: 0.5,
         flip: None,
+        sampling: Sampling::Bilinear,
     };
 
     #[test]
@@ -85,6 +98,9 @@ mod tests {
         assert_eq!(sides(Camera2d { zoom: 0.99, ..STILL }), Sides::ALL);
         assert_eq!(sides(Camera2d { zoom: 1.01, ..STILL }), Sides::default());
         assert_eq!(sides(Camera2d { zoom: 0.0, ..STILL }), Sides::ALL);
+        assert!(
+            (reach(&left, Size::new(64, 48)) - 3.0).abs() < 1e-9 && reach(&STILL, Size::new(64, 48)) == 0.0
+        );
     }
 
     #[test]

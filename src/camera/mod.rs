@@ -40,14 +40,15 @@ mod steady;
 mod unwind;
 mod warp2d;
 mod warp3d;
+pub mod zoom;
 
 pub use crate::timeline::frame::DepthMeaning;
-pub use around::{Sides, uncovered_sides, warp_around};
+pub use around::{Sides, reach, uncovered_sides, warp_around};
 pub use follow::follow;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{Relief, equalise};
 pub use steady::{from_steps, locked, own_scale, to_steps};
-pub use unwind::{feathered, unwound, unwound_within};
+pub use unwind::{feathered, unwound};
 pub use warp2d::{resample, warp_flat};
 pub use warp3d::{deep_positions, warp_deep, warp_deep_float, warp_deep_once};
 

@@ -1,6 +1,6 @@
 //! A picture as it looked before a motion that is still to come: the way back through many warps in one sampling.
 
-use nalgebra::{Matrix3, Vector2, Vector3};
+use nalgebra::{Matrix3, Vector3};
 use rayon::prelude::*;
 
 use super::matrix::{flat_matrix, flip_matrix};
@@ -52,35 +52,6 @@ pub fn unwound(canvas: &Canvas, ahead: &[Camera], border: Border, relief: &Relie
     });
     let listed = Listed { width: size.width, places };
     render(&Texture::new(canvas, 0.0), size, border.into(), (Sampling::Lagrange, false), &listed)
-}
-
-/// As [`unwound`] with 2D cameras, seen in a window of size `window` in which the picture's own frame begins at `offset`
-/// (columns, rows): what of the picture lies beyond the frame as yet.
-pub fn unwound_within(canvas: &Canvas, ahead: &[Camera], offset: (usize, usize), window: Size) -> Warped {
-    let size = canvas.size();
-    let flat = ahead.iter().filter_map(|camera| match camera {
-        Camera::Flat(flat) => Some(flat),
-        Camera::Deep(_) => None,
-    });
-    let whole = flat.fold(Matrix3::identity(), |m, camera| flat_matrix(camera, size) * m);
-    let back = whole.try_inverse().unwrap_or_else(Matrix3::zeros);
-    let out = Vector2::new(offset.0 as f64, offset.1 as f64);
-    let matrix = Matrix3::new_translation(&out) * back * Matrix3::new_translation(&-out);
-    let inside = |i: usize| {
-        let (x, y) = ((i % window.width).checked_sub(offset.0), (i / window.width).checked_sub(offset.1));
-        x.zip(y).filter(|(x, y)| *x < size.width && *y < size.height)
-    };
-    // Beyond the picture its edge goes on, so that nothing else is mixed into it.
-    let near = |v: usize, from: usize, n: usize| v.saturating_sub(from).min(n - 1);
-    let at = |i: usize| {
-        (near(i % window.width, offset.0, size.width), near(i / window.width, offset.1, size.height))
-    };
-    let pixels = (0..window.area()).flat_map(|i| canvas.pixel(at(i).0, at(i).1)).collect();
-    let moved = resample(&Canvas::from_rgb8(window, pixels), &matrix, Border::Replicate, Sampling::Lagrange);
-    let own = (0..window.area()).flat_map(|i| [if inside(i).is_some() { 255 } else { 0 }; 3]).collect();
-    let own = resample(&Canvas::from_rgb8(window, own), &matrix, Border::Zeros, Sampling::Bilinear).canvas;
-    let covered = own.as_rgb8().iter().step_by(3).map(|v| f32::from(*v >= 128)).collect();
-    Warped { canvas: moved.canvas, coverage: Plane::from_values(window, covered) }
 }
 
 /// One frame's motion, from where a place was to where it is.
@@ -250,23 +221,6 @@ mod tests {
         let (mean, covered) =
             there_and_back(&[Camera::Deep(camera); 10], &Relief::new(Some(&depth), DepthMeaning::Inverse));
         assert!(mean < 3.0 && covered > 0.4, "{mean} {covered}");
-    }
-
-    #[test]
-    fn a_window_as_large_as_the_picture_shows_the_same() {
-        let size = Size::new(40, 30);
-        let camera = Camera::Flat(Camera2d { translation_x: -3.0, zoom: 1.01, ..Camera2d::STILL });
-        let (canvas, ahead) = (picture(size), [camera; 5]);
-        let whole = unwound(&canvas, &ahead, Border::Replicate, &Relief::flat());
-        assert_eq!(unwound_within(&canvas, &ahead, (0, 0), size).canvas, whole.canvas);
-        // A scroll to the left of 15 pixels: seen in a window that reaches 16 farther right, all of it is there.
-        let scroll = [Camera::Flat(Camera2d { translation_x: -3.0, ..Camera2d::STILL }); 5];
-        let wide = unwound_within(&canvas, &scroll, (0, 0), Size::new(56, 30));
-        for (x, y) in [(15, 0), (30, 7), (54, 29)] {
-            assert_eq!(wide.canvas.pixel(x, y), canvas.pixel(x - 15, y));
-        }
-        let covered = |x: usize| wide.coverage.values()[56 * 9 + x];
-        assert_eq!((covered(14), covered(15), covered(54), covered(55)), (0.0, 1.0, 1.0, 0.0));
     }
 
     #[test]

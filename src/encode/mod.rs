@@ -17,10 +17,14 @@ mod no_video;
 #[cfg(feature = "ffmpeg")]
 mod sound;
 #[cfg(feature = "ffmpeg")]
+pub mod soundtrack;
+#[cfg(feature = "ffmpeg")]
 mod video;
 
 #[cfg(feature = "ffmpeg")]
 pub use decode::VideoReader;
+#[cfg(not(feature = "ffmpeg"))]
+pub use no_video::soundtrack;
 #[cfg(not(feature = "ffmpeg"))]
 pub use no_video::{SoundReader, VideoReader, VideoWriter, probe};
 pub use settings::{Fps, Preset, VideoCodec, VideoSettings};

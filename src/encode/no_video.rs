@@ -155,3 +155,18 @@ impl Iterator for VideoReader {
         match self.never {}
     }
 }
+
+/// Puts a sound to a video.
+pub mod soundtrack {
+    use std::path::Path;
+
+    use crate::error::Result;
+
+    /// Says that there is no encoder in this build.
+    ///
+    /// # Errors
+    /// Always [`crate::error::Error::Video`].
+    pub fn add(_video: &Path, _sound: &Path, _start: f64, _out: &Path) -> Result<()> {
+        Err(super::absent())
+    }
+}

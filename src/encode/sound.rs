@@ -67,15 +67,43 @@ impl SoundReader {
     /// # Errors
     /// [`Error::Input`] when the file is damaged, or its rate changes on the way.
     pub fn read(&mut self) -> Result<Option<Vec<f64>>> {
+        match self.receive()? {
+            Some(frame) => self.mix(&frame).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The next samples as the decoder gives them, `None` after the last.
+    fn receive(&mut self) -> Result<Option<Frame>> {
         let mut frame = Frame::empty();
         loop {
             match self.decoder.receive_frame(&mut frame) {
-                Ok(()) => return self.mix(&frame).map(Some),
+                Ok(()) => return Ok(Some(frame)),
                 Err(ff::Error::Eof) => return Ok(None),
                 Err(ff::Error::Other { errno: ff::error::EAGAIN }) => self.feed()?,
                 Err(e) => return Err(self.broken(&reason(e))),
             }
         }
+    }
+
+    /// How many channels it has, at least 1.
+    pub fn channels(&self) -> usize {
+        usize::from(self.decoder.channels()).max(1)
+    }
+
+    /// As [`SoundReader::read`], not mixed: a list of samples for each channel, all of one length, at least one list.
+    ///
+    /// # Errors
+    /// As [`SoundReader::read`].
+    pub fn read_channels(&mut self) -> Result<Option<Vec<Vec<f64>>>> {
+        Ok(match self.receive()? {
+            Some(frame) => {
+                let channels = self.split(&frame)?;
+                self.read += channels[0].len() as u64;
+                Some(channels)
+            }
+            None => None,
+        })
     }
 
     /// Gives the decoder one more packet of our stream, or the end.
@@ -100,6 +128,19 @@ impl SoundReader {
 
     /// The mean of the channels of a frame.
     fn mix(&mut self, frame: &Frame) -> Result<Vec<f64>> {
+        let channels = self.split(frame)?;
+        let mean = |n: usize| channels.iter().map(|c| c[n]).sum::<f64>() / channels.len() as f64;
+        let mixed: Vec<f64> = (0..channels[0].len()).map(mean).collect();
+        if let Some(at) = mixed.iter().position(|sample| !sample.is_finite()) {
+            self.read += at as u64;
+            return Err(self.broken("a sample is not a number"));
+        }
+        self.read += mixed.len() as u64;
+        Ok(mixed)
+    }
+
+    /// The samples of each channel of a frame, at least one channel.
+    fn split(&self, frame: &Frame) -> Result<Vec<Vec<f64>>> {
         if frame.rate() != self.rate {
             let message = format!("the rate changes from {} to {} Hz", self.rate, frame.rate());
             return Err(self.broken(&message));
@@ -118,14 +159,7 @@ impl SoundReader {
             [packed] if frame.is_packed() => decode.at(packed, n * channels + channel),
             planes => decode.at(planes[channel], n),
         };
-        let mean = |n: usize| (0..channels).map(|c| sample(n, c)).sum::<f64>() / channels as f64;
-        let mixed: Vec<f64> = (0..count).map(mean).collect();
-        if let Some(at) = mixed.iter().position(|sample| !sample.is_finite()) {
-            self.read += at as u64;
-            return Err(self.broken("a sample is not a number"));
-        }
-        self.read += count as u64;
-        Ok(mixed)
+        Ok((0..channels).map(|channel| (0..count).map(|n| sample(n, channel)).collect()).collect())
     }
 
     fn broken(&self, why: &str) -> Error {

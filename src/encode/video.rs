@@ -57,7 +57,7 @@ struct Open {
 }
 
 /// The hidden file; removed when dropped, unless it was renamed.
-struct Partial {
+pub(super) struct Partial {
     path: PathBuf,
     /// The file has its final name: what now lies under the hidden one is somebody else's.
     renamed: bool,
@@ -68,7 +68,7 @@ struct Partial {
 
 impl Partial {
     /// The hidden file for the video `path`, ours alone. What an earlier run left there is written over.
-    fn beside(path: &Path) -> Result<Self> {
+    pub(super) fn beside(path: &Path) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let partial = path.with_file_name(format!(".{name}.part"));
         let cannot = |e: std::io::Error| {
@@ -88,6 +88,22 @@ impl Partial {
             }
             Err(std::fs::TryLockError::Error(e)) => Err(cannot(e)),
         }
+    }
+}
+
+impl Partial {
+    /// Its hidden name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the file, which is written to its end, its name.
+    pub(super) fn named(mut self, path: &Path) -> Result<()> {
+        sync(&self.path)
+            .and_then(|()| std::fs::rename(&self.path, path))
+            .map_err(|e| Error::output(path, format!("cannot give the finished video its name: {e}")))?;
+        self.renamed = true;
+        Ok(())
     }
 }
 

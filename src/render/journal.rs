@@ -155,6 +155,7 @@ mod tests {
             output: own(output),
             measures: None,
             depth: None,
+            wide: None,
         }
     }
 

@@ -10,3 +10,4 @@ pub mod made;
 pub mod seams;
 pub mod store;
 pub mod wide;
+pub mod zoom;

@@ -264,7 +264,7 @@ impl Store {
     }
 
     /// Writes beside, syncs, renames.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let beside = path.with_extension("part");
         let write = || -> std::io::Result<()> {
             let mut file = std::fs::File::create(&beside)?;

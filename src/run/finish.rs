@@ -16,10 +16,12 @@ use crate::post::chain::{Chain, Step};
 use crate::post::deflicker::Method;
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::store::{self, Store};
+use crate::run::clips::measure;
 use crate::run::fading::{Fading, shrunk};
 use crate::run::project::Project;
 use crate::run::report::Report;
-use crate::timeline::{Deflicker, Encode, Fade, Interpolate, Post};
+use crate::timeline::frame::Clip;
+use crate::timeline::{Audio, Deflicker, Encode, Fade, Interpolate, Post};
 
 /// Changes whenever the same frames would give another video than before.
 const FINISHING: u32 = 1;
@@ -36,8 +38,11 @@ pub(crate) struct Finish {
     /// Frames of a film that goes round as a whole.
     loops: Option<u32>,
     fades: Vec<Fade>,
+    audio: Option<Audio>,
     /// How it is encoded.
     settings: VideoSettings,
+    /// By the film's frames: which stored one is shown. They differ in scenes that are shown backward.
+    stored: Vec<u32>,
 }
 
 /// What [`FINISHED`] holds.
@@ -66,8 +71,17 @@ impl Finish {
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
         let fades = shrunk(project.timeline.fades(), full, size);
-        let loops = project.timeline.goes_round().then(|| project.timeline.frames());
-        Ok(Self { out: out.to_owned(), size, fps, post, loops, fades, settings: encoding(project)? })
+        let timeline = &project.timeline;
+        let loops = timeline.goes_round().then(|| timeline.frames());
+        let audio = timeline.video().audio.clone();
+        let stored = (0..timeline.frames()).map(|frame| timeline.painted_at(frame)).collect();
+        let (out, settings) = (out.to_owned(), encoding(project)?);
+        Ok(Self { out, size, fps, post, loops, fades, audio, settings, stored })
+    }
+
+    /// The stored frame that is shown as a frame of the film.
+    fn stored(&self, frame: u32) -> u32 {
+        self.stored.get(frame as usize).copied().unwrap_or(frame)
     }
 
     /// The video's frame rate.
@@ -153,8 +167,16 @@ impl Finish {
         stop: &StopFlag,
     ) -> Result<u32> {
         let chain = self.chain(frames, cuts);
-        let source = Fading::new(store, frames, &self.fades);
-        let writer = VideoWriter::open(&self.out, self.size, self.fps_out(), &self.settings)?;
+        let paths = frames.iter().map(|frame| store.path(self.stored(*frame))).collect();
+        let source = Fading::new(store, frames, &self.fades).of_files(paths);
+        // A sound is put to the pictures when they are whole.
+        let silent = self.silent();
+        let writer = VideoWriter::open(
+            silent.as_deref().unwrap_or(&self.out),
+            self.size,
+            self.fps_out(),
+            &self.settings,
+        )?;
         let cancel = AtomicBool::new(false);
         let mut measuring = None;
         let mut report = |step: Step| {
@@ -171,6 +193,12 @@ impl Finish {
         };
         let written = chain.run(&source, Box::new(writer), &cancel, &mut report)?;
         progress.end();
+        if let Some(silent) = &silent {
+            let heard = self.put_sound(silent, frames);
+            // Best effort: what was made of it is there, or the error says more.
+            let _ = std::fs::remove_file(silent);
+            heard?;
+        }
         u32::try_from(written).map_err(|_| Error::Bug(format!("a video of {written} frames")))
     }
 
@@ -195,6 +223,41 @@ impl Finish {
         }
     }
 
+    /// Where the pictures of a film with sound are written first.
+    fn silent(&self) -> Option<PathBuf> {
+        let name = self.out.file_name().unwrap_or_default().to_string_lossy();
+        self.audio.as_ref().map(|_| self.out.with_file_name(format!(".{name}.silent.mp4")))
+    }
+
+    /// Puts the film's sound to the pictures in the file `silent`.
+    fn put_sound(&self, silent: &Path, frames: &[u32]) -> Result<()> {
+        // Of a part of the film the part of the sound is heard.
+        let ahead = f64::from(frames.first().copied().unwrap_or(0)) / self.fps.as_f64();
+        let (path, start) = match &self.audio {
+            None => return Ok(()),
+            Some(Audio::File(path)) => (path, 0.0),
+            Some(Audio::Clip(clip)) => {
+                let measured = measure(&clip.path)?;
+                let rate = measured.rate.map_or(1.0, |rate| rate.as_f64());
+                let first = clip.frame(0, measured.frames).unwrap_or(0);
+                (&clip.path, first as f64 / rate)
+            }
+        };
+        encode::soundtrack::add(silent, path, start + ahead, &self.out)
+    }
+
+    /// Hash of the sound's file.
+    fn sound_hash(&self) -> Result<String> {
+        let path = match &self.audio {
+            None => return Ok(String::new()),
+            Some(Audio::File(path)) | Some(Audio::Clip(Clip { path, .. })) => path,
+        };
+        let cannot = |e: std::io::Error| Error::input(path, format!("cannot read the sound: {e}"));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(path).map_err(cannot)?).map_err(cannot)?;
+        Ok(hasher.finalize().to_hex()[..32].to_owned())
+    }
+
     /// Whether the video goes round: all of a film that is one looping scene.
     fn is_closed(&self, frames: &[u32]) -> bool {
         self.loops.is_some_and(|count| frames.len() == count as usize)
@@ -202,13 +265,16 @@ impl Finish {
 
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
-        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
+        let pictures: Vec<Option<&String>> =
+            frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
         let text = format!(
-            "{FINISHING} {} {} {:?} {:?} {:?} {frames:?} {cuts:?} {pictures:?} {} {}",
+            "{FINISHING} {} {} {:?} {:?} {:?} {} {:?} {frames:?} {cuts:?} {pictures:?} {} {}",
             self.size,
             self.fps,
             self.post,
             self.fades,
+            self.audio,
+            self.sound_hash()?,
             self.settings,
             self.out.file_name().unwrap_or_default().to_string_lossy(),
             self.is_closed(frames)

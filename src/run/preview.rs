@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::frame_loop::{LoopState, Rules, StageTimes, Studio};
 use crate::render::seams::{PaintRequest, Painter};
+use crate::run::backward::Backward;
 use crate::run::finish::{encoding, refuse_other_formats};
+use crate::run::preview_keys::PreviewedZooms;
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sheet::Sheet;
@@ -55,7 +57,7 @@ pub fn preview(
             });
         }
         let mut paper = Sheet::new(&project.timeline, size);
-        ride(project, size, progress, stop, &mut |frame, canvas| {
+        ride(project, &out, size, progress, stop, &mut |frame, canvas| {
             paper.take(frame, &canvas);
             Ok(())
         })?;
@@ -84,7 +86,7 @@ fn film(project: &Project, out: &Path, size: Size, progress: &dyn Progress, stop
             Ok(writer)
         });
         // The encoder hangs up only when it has failed, and says itself why.
-        let ridden = ride(project, size, progress, stop, &mut |_, canvas| {
+        let ridden = ride(project, out, size, progress, stop, &mut |_, canvas| {
             give.send(canvas).map_err(|_| Error::Interrupted)
         });
         drop(give);
@@ -94,9 +96,10 @@ fn film(project: &Project, out: &Path, size: Size, progress: &dyn Progress, stop
     })
 }
 
-/// Hands over every frame.
+/// Hands over every frame in the order in which they are shown; some wait `beside` what they become.
 fn ride(
     project: &Project,
+    beside: &Path,
     size: Size,
     progress: &dyn Progress,
     stop: &StopFlag,
@@ -113,14 +116,20 @@ fn ride(
     };
     let mut state = LoopState::default();
     let frames = project.timeline.frames();
+    let bared = (0..frames).map(|frame| Ok(bare(project.timeline.at(frame)?))).collect::<Result<Vec<_>>>()?;
+    let mut zooms = PreviewedZooms::of(&bared, size)?;
+    let mut shown = Backward::beside(beside, &project.timeline);
     progress.begin("preview", u64::from(frames), 0);
-    for frame in 0..frames {
+    for params in &bared {
         if stop.get() != Stop::No {
             return Err(Error::Interrupted);
         }
-        let params = bare(project.timeline.at(frame)?);
-        if let Some(made) = studio.frame(&params, &mut state, &mut |_, _| true)? {
-            give(frame, made.canvas)?;
+        let canvas = match zooms.frame(params, &mut studio)? {
+            Some(composed) => Some(composed),
+            None => studio.frame(params, &mut state, &mut |_, _| true)?.map(|made| made.canvas),
+        };
+        if let Some(canvas) = canvas {
+            shown.take(params.frame, canvas, give)?;
         }
         progress.frame();
     }
@@ -144,8 +153,8 @@ fn bare(mut params: FrameParams) -> FrameParams {
     params.noise.amount = 0.0;
     params.hold = HoldParams::default();
     params.controls.clear();
-    params.closing = None;
     params.relief.save = false;
+    params.closing = None;
     if matches!(params.camera, Camera::Deep(_)) && matches!(params.depth, DepthSource::Network(_)) {
         params.depth = DepthSource::Flat;
     }

@@ -4,6 +4,7 @@
 
 mod by_name;
 mod camera;
+mod checkpoints;
 mod clock;
 mod closing;
 mod compat;
@@ -22,6 +23,7 @@ mod hybrid;
 mod lengths;
 mod line;
 mod lookup;
+mod making;
 mod masks;
 mod params;
 mod reader;
@@ -50,7 +52,7 @@ use frame::FrameParams;
 pub use lengths::{Measure, Measured};
 use reader::Reader;
 use scene::{Found, Stage};
-pub use settings::{Deflicker, Encode, Interpolate, Post, Video};
+pub use settings::{Audio, Deflicker, Encode, Interpolate, Post, Video};
 
 /// What the command line changes about a film.
 #[derive(Clone, Debug, Default)]
@@ -93,17 +95,21 @@ impl Timeline {
         let film = sounds::resolve(film, &start, options.open_sound, &mut found);
         let film = &lengths::resolved(film, &start, options.measure, &mut found);
         let (stages, whole) = scene::stages(film, tempo, (options.seed, options.compat), &mut found);
+        checkpoints::warn(&stages, &mut found);
         lengths::compare(&stages, &film.folder, options.measure, &mut found);
         let post = settings::post(film, &whole);
+        let video = settings::video(film, &whole);
         found.errors.extend(post.as_ref().err().cloned());
+        found.errors.extend(video.as_ref().err().cloned());
         let sources = film.sources.files.clone();
-        let Some(post) = post.ok().filter(|_| found.errors.is_empty() && !stages.is_empty()) else {
+        let all = post.ok().zip(video.ok());
+        let Some((post, video)) = all.filter(|_| found.errors.is_empty() && !stages.is_empty()) else {
             return Err(Error::Schedule(sorted(found.errors, sources)));
         };
         Ok(Self {
             frames: whole.length,
             stages,
-            video: settings::video(film, tempo.rate),
+            video,
             post,
             deforum: film.deforum.clone(),
             folder: film.folder.clone(),
@@ -178,6 +184,7 @@ impl Timeline {
         let rate = self.video.rate.as_f64();
         let mut reader = Reader { frame, rate, folder: &self.folder, found: Vec::new() };
         let params = params::frame(&mut reader, &self.stages[scene], scene);
+        making::follows_forward(&mut reader, &params, &self.stages);
         (params, reader.found)
     }
 

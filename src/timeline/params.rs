@@ -8,10 +8,11 @@ use super::depth;
 use super::fill;
 use super::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthMeaning, FrameParams, FrameSource,
-    NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
+    Making, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
     SharpenParams,
 };
 use super::hold;
+use super::making;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -21,7 +22,7 @@ use super::{guide, hybrid};
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
-const DEEP: [&str; 10] = [
+pub(super) const DEEP: [&str; 10] = [
     "translation_z",
     "rotation_3d_x",
     "rotation_3d_y",
@@ -86,6 +87,7 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    making::unused(values, warnings);
     hold::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     depth::unused(values, is_deep, warnings);
@@ -112,6 +114,8 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
 pub(super) fn has_effect(values: &Values, name: &str) -> bool {
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     match name {
+        "reverse" => values.has(name),
+        _ if making::composed(values).is_some() && making::is_of_the_loop(name) => false,
         _ if FLAT.contains(&name) => !is_deep,
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
@@ -144,7 +148,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
     let cut = reader.frame == stage.clock.start;
     let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
-    let mut params = FrameParams {
+    let frame = FrameParams {
         frame: reader.frame,
         scene,
         cut,
@@ -161,6 +165,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         negative,
         guide: guide::at(reader, stage),
         hybrid: hybrid::at(reader, stage, &source),
+        making: Making::default(),
         mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
@@ -170,6 +175,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         closing: None,
         source,
     };
+    let mut params = FrameParams { making: making::at(reader, stage, &frame), ..frame };
     closing::close(reader, stage, scene, &mut params);
     params
 }

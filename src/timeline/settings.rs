@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::clock::{Clock, context_of, lower};
 use super::eval::evaluate;
+use super::frame::Clip;
+use super::source::clip_below;
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::expr::{BinaryOp, Expr, ExprKind};
 use crate::schedule::film::{Call, Film, SettingValue};
@@ -19,6 +21,17 @@ pub struct Video {
     pub size: Option<(u32, u32)>,
     /// The finished film.
     pub out: Option<PathBuf>,
+    /// Its sound.
+    pub audio: Option<Audio>,
+}
+
+/// `audio`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audio {
+    /// The sound of a file, from its start.
+    File(PathBuf),
+    /// The sound of a video, from the clip's first frame on.
+    Clip(Clip),
 }
 
 /// The `post` block.
@@ -74,7 +87,8 @@ pub enum Encode {
 }
 
 /// The `video` block of a film.
-pub(super) fn video(film: &Film, rate: Rate) -> Video {
+pub(super) fn video(film: &Film, clock: &Clock) -> Result<Video, Diagnostic> {
+    let rate = clock.tempo.rate;
     let value = |name: &str| match film.setting(name).map(|setting| &setting.value) {
         Some(SettingValue::Track(keys)) => keys.first().map(|key| &key.value),
         _ => None,
@@ -84,7 +98,31 @@ pub(super) fn video(film: &Film, rate: Rate) -> Video {
         _ => None,
     });
     let out = value("out").and_then(|value| value.literal_text()).map(|out| film.resolve(out));
-    Video { rate, size, out }
+    let audio = match film.setting("audio").map(|setting| (&setting.value, setting.name.span)) {
+        Some((SettingValue::Call(call), _)) if call.spec.name == "source" => {
+            Some(sound_of_source(film, call, clock)?)
+        }
+        Some((SettingValue::Track(_), _)) => value("audio")
+            .and_then(|value| value.literal_text())
+            .filter(|file| !file.is_empty())
+            .map(|file| Audio::File(film.resolve(file))),
+        _ => None,
+    };
+    Ok(Video { rate, size, out, audio })
+}
+
+/// The sound of the first video that the film is made of.
+fn sound_of_source(film: &Film, audio: &Call, clock: &Clock) -> Result<Audio, Diagnostic> {
+    let groups = std::iter::once(&film.settings).chain(film.scenes.first().map(|scene| &scene.settings));
+    let calls = groups.flat_map(|settings| ["source", "hybrid"].map(|name| settings.get(name)));
+    let clip = calls.flatten().find_map(|setting| match &setting.value {
+        SettingValue::Call(call) if call.spec.name == "video" => clip_below(&film.folder, call, clock),
+        _ => None,
+    });
+    clip.map(Audio::Clip).ok_or_else(|| {
+        Diagnostic::error("E55", "`audio = source` needs a film that is made of a video", audio.span)
+            .hint("write `source = video(\"clip.mp4\")`, or name a sound file: `audio = \"song.flac\"`")
+    })
 }
 
 /// The `post` block of a film.

@@ -53,6 +53,7 @@ impl Deforum<'_> {
             ("size".to_owned(), format!("{}x{}", size[0], size[1])),
             ("fps".to_owned(), self.bench.fps.clone()),
         ];
+        score.video.extend(self.sound());
         for (key, to) in [("max_frames", "frames"), ("fps", "fps")] {
             self.carried(key, to);
         }

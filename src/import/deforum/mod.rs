@@ -5,6 +5,7 @@ mod blend;
 mod clip;
 mod controls;
 mod left;
+mod pictures;
 mod plain;
 mod prompts;
 mod rules;

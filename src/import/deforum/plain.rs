@@ -17,7 +17,10 @@ impl Deforum<'_> {
     pub(super) fn plain_before(&mut self, group: Group, lines: &mut Lines) {
         match group {
             Group::Motion => self.camera(lines),
-            Group::Kept => self.source(lines),
+            Group::Kept => {
+                self.source(lines);
+                self.pictures(lines);
+            }
             Group::Colour => {}
             Group::Model => {
                 self.steps(lines);
@@ -45,21 +48,10 @@ impl Deforum<'_> {
             }
             "2D" => self.carried("animation_mode", "animation_mode"),
             "Interpolation" => {
-                self.report.change(
-                    "animation_mode",
-                    self.shown("animation_mode"),
-                    "every frame is painted from its prompt alone: `strength = 0`",
-                );
-                self.done.insert("animation_mode".to_owned());
+                lines.one("animation_mode", "interpolation");
+                self.carried("animation_mode", "animation_mode");
             }
-            _ => {
-                self.report.leave(
-                    "animation_mode",
-                    self.shown("animation_mode"),
-                    "video input is not there yet; the film has the 2D camera",
-                );
-                self.done.insert("animation_mode".to_owned());
-            }
+            _ => self.carried("animation_mode", "source"),
         }
         if self.is("enable_perspective_flip") {
             lines.one("enable_perspective_flip", "true");
@@ -120,7 +112,7 @@ impl Deforum<'_> {
     }
 
     /// A word that is one of the parameter's; what is the default anyway is not written.
-    fn choice(&mut self, key: &str, param: &str, default: &str, lines: &mut Lines) {
+    pub(super) fn choice(&mut self, key: &str, param: &str, default: &str, lines: &mut Lines) {
         let written = self.word(key);
         let choices = find(param).map(|param| param.choices()).unwrap_or_default();
         self.done.insert(key.to_owned());
@@ -137,9 +129,11 @@ impl Deforum<'_> {
 
     /// The init picture, when it is there.
     fn source(&mut self, lines: &mut Lines) {
-        if self.word("animation_mode") == "Interpolation" {
-            lines.noted("strength", one("0"), "Interpolation mode: nothing is kept from frame to frame");
-            lines.one("noise", "0");
+        if matches!(self.word("animation_mode").as_str(), "Interpolation" | "Video Input") {
+            for key in ["use_init", "init_image", "strength"] {
+                self.idle(key, "this mode has no init picture");
+            }
+            return;
         }
         if !self.is("use_init") {
             for key in ["use_init", "init_image", "strength"] {

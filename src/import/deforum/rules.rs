@@ -101,26 +101,17 @@ pub(super) struct Feature {
 }
 
 pub(super) static FEATURES: &[Feature] = &[
-    Feature {
-        name: "hybrid video",
-        is_on: |d| {
-            d.word("hybrid_motion") != "None"
-                || d.word("hybrid_composite") != "None"
-                || d.is("hybrid_generate_inputframes")
-        },
-        why: "video input is not there yet",
-        keys: &["hybrid_*"],
-    },
+    Feature { name: "hybrid video", is_on: |_| false, why: "", keys: &["hybrid_*"] },
     Feature {
         name: "video input",
-        is_on: |d| d.word("animation_mode") == "Video Input",
-        why: "video input is not there yet",
+        is_on: |_| false,
+        why: "",
         keys: &["video_init_path", "extract_*", "overwrite_extracted_frames", "delete_input_frames"],
     },
     Feature {
         name: "guided images",
-        is_on: |d| d.is("use_looper"),
-        why: "guided images are not there yet",
+        is_on: |_| false,
+        why: "",
         keys: &[
             "use_looper",
             "init_images",
@@ -133,15 +124,12 @@ pub(super) static FEATURES: &[Feature] = &[
     },
     Feature {
         name: "masks",
-        is_on: |d| {
-            d.is("use_mask") || d.is("use_alpha_as_mask") || d.is("use_mask_video") || d.is("use_noise_mask")
-        },
-        why: "masks are not there yet",
+        is_on: |_| false,
+        why: "",
         keys: &[
             "use_mask",
             "use_alpha_as_mask",
             "use_mask_video",
-            "use_noise_mask",
             "mask_*",
             "invert_mask",
             "overlay_mask",
@@ -149,8 +137,13 @@ pub(super) static FEATURES: &[Feature] = &[
             "full_res_mask",
             "full_res_mask_padding",
             "video_mask_path",
-            "noise_mask_schedule",
         ],
+    },
+    Feature {
+        name: "noise masks",
+        is_on: |d| d.is("use_noise_mask"),
+        why: "write it as `noise_mask` yourself",
+        keys: &["use_noise_mask", "noise_mask_schedule"],
     },
     Feature {
         name: "cadence",
@@ -186,7 +179,7 @@ pub(super) static FEATURES: &[Feature] = &[
     Feature {
         name: "checkpoint schedule",
         is_on: |d| d.is("enable_checkpoint_scheduling"),
-        why: "the model is the same for the whole film",
+        why: "give the models' folders or files with keys: `model = 0: \"a\", 50: \"b\"`",
         keys: &["enable_checkpoint_scheduling", "checkpoint_schedule"],
     },
     Feature { name: "InstructPix2Pix", is_on: |_| false, why: "", keys: &["pix2pix_img_cfg_scale_schedule"] },
@@ -253,12 +246,7 @@ pub(super) static FEATURES: &[Feature] = &[
         why: "kinora goes on by itself where frames are missing",
         keys: &["resume_from_timestring", "resume_timestring"],
     },
-    Feature {
-        name: "soundtrack",
-        is_on: |d| !matches!(d.word("add_soundtrack").as_str(), "None" | "" | "false"),
-        why: "put the sound to the finished film with a video program",
-        keys: &["add_soundtrack", "soundtrack_path"],
-    },
+    Feature { name: "soundtrack", is_on: |_| false, why: "", keys: &["add_soundtrack", "soundtrack_path"] },
     Feature {
         name: "GIF",
         is_on: |d| d.is("make_gif"),

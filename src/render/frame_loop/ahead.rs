@@ -6,7 +6,7 @@
 //! all that is unknown is painted new in the same run.
 
 use super::continued::continued;
-use crate::camera::{Sides, uncovered_sides};
+use crate::camera::{Sides, reach, uncovered_sides};
 use crate::canvas::{Canvas, Plane, Size};
 use crate::render::wide::{Part, Wide};
 use crate::timeline::frame::{Camera, Camera2d, FillParams, FrameParams};
@@ -15,23 +15,24 @@ use crate::timeline::frame::{Camera, Camera2d, FillParams, FrameParams};
 const CELL: usize = 8;
 
 /// The camera and the fill of a frame that is painted with what lies ahead; `None` of one that is not: its border is
-/// another, its camera is deep (what that uncovers is rebuilt as it comes into sight), or masks or pictures belong to the frame alone.
+/// another, its camera is deep (what that uncovers is rebuilt as it comes into sight), or masks, pictures or the end of a
+/// loop belong to the frame alone.
 fn camera(params: &FrameParams) -> Option<(&Camera2d, &FillParams)> {
     let (hold, masked) = (&params.hold, params.mask.is_some());
     let masked = masked || hold.noise_mask.is_some() || hold.sharpen_mask.is_some();
-    let masked = masked || params.guide.is_some() || params.hybrid.is_some();
+    let masked = masked || params.guide.is_some() || params.hybrid.is_some() || params.closing.is_some();
     match (&params.camera, &params.fill) {
         (Camera::Flat(camera), Some(fill)) if fill.outpaint && !masked => Some((camera, fill)),
         _ => None,
     }
 }
 
-/// Pixels that are painted ahead: whole latent pixels, two at least.
+/// Pixels that are painted ahead: whole latent pixels, three at least.
 fn ahead(fill: &FillParams, frame: Size) -> usize {
     let usual = || frame.width.max(frame.height) / 8;
     let wanted = fill.margin.map_or_else(usual, |margin| margin as usize);
     // More than a frame beyond a frame is more than any model looks at.
-    wanted.min(frame.width.max(frame.height)).next_multiple_of(CELL).max(2 * CELL)
+    wanted.min(frame.width.max(frame.height)).next_multiple_of(CELL).max(3 * CELL)
 }
 
 /// The largest picture that is painted for a frame of a film of size `frame`.
@@ -41,6 +42,17 @@ pub fn painted_size(params: &FrameParams, frame: Size) -> Size {
     let more = ahead(fill, frame) + CELL;
     let grown = |length: usize, a: bool, b: bool| length + (usize::from(a) + usize::from(b)) * more;
     Size::new(grown(frame.width, sides.left, sides.right), grown(frame.height, sides.top, sides.bottom))
+}
+
+/// Share of the frames of a steady camera that rebuild something, 0 to 1.
+pub fn rebuilding(params: &FrameParams, frame: Size) -> f64 {
+    if params.cut || params.fill.is_none() {
+        return 0.0;
+    }
+    match camera(params) {
+        Some((camera, fill)) => (reach(camera, frame) / (ahead(fill, frame) / 2) as f64).min(1.0),
+        None => 1.0,
+    }
 }
 
 /// A frame that is painted with what lies ahead of the camera.
@@ -74,12 +86,6 @@ impl Ahead {
         Some(Self { wide, part, uncovered: Some(uncovered), feather })
     }
 
-    /// Where the frame begins in what is painted: columns and rows.
-    pub fn offset(&self) -> (usize, usize) {
-        let middle = self.wide.middle();
-        (middle.left.saturating_sub(self.part.left), middle.top.saturating_sub(self.part.top))
-    }
-
     /// The picture that is painted over.
     pub fn picture(&self) -> Canvas {
         continued(&self.wide.cut(self.part), &self.wide.unknown(self.part))
@@ -111,10 +117,13 @@ impl Ahead {
     }
 }
 
-/// Pixels beyond the frame's edges that are known: as long as a latent pixel is, the feather stays among them, so that
-/// nothing changes in sight. Without end where the frame itself must be joined to what is new.
+/// Fewer pixels are no passage.
+const FEWEST: usize = 4;
+
+/// Pixels beyond the frame's edges that are known: the feather stays among them, so that nothing changes in sight.
+/// Without end where they are too few and the frame itself must be joined to what is new.
 fn out_of_sight(wide: &Wide, sides: Sides, more: usize) -> f64 {
-    let known = (CELL..=more).take_while(|reach| !wide.lacks(wide.reaching(sides, *reach))).last();
+    let known = (FEWEST..=more).take_while(|reach| !wide.lacks(wide.reaching(sides, *reach))).last();
     known.map_or(f64::INFINITY, |known| known as f64)
 }
 

@@ -1,9 +1,8 @@
 //! The end of a looping scene: the first frame, moved back by the motion that is still to come, fades in.
 
-use super::ahead::Ahead;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
-use crate::camera::{Relief, feathered, unwound, unwound_within};
+use crate::camera::{Relief, feathered, unwound};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
 use crate::timeline::frame::{Camera, Closing, DepthSource, FrameParams};
@@ -12,15 +11,16 @@ use crate::timeline::frame::{Camera, Closing, DepthSource, FrameParams};
 const FEATHER: f32 = 0.25;
 
 impl Studio<'_> {
-    /// The moved and prepared picture with its share of the scene's first frame. What the camera uncovered is the first
-    /// frame's alone where that reaches, and need not be rebuilt there: `uncovered` shrinks to the rest. Elsewhere than
-    /// near the end of a looping scene both are as they were.
+    /// The moved and prepared picture with its share of the scene's first frame. Elsewhere than near the end of a
+    /// looping scene the picture as it is.
+    ///
+    /// `uncovered` is 1 where nothing is known of the picture. The first frame is what comes in there, as far as it
+    /// reaches; what is left of it has to be painted anew still.
     pub(super) fn closed(
         &mut self,
         params: &FrameParams,
         picture: Canvas,
         uncovered: Option<Plane>,
-        ahead: Option<&Ahead>,
         state: &mut LoopState,
     ) -> Result<(Canvas, Option<Plane>)> {
         let (Some(closing), Some(first)) = (&params.closing, state.anchor.clone()) else {
@@ -28,21 +28,11 @@ impl Studio<'_> {
         };
         let depth = self.depth_of_first(params, &first, state)?;
         Ok(timed(&mut self.times.warp, || {
-            let moved = match ahead {
-                Some(ahead) => unwound_within(&first, &closing.ahead, ahead.offset(), picture.size()),
-                None => {
-                    let relief = Relief::of(depth.as_ref(), &params.relief);
-                    unwound(&first, &closing.ahead, params.border, &relief)
-                }
-            };
-            let share = shares(closing, &moved.coverage, uncovered.as_ref());
-            let left = uncovered.map(|mut plane| {
-                let known = plane.values_mut().iter_mut().zip(moved.coverage.values());
-                known.for_each(|(uncovered, covered)| *uncovered *= 1.0 - covered);
-                plane
-            });
-            // What is known already needs no rebuilding run.
-            let left = left.filter(|plane| plane.values().iter().any(|v| *v > 0.0));
+            let relief = Relief::of(depth.as_ref(), &params.relief);
+            let moved = unwound(&first, &closing.ahead, params.border, &relief);
+            let mut share = shares(closing, &moved.coverage);
+            let feather = params.fill.map_or(0.0, |fill| fill.feather);
+            let left = uncovered.and_then(|unknown| come_in(&mut share, &moved.coverage, &unknown, feather));
             (blended(picture, &moved.canvas, &share), left)
         }))
     }
@@ -64,21 +54,29 @@ impl Studio<'_> {
     }
 }
 
-/// The first frame's share of each pixel, all of it where nothing else is known. Its edge is soft as long as it is
-/// farther from its place, and none in the end.
-fn shares(closing: &Closing, coverage: &Plane, uncovered: Option<&Plane>) -> Plane {
+/// The first frame's share of each pixel. Its edge is soft as long as it is farther from its place, and none in the end.
+fn shares(closing: &Closing, coverage: &Plane) -> Plane {
     let weight = closing.weight as f32;
     let size = coverage.size();
     let width = size.width.min(size.height) as f32 * FEATHER * (1.0 - weight);
     let mut share = feathered(coverage, width);
     share.values_mut().iter_mut().for_each(|value| *value *= weight);
-    if let Some(uncovered) = uncovered {
-        let unknown = uncovered.values().iter().zip(coverage.values());
-        for (value, (uncovered, covered)) in share.values_mut().iter_mut().zip(unknown) {
-            *value = value.max(uncovered * covered);
-        }
-    }
     share
+}
+
+/// Gives the first frame all of what is `unknown` and `covered` by it, and some pixels of the known beside that; says
+/// what is unknown still, when anything is.
+fn come_in(share: &mut Plane, covered: &Plane, unknown: &Plane, feather: f64) -> Option<Plane> {
+    let size = unknown.size();
+    let known = Plane::from_values(size, unknown.values().iter().map(|unknown| 1.0 - unknown).collect());
+    let own = feathered(&known, feather as f32);
+    for ((share, covered), own) in share.values_mut().iter_mut().zip(covered.values()).zip(own.values()) {
+        *share = share.max(covered * (1.0 - own));
+    }
+    let left =
+        unknown.values().iter().zip(covered.values()).map(|(unknown, covered)| unknown * (1.0 - covered));
+    let left = Plane::from_values(size, left.collect());
+    left.values().iter().any(|left| *left > 0.0).then_some(left)
 }
 
 fn blended(mut picture: Canvas, first: &Canvas, share: &Plane) -> Canvas {
@@ -101,14 +99,24 @@ mod tests {
     fn shares_are_the_weight_inside_and_nothing_outside() {
         let size = Size::new(40, 40);
         let cover = Plane::from_values(size, (0..1600).map(|i| f32::from(i % 40 >= 10)).collect());
-        let closing = Closing { weight: 0.5, ahead: Vec::new() };
-        let share = shares(&closing, &cover, None);
+        let share = shares(&Closing { weight: 0.5, ahead: Vec::new() }, &cover);
         assert_eq!((share.values()[5], share.values()[39]), (0.0, 0.5));
         // 40 * 0.25 * 0.5: five pixels.
         assert!((share.values()[12] - 0.3).abs() < 1e-6, "{}", share.values()[12]);
-        // Where the camera uncovered the picture it is the first frame's alone, as far as that reaches.
-        let all = shares(&closing, &cover, Some(&Plane::filled(size, 1.0)));
-        assert_eq!((all.values()[5], all.values()[12], all.values()[39]), (0.0, 1.0, 1.0));
+    }
+
+    #[test]
+    fn what_comes_in_is_the_first_frame_as_far_as_it_reaches() {
+        let size = Size::new(40, 2);
+        let plane =
+            |f: fn(usize) -> bool| Plane::from_values(size, (0..80).map(|i| f32::from(f(i % 40))).collect());
+        let (covered, unknown) = (plane(|x| x < 36), plane(|x| x >= 30));
+        let mut share = Plane::filled(size, 0.0);
+        let left = come_in(&mut share, &covered, &unknown, 8.0).unwrap();
+        assert_eq!((share.values()[0], share.values()[32], share.values()[38]), (0.0, 1.0, 0.0));
+        assert!(share.values()[28] > 0.5 && share.values()[23] < 0.5);
+        assert_eq!(left.values(), plane(|x| x >= 36).values());
+        assert!(come_in(&mut share, &Plane::filled(size, 1.0), &unknown, 8.0).is_none());
     }
 
     #[test]

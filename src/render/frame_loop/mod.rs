@@ -13,6 +13,7 @@ mod course;
 mod guide;
 mod hints;
 mod hybrid;
+mod keys;
 mod masks;
 mod relief;
 mod rigid;
@@ -27,7 +28,7 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
-pub use ahead::painted_size;
+pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
 pub use relief::{distances, stores_depth};
@@ -36,7 +37,9 @@ pub use studio::{Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
-    (params.cut && params.source != FrameSource::SceneBefore) || params.source.is_independent()
+    (params.cut && params.source != FrameSource::SceneBefore)
+        || params.source.is_independent()
+        || params.making.compose.is_some()
 }
 
 /// Whether the picture jumps at this frame: a scene begins that does not start from the one before.
@@ -71,6 +74,7 @@ pub fn run(
     stop: &StopFlag,
 ) -> Result<()> {
     let mut state: Option<LoopState> = None;
+    let mut last = None;
     let mut scene_start = 0;
     let mut said = [false; 4];
     for planned in plan {
@@ -86,7 +90,9 @@ pub fn run(
         if stop.get() != Stop::No {
             return Err(Error::Interrupted);
         }
-        let mut current = match state.take() {
+        // Composed frames lie between: they are stored, but not made here.
+        let follows = last == params.frame.checked_sub(1);
+        let mut current = match state.take().filter(|_| follows) {
             Some(state) => state,
             None => resumed(params, scene_start, store)?,
         };
@@ -108,6 +114,7 @@ pub fn run(
             warnings.iter().for_each(|line| progress.note(line));
             progress.status(&current.course.status());
         }
+        last = Some(params.frame);
         state = Some(current);
     }
     Ok(())
@@ -129,7 +136,7 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.
-fn at_frame(frame: u32, error: Error) -> Error {
+pub(super) fn at_frame(frame: u32, error: Error) -> Error {
     match error {
         Error::Render { message, hint, .. } => Error::Render { frame, message, hint },
         other => other,

@@ -112,7 +112,7 @@ impl Studio<'_> {
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
         let prepared = self.prepared(params, warped, state)?;
-        let (init, uncovered) = self.closed(params, prepared, uncovered, ahead.as_ref(), state)?;
+        let (init, uncovered) = self.closed(params, prepared, uncovered, state)?;
         Ok(Underneath { init: Some(init), depth: hint, seen, behind, uncovered, ahead })
     }
 

@@ -62,6 +62,37 @@ pub(super) static SHAKE: &[CallSpec] = &[
     ),
 ];
 
+pub(super) static METHOD: &[CallSpec] = &[
+    call("loop", &[], "each frame is painted over the one before, moved"),
+    call(
+        "compose",
+        &[
+            arg(
+                "ratio",
+                Kind::Number(Measure::Plain),
+                Some("2"),
+                (1.1, 8.0),
+                "how much smaller a key picture is in the next one",
+            ),
+            arg(
+                "overlap",
+                Kind::Number(Measure::Plain),
+                Some("0.12"),
+                (0.02, 0.3),
+                "width of the passage between two pictures, share of half the shorter side",
+            ),
+            arg(
+                "refine",
+                Kind::Number(Measure::Plain),
+                Some("0.25"),
+                (0.0, 1.0),
+                "how much of a whole key picture is made new, so that it hangs together",
+            ),
+        ],
+        "zooms through key pictures, each painted around the one before: no frame is painted by itself",
+    ),
+];
+
 pub(super) static SOURCE: &[CallSpec] = &[
     call("text", &[], "the first frame comes from the prompt alone"),
     call(
@@ -92,6 +123,12 @@ static CLIP: &[ArgSpec] = &[
     arg("every", Kind::Integer, Some("1"), (1.0, 1e6), "every so many of its frames, counted from its start"),
     arg("from", Kind::Integer, Some("0"), (0.0, 1e9), "its first frame that is used"),
     arg("to", Kind::Integer, Some("-1"), (-1.0, 1e9), "its last frame that is used; -1 is the end"),
+];
+
+/// Where the film's sound may come from besides a file.
+pub(super) static AUDIO: &[CallSpec] = &[
+    call("none", &[], "the film is silent"),
+    call("source", &[], "the sound of the video of `source` or `hybrid`"),
 ];
 
 /// How a scene follows another.

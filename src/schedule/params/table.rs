@@ -20,6 +20,8 @@ static TABLE: &[Param] = &[
         .alias(&["negative_prompt", "animation_prompts_negative"]),
     param("prompt.blend", Kind::Choice(calls::BLENDS), "lerp", "how a prompt passes into the next one over a key with an ease: mixed embeddings (`lerp`, `slerp`), or one prediction of the noise for each (`composed`, the web UI's AND)").fixed(),
     param("source", Kind::Call, "text", "what the first frame, or every frame, is painted over").with(calls::SOURCE).fixed(),
+    param("method", Kind::Call, "loop", "how the frames come about: each painted over the one before, or composed of key pictures").with(calls::METHOD).fixed(),
+    param("reverse", Kind::Switch, "false", "shows the scene backward: it is painted forward, and everything in it is at the time of painting").fixed(),
     param("model", Kind::File, "", "a checkpoint by name: a .safetensors file or a folder as diffusers saves it, beside the film or in the model folders, or an embedded model; without it `kinora-tiny` paints; with keys each one counts until the next").alias(&["checkpoint_schedule"]),
     param("vae", Kind::File, "", "an autoencoder by name, in place of the model's own: a .safetensors file or a folder").fixed(),
     param("transition", Kind::Call, "cut", "how a scene follows the one before").with(calls::TRANSITION).fixed(),
@@ -154,6 +156,7 @@ static TABLE: &[Param] = &[
     number("bpm", Measure::Plain, "", "beats per minute, for times in `b` and `bar` (four beats)").at(Places::FILM.and(Places::VIDEO)).fixed().possible(0.001, 10_000.0).usual(20.0, 400.0),
     param("size", Kind::Size, "", "width and height of the frames; what suits the model when left out").at(Places::FILM.and(Places::VIDEO)).fixed().possible(8.0, 16384.0),
     param("out", Kind::File, "", "the finished film; its ending says which kind of file").at(Places::FILM.and(Places::VIDEO)).fixed(),
+    param("audio", Kind::File, "", "the finished film's sound: a sound file or a video, or `source`, the sound of the video that the film is made of, from its first frame that is used").alias(&["soundtrack_path"]).with(calls::AUDIO).at(Places::FILM.and(Places::VIDEO)).fixed(),
     // Controls.
     param("model", Kind::File, "", "control network: a folder as diffusers saves it, or a .safetensors file (ControlNet, Control-LoRA, ControlLLLite); without it the one that belongs to the film's model").at(Places::CONTROL).fixed(),
     param("image", Kind::File, "", "a picture that counts for every frame").alias(&["vid_path"]).at(Places::CONTROL).fixed(),

@@ -12,6 +12,7 @@ mod guide;
 mod hold;
 mod hybrid;
 mod look;
+mod making;
 mod mask;
 mod motion;
 mod sampling;
@@ -25,6 +26,7 @@ pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use making::{ComposeParams, Making};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{
     Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling, Sequence,
@@ -70,6 +72,8 @@ pub struct FrameParams {
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.
     pub mask: Option<MaskParams>,
+    /// How the scene's frames come about and are shown.
+    pub making: Making,
     /// Near the end of a looping scene: how it leads back into the first frame.
     pub closing: Option<Closing>,
     /// ControlNets in force, in the order of the film.
