@@ -310,6 +310,7 @@ fn every_parameter_is_read() {
                 "0.25".to_owned()
             }
             "bpm" => "60".to_owned(),
+            "loop.window" => "0.5".to_owned(),
             "camera.shake" => "shake(quake)".to_owned(),
             "animation_mode" => "depth".to_owned(),
             _ => value,
@@ -329,6 +330,7 @@ fn every_parameter_is_read() {
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
             "fill_feather" | "fill_margin" => "border = outpaint\n",
+            "loop.window" => "loop = true\n",
             _ => "",
         };
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
@@ -346,7 +348,7 @@ fn every_parameter_is_read() {
         let (before, after) =
             (timeline(&text(default_length)), timeline(&text(format!("{} = {value}", param.name))));
         let frames = |film: &Timeline| {
-            (0..film.frames().min(4)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
+            (0..film.frames().min(9)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
         };
         let changed = frames(&before) != frames(&after)
             || before.video() != after.video()
