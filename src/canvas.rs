@@ -157,6 +157,22 @@ impl Canvas {
         Self { size, rgb }
     }
 
+    /// The picture as the bytes of a PNG file with an alpha for each pixel (8-bit RGBA, deterministic).
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when the codec refuses a picture that we made.
+    pub fn to_png_with_alpha(&self, alpha: &[u8]) -> Result<Vec<u8>> {
+        use image::ImageEncoder as _;
+        let pixels = self.rgb.as_chunks::<3>().0.iter().zip(alpha);
+        let rgba: Vec<u8> = pixels.flat_map(|([r, g, b], a)| [*r, *g, *b, *a]).collect();
+        let (width, height) = (self.size.width as u32, self.size.height as u32);
+        let mut bytes = Vec::new();
+        image::codecs::png::PngEncoder::new(&mut bytes)
+            .write_image(&rgba, width, height, image::ExtendedColorType::Rgba8)
+            .map_err(|e| Error::Bug(format!("png encoder: {e}")))?;
+        Ok(bytes)
+    }
+
     /// The picture as the bytes of a PNG file (8-bit RGB, deterministic).
     ///
     /// # Errors

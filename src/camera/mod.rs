@@ -27,6 +27,7 @@
 //! The formulas are Deforum's (sd-webui-deforum 32242685), sampling is PyTorch's `grid_sample` with
 //! `align_corners = false`.
 
+mod around;
 mod edge;
 pub mod flow;
 mod follow;
@@ -37,7 +38,9 @@ mod sample;
 mod steady;
 mod warp2d;
 mod warp3d;
+pub mod zoom;
 
+pub use around::{Sides, reach, uncovered_sides, warp_around};
 pub use follow::follow;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{DepthMeaning, Relief, equalise};

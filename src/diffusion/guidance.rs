@@ -7,6 +7,7 @@ use candle_core::Tensor;
 
 use super::conditions::{Batch, Conditions, Stage};
 use super::controlnet::{ControlNet, ControlResiduals, LlliteHint};
+use super::engine::SAME_LEVEL;
 use super::nn::AttentionHooks;
 use super::reference::{Bank, ReferenceUnit, ranks};
 use super::sampler::{Denoiser, mix};
@@ -124,6 +125,15 @@ pub enum Inpaint {
     /// An inpainting model: `[1, 5, h, w]`, the mask (1 repaint) and the latent of the masked picture, which
     /// the UNet sees behind the noisy latent.
     Channels(Tensor),
+    /// Any model: each place is held to the latent `init` (`[1, C, h, w]`) until the run reaches its own level in
+    /// `starts` (`[1, 1, h, w]`, a sigma; 0 is never). Differential diffusion, see
+    /// [`PaintFill`](super::engine::PaintFill).
+    Levels {
+        /// Where each place runs free.
+        starts: Tensor,
+        /// The latent of the picture underneath.
+        init: Tensor,
+    },
 }
 
 /// UNet, guidance and controls as a [`Denoiser`].
@@ -138,6 +148,7 @@ pub struct GuidedDenoiser<'a> {
     ranks: BTreeMap<String, f64>,
     blend: Option<(Tensor, Tensor)>,
     channels: Option<Tensor>,
+    levels: Option<(Tensor, Tensor)>,
     steps: usize,
     finished: usize,
     calls: usize,
@@ -164,6 +175,7 @@ impl<'a> GuidedDenoiser<'a> {
             ranks: BTreeMap::new(),
             blend: None,
             channels: None,
+            levels: None,
             steps,
             finished: 0,
             calls: 0,
@@ -190,12 +202,13 @@ impl<'a> GuidedDenoiser<'a> {
         Self { references, ranks, ..self }
     }
 
-    /// The same with a mask. A model for inpainting may be given both kinds, one after the other.
+    /// The same with a mask. Each kind may be given, one after the other.
     #[must_use]
     pub fn with_inpaint(self, inpaint: Inpaint) -> Self {
         match inpaint {
             Inpaint::Blend { keep, init } => Self { blend: Some((keep, init)), ..self },
             Inpaint::Channels(channels) => Self { channels: Some(channels), ..self },
+            Inpaint::Levels { starts, init } => Self { levels: Some((starts, init)), ..self },
         }
     }
 
@@ -282,15 +295,35 @@ impl<'a> GuidedDenoiser<'a> {
         Ok(sum)
     }
 
-    /// Puts back what a mask keeps; also to be done once at the end of a run.
+    /// Puts back what is kept of an estimate at level `sigma`; also to be done once at the end of a run, at 0.
     ///
     /// # Errors
     /// [`crate::error::Error::Model`] when mask and latent differ in size.
-    pub fn keep(&self, latent: Tensor) -> Result<Tensor> {
-        let Some((keep, init)) = &self.blend else { return Ok(latent) };
-        let blend = || init.broadcast_mul(keep)? + latent.broadcast_mul(&keep.affine(-1.0, 1.0)?)?;
-        blend().map_err(|e| model_error(&self.place, &e))
+    pub fn keep(&self, latent: Tensor, sigma: f64) -> Result<Tensor> {
+        let kept = || {
+            let latent = match &self.blend {
+                Some((keep, init)) => blend(&latent, keep, init)?,
+                None => latent,
+            };
+            match &self.levels {
+                Some((starts, init)) => blend(&latent, &held(starts, sigma)?, init),
+                None => Ok(latent),
+            }
+        };
+        kept().map_err(|e: candle_core::Error| model_error(&self.place, &e))
     }
+}
+
+/// `init` where `keep` is 1, `latent` where it is 0.
+fn blend(latent: &Tensor, keep: &Tensor, init: &Tensor) -> candle_core::Result<Tensor> {
+    init.broadcast_mul(keep)? + latent.broadcast_mul(&keep.affine(-1.0, 1.0)?)?
+}
+
+/// 1 where a place is still held at a level, and where it is held to the end.
+fn held(starts: &Tensor, sigma: f64) -> candle_core::Result<Tensor> {
+    let not_yet = starts.affine(1.0 + SAME_LEVEL, 0.0)?.lt(sigma)?;
+    let never = starts.le(0.0)?;
+    not_yet.maximum(&never)?.to_dtype(starts.dtype())
 }
 
 impl Denoiser for GuidedDenoiser<'_> {
@@ -301,7 +334,7 @@ impl Denoiser for GuidedDenoiser<'_> {
         let out = self.predict(&scaled, self.schedule.sigma_to_t(sigma), &stage);
         let out = out.map_err(|e| model_error(&self.place, &e))?;
         let (of_x, of_out) = self.schedule.prediction().weights(sigma);
-        self.keep(mix([(of_x, x), (of_out, &out)])?)
+        self.keep(mix([(of_x, x), (of_out, &out)])?, sigma)
     }
 
     fn reached(&mut self, step: usize) {

@@ -31,6 +31,9 @@ pub struct Entry {
     /// What the picture measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measures: Option<Measures>,
+    /// Hash of the PNG file's bytes of what is known beyond the picture's edges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wide: Option<String>,
     /// Hash of the bytes of the depth that is stored beside it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<String>,
@@ -152,6 +155,7 @@ mod tests {
             output: own(output),
             measures: None,
             depth: None,
+            wide: None,
         }
     }
 

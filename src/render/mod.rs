@@ -9,3 +9,5 @@ pub mod journal;
 pub mod made;
 pub mod seams;
 pub mod store;
+pub mod wide;
+pub mod zoom;

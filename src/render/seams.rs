@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::canvas::{Canvas, DepthMap, Size};
+use crate::canvas::{Canvas, DepthMap, Plane, Size};
 use crate::error::Result;
 use crate::timeline::frame::{Clip, DepthSource, Fit, FrameParams, MaskFill};
 
@@ -20,6 +20,19 @@ pub struct PaintRequest<'a> {
     pub hints: Vec<Option<Canvas>>,
     /// What of `init` is repainted; without it everything. Only beside `init`.
     pub mask: Option<PaintOnly<'a>>,
+    /// What of `init` is not known, and painted by a strength of its own. Only beside `init`.
+    pub anew: Option<PaintAnew<'a>>,
+}
+
+/// What of a picture is not known.
+#[derive(Clone, Copy, Debug)]
+pub struct PaintAnew<'a> {
+    /// Above 0.5 where nothing is known, of the picture's size.
+    pub uncovered: &'a Plane,
+    /// Share that is kept there, 0 to 1.
+    pub strength: f64,
+    /// Pixels over which it passes into the frame's strength.
+    pub feather: f64,
 }
 
 /// What of a picture is repainted.

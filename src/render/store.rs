@@ -13,10 +13,14 @@ use crate::infotext;
 use crate::render::depth_file;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 use crate::render::made::Made;
+use crate::render::wide::Wide;
 
 /// Pictures that may wait for the disk. Four hide a slow moment of the disk; more would only cost
 /// memory, since a disk that stays slower than the model stays slower.
 const WAITING: usize = 4;
+
+/// The folder of what is known beyond the edges of frames: beside them it would be taken for frames.
+const AHEAD: &str = "ahead";
 
 /// The file that is locked while somebody renders.
 const LOCK: &str = ".lock";
@@ -99,6 +103,24 @@ impl Store {
         Canvas::open(&self.path(frame))
     }
 
+    /// Where what is known beyond a frame's edges lies, or will lie.
+    fn wide_path(&self, frame: u32) -> PathBuf {
+        self.folder.join(AHEAD).join(format!("{frame:06}.png"))
+    }
+
+    /// What is known beyond the edges of a stored frame; `None` when nothing was painted ahead of it.
+    ///
+    /// # Errors
+    /// [`Error::Output`] when the journal cannot be read, [`Error::Input`] when the picture is damaged.
+    pub fn read_wide(&self, frame: u32) -> Result<Option<Wide>> {
+        let entries = Journal::read(&self.folder)?;
+        // A file of an earlier film may lie there: the journal says whether it counts.
+        match entries.iter().any(|entry| entry.frame == frame && entry.wide.is_some()) {
+            true => Ok(Some(Wide::open(&self.wide_path(frame), self.read(frame)?.size())?)),
+            false => Ok(None),
+        }
+    }
+
     /// Which frames are there already and right for the film as it is now.
     ///
     /// # Errors
@@ -109,6 +131,7 @@ impl Store {
             let has = |path: PathBuf, hashed: &String| std::fs::read(path).is_ok_and(|b| hash(&b) == *hashed);
             has(self.path(entry.frame), &entry.output)
                 && entry.depth.as_ref().is_none_or(|hashed| has(self.depth_path(entry.frame), hashed))
+                && entry.wide.as_ref().is_none_or(|hashed| has(self.wide_path(entry.frame), hashed))
         }))
     }
 
@@ -189,6 +212,7 @@ impl Store {
             };
             let Expected { params, models, .. } = expected;
             let measures = made.measures;
+            let wide = made.wide.as_ref().map(|wide| self.write_wide(frame, wide)).transpose()?;
             journal.append(&Entry {
                 frame,
                 params,
@@ -197,10 +221,20 @@ impl Store {
                 output: output.clone(),
                 depth,
                 measures,
+                wide,
             })?;
             before = Some((frame, output));
         }
         Ok(())
+    }
+
+    /// Stores what is known beyond a frame's edges; its hash.
+    fn write_wide(&self, frame: u32, wide: &Wide) -> Result<String> {
+        let (bytes, folder) = (wide.to_png()?, self.folder.join(AHEAD));
+        std::fs::create_dir_all(&folder)
+            .map_err(|e| Error::output(&folder, format!("cannot make a folder: {e}")))?;
+        self.write(&self.wide_path(frame), &bytes)?;
+        Ok(hash(&bytes))
     }
 
     /// Hash of the picture before `frame`: just written, or found when a run is resumed.
@@ -230,7 +264,7 @@ impl Store {
     }
 
     /// Writes beside, syncs, renames.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let beside = path.with_extension("part");
         let write = || -> std::io::Result<()> {
             let mut file = std::fs::File::create(&beside)?;

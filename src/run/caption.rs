@@ -66,7 +66,17 @@ impl<'a> Captions<'a> {
 
     /// Describes the frames that are to be made.
     pub(crate) fn describe(&mut self, plan: &mut [Planned], size: Size) -> Result<()> {
-        for planned in plan.iter_mut().filter(|planned| !planned.done) {
+        // A composed frame was not painted: its key pictures were, and they say how.
+        let is_painted = |planned: &&mut Planned| !planned.done && planned.params.making.compose.is_none();
+        for planned in plan.iter_mut().filter(is_painted) {
+            planned.text = self.frame(&planned.params, size)?.text();
+        }
+        Ok(())
+    }
+
+    /// Describes a key picture that is to be painted.
+    pub(crate) fn describe_key(&mut self, planned: &mut Planned, size: Size) -> Result<()> {
+        if !planned.done {
             planned.text = self.frame(&planned.params, size)?.text();
         }
         Ok(())

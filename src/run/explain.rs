@@ -23,7 +23,7 @@ use crate::timeline::{Options, Timeline};
 pub fn explain(path: &Path, frame: &str, tokens: bool) -> Result<(Told, Diagnostics)> {
     let (film, timeline, warnings) = super::look(path, &Options::default())?;
     let frame = frame_of(&timeline, film.tempo.bpm, frame)?;
-    let params = timeline.at(frame)?;
+    let params = timeline.at(timeline.painted_at(frame))?;
     let loras = Spoken::of(&params)?.loras;
     let films = path.parent().unwrap_or(Path::new(""));
     let tokens = if tokens { Some(tokens::told(films, &params)?) } else { None };
@@ -115,6 +115,12 @@ fn heading(film: &Path, at: &Explanation) -> String {
             out,
             "scene {}, its frame {} of {}, at {:.3} s of its own",
             at.scene, at.scene_frame, at.scene_frames, at.scene_seconds
+        );
+    }
+    if let Some(painted) = at.painted_as {
+        let _ = writeln!(
+            out,
+            "the scene is shown backward: this is painted as frame {painted}, and everything below is of then"
         );
     }
     if at.cut {

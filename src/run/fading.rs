@@ -28,6 +28,12 @@ impl<'a> Fading<'a> {
         Self { frames, paths, fades, moved: RefCell::new(None) }
     }
 
+    /// The same with the files that are shown, one for each listed frame: scenes that are shown backward lie in the
+    /// store as they were painted.
+    pub(crate) fn of_files(self, paths: Vec<PathBuf>) -> Self {
+        Self { paths, ..self }
+    }
+
     /// The fade at a frame, and how far it has come. Where the scene before is not among the frames there is nothing
     /// to fade from.
     fn fade(&self, frame: u32) -> Option<(&'a Fade, usize, &PathBuf)> {

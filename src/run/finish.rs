@@ -39,6 +39,8 @@ pub(crate) struct Finish {
     audio: Option<Audio>,
     /// How it is encoded.
     settings: VideoSettings,
+    /// By the film's frames: which stored one is shown. They differ in scenes that are shown backward.
+    stored: Vec<u32>,
 }
 
 /// What [`FINISHED`] holds.
@@ -67,8 +69,15 @@ impl Finish {
         refuse_other_formats(out)?;
         let fps = project.fps().checked()?;
         let fades = shrunk(project.timeline.fades(), full, size);
-        let audio = project.timeline.video().audio.clone();
-        Ok(Self { out: out.to_owned(), size, fps, post, fades, audio, settings: encoding(project)? })
+        let timeline = &project.timeline;
+        let audio = timeline.video().audio.clone();
+        let stored = (0..timeline.frames()).map(|frame| timeline.painted_at(frame)).collect();
+        Ok(Self { out: out.to_owned(), size, fps, post, fades, audio, settings: encoding(project)?, stored })
+    }
+
+    /// The stored frame that is shown as a frame of the film.
+    fn stored(&self, frame: u32) -> u32 {
+        self.stored.get(frame as usize).copied().unwrap_or(frame)
     }
 
     /// The video's frame rate.
@@ -154,7 +163,8 @@ impl Finish {
         stop: &StopFlag,
     ) -> Result<u32> {
         let chain = self.chain(frames, cuts);
-        let source = Fading::new(store, frames, &self.fades);
+        let paths = frames.iter().map(|frame| store.path(self.stored(*frame))).collect();
+        let source = Fading::new(store, frames, &self.fades).of_files(paths);
         // A sound is put to the pictures when they are whole.
         let silent = self.silent();
         let writer = VideoWriter::open(
@@ -245,7 +255,8 @@ impl Finish {
 
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
-        let pictures: Vec<Option<&String>> = frames.iter().map(|frame| outputs.get(frame)).collect();
+        let pictures: Vec<Option<&String>> =
+            frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
         let text = format!(
             "{FINISHING} {} {} {:?} {:?} {:?} {} {:?} {frames:?} {cuts:?} {pictures:?} {}",
             self.size,

@@ -16,7 +16,7 @@ use crate::run::loras::Spoken;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::sources::depth_network;
 use crate::timeline::frame::{
-    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Sequence,
+    Clip, ColourReference, ControlInput, DepthSource, FrameParams, FrameSource, HybridVideo, Making, Sequence,
 };
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
@@ -60,7 +60,9 @@ impl<'a> Hashes<'a> {
         // paths: from wherever the film is rendered, it is the same film.
         let folder = format!("{:?}", self.films);
         let folder = &folder[1..folder.len() - 1];
-        let numbers = format!("{params:?}");
+        // Shown backward it is the same picture.
+        let forward = Making { reversed: false, ..params.making.clone() };
+        let numbers = format!("{:?}", FrameParams { making: forward, ..params.clone() });
         let numbers =
             if folder.is_empty() { numbers } else { numbers.replace(&format!("\"{folder}/"), "\"") };
         let mut text = format!("{PICTURES} {:?} {size} {numbers}", self.device);

@@ -3,6 +3,7 @@
 use crate::canvas::Size;
 use crate::diffusion::engine::Memory;
 use crate::error::Result;
+use crate::render::frame_loop::painted_size;
 use crate::run::cast::Cast;
 use crate::run::models::ModelPainter;
 use crate::timeline::frame::FrameParams;
@@ -33,15 +34,15 @@ fn each<'a>(
     size: Size,
     painter: &ModelPainter,
 ) -> Result<Vec<Memory>> {
-    let mut seen: Vec<(Cast, bool)> = Vec::new();
+    let mut seen: Vec<(Cast, bool, Size)> = Vec::new();
     let mut all = Vec::new();
     for params in frames {
         let guided = params.sampling.guidance != Some(1.0);
-        let key = (Cast::of(params), guided);
+        let key = (Cast::of(params), guided, painted_size(params, size));
         if seen.contains(&key) {
             continue;
         }
-        all.push(painter.memory(&key.0, size, guided)?);
+        all.push(painter.memory(&key.0, key.2, guided)?);
         seen.push(key);
     }
     Ok(all)

@@ -1,5 +1,6 @@
 //! The rooms wired together: one file a command, no algorithm.
 
+mod backward;
 mod caption;
 mod cast;
 mod clips;
@@ -16,6 +17,7 @@ mod fit;
 mod hashes;
 pub mod inspect;
 pub mod inventory;
+mod keys;
 pub mod library;
 pub mod loras;
 mod memory;
@@ -23,6 +25,7 @@ pub mod models;
 pub mod plan;
 pub mod plot;
 pub mod preview;
+mod preview_keys;
 pub mod project;
 mod recorded;
 pub mod render;

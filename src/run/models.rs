@@ -7,7 +7,9 @@ use candle_core::Device;
 
 use crate::canvas::{Canvas, Size};
 use crate::diffusion::controlnet::ControlPlace;
-use crate::diffusion::engine::{Blend, Engine, MaskFill, Memory, Mix, ModelDefaults, PaintJob, PaintMask};
+use crate::diffusion::engine::{
+    Blend, Engine, MaskFill, Memory, Mix, ModelDefaults, PaintFill, PaintJob, PaintMask,
+};
 use crate::diffusion::sampler::{self, Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
 use crate::error::{Error, Result};
@@ -227,7 +229,7 @@ fn at_frame(error: Error, frame: u32) -> Error {
 
 /// The engine's order for a frame: what the film leaves open is filled with what suits the model.
 fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -> Result<PaintJob<'a>> {
-    let PaintRequest { params, size, init, hints, .. } = request;
+    let PaintRequest { params, size, init, hints, anew, .. } = request;
     let defaults = engine.defaults();
     let SamplingParams { steps, guidance, strength, seed, clip_skip, .. } = params.sampling;
     let SamplingParams { subseed, subseed_strength, seed_walk, .. } = params.sampling;
@@ -258,6 +260,11 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
             _ => 0.0,
         },
         mask: None,
+        fill: anew.map(|anew| PaintFill {
+            uncovered: anew.uncovered,
+            denoise: 1.0 - anew.strength,
+            feather: anew.feather,
+        }),
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),
             strength: subseed_strength,

@@ -14,8 +14,9 @@ pub use report::{json, text};
 use crate::canvas::Size;
 use crate::error::Result;
 use crate::models::ModelFolder;
-use crate::render::frame_loop::{independent, waits};
+use crate::render::frame_loop::{independent, stores_depth, waits};
 use crate::render::store::Store;
+use crate::render::zoom::{Chain, Key};
 use crate::run::cast::Cast;
 use crate::run::finish::refuse_other_formats;
 use crate::run::memory;
@@ -59,6 +60,18 @@ pub struct Segment {
     pub to_paint: u32,
     /// Its frames do not even depend on each other.
     pub independent_frames: bool,
+    /// The pictures that its frames are composed of; `to_paint` counts those then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_pictures: Option<KeyPictures>,
+}
+
+/// The key pictures of a scene that is composed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KeyPictures {
+    /// How much wider each is than the one before.
+    pub ratio: f64,
+    /// The frame that each fills, in the order in which they are painted.
+    pub frames: Vec<u32>,
 }
 
 /// A model that is loaded.
@@ -171,9 +184,14 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         Some((width, height)) => Size::new(width as usize, height as usize),
         None => painter.defaults(&Cast::of(&params[0]))?.size,
     };
-    let done = found(project, &render, size, &mut painter, &folder)?;
-    let todo: Vec<&FrameParams> = params.iter().filter(|params| !done.contains(&params.frame)).collect();
-    let steps = todo.iter().map(|params| measure::steps(params, &painter)).sum::<Result<u64>>()?;
+    let (done, keys_there) = found(project, &render, size, &mut painter, &folder)?;
+    let chains = Chain::all(&params, size)?;
+    let looped = params.iter().filter(|params| params.making.compose.is_none());
+    let looped: Vec<&FrameParams> = looped.filter(|params| !done.contains(&params.frame)).collect();
+    let keys = missing_keys(&chains, &params, &done, &keys_there);
+    let paintings: Vec<FrameParams> = keys.iter().flat_map(|(_, key)| key.paintings()).collect();
+    let todo: Vec<&FrameParams> = looped.iter().copied().chain(&paintings).collect();
+    let steps = todo.iter().map(|params| measure::steps(params, size, &painter)).sum::<Result<u64>>()?;
     let (models, memory_bytes) = models(&todo, &painter)?;
     let work_bytes = memory::work(todo.iter().copied(), size, &painter)?;
     let time = match todo.first() {
@@ -195,9 +213,9 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         size: (size.width, size.height),
         video_fps,
         found: done.len() as u32,
-        to_paint: todo.len() as u32,
+        to_paint: (looped.len() + keys.len()) as u32,
         steps,
-        segments: segments(project, &params, &done),
+        segments: segments(project, &params, &done, &chains, &keys),
         models,
         memory_bytes,
         waiting: params.iter().flat_map(waiting).collect(),
@@ -217,17 +235,42 @@ fn found(
     size: Size,
     painter: &mut ModelPainter,
     folder: &std::path::Path,
-) -> Result<BTreeSet<u32>> {
+) -> Result<(BTreeSet<u32>, BTreeSet<(usize, usize)>)> {
     if !folder.is_dir() {
-        return Ok(BTreeSet::new());
+        return Ok((BTreeSet::new(), BTreeSet::new()));
     }
-    let planned = survey(project, options, size, painter, &Store::look(folder))?;
-    Ok(planned.iter().filter(|planned| planned.done).map(|planned| planned.params.frame).collect())
+    let (planned, keys) = survey(project, options, size, painter, &Store::look(folder))?;
+    let done = planned.iter().filter(|planned| planned.done).map(|planned| planned.params.frame).collect();
+    Ok((done, keys))
 }
 
-fn segments(project: &Project, params: &[FrameParams], done: &BTreeSet<u32>) -> Vec<Segment> {
+/// The key pictures, with the number of their scene, that frames still need and that are not there.
+fn missing_keys<'a>(
+    chains: &'a [Chain],
+    params: &[FrameParams],
+    done: &BTreeSet<u32>,
+    there: &BTreeSet<(usize, usize)>,
+) -> Vec<(usize, &'a Key)> {
+    let missing = || params.iter().map(|params| params.frame).filter(|frame| !done.contains(frame));
+    let of_chain = |chain: &'a Chain| {
+        let needed = chain.keys.iter().enumerate().take(chain.needed(missing()));
+        let needed = needed.filter(|(number, _)| !there.contains(&(chain.scene, *number)));
+        needed.map(|(_, key)| (chain.scene, key)).collect::<Vec<_>>()
+    };
+    chains.iter().flat_map(of_chain).collect()
+}
+
+fn segments(
+    project: &Project,
+    params: &[FrameParams],
+    done: &BTreeSet<u32>,
+    chains: &[Chain],
+    keys: &[(usize, &Key)],
+) -> Vec<Segment> {
     let timeline = &project.timeline;
-    let segment = |(name, start, frames): (&str, u32, u32)| {
+    let segment = |(scene, (name, start, frames)): (usize, (&str, u32, u32))| {
+        let chain = chains.iter().find(|chain| chain.scene == scene);
+        let missing_keys = keys.iter().filter(|(of, _)| *of == scene).count();
         let own = &params[start as usize..(start + frames) as usize];
         Segment {
             scene: name.to_owned(),
@@ -235,11 +278,18 @@ fn segments(project: &Project, params: &[FrameParams], done: &BTreeSet<u32>) -> 
             frames,
             start_seconds: timeline.seconds(start.into()),
             seconds: timeline.seconds(frames.into()),
-            to_paint: own.iter().filter(|params| !done.contains(&params.frame)).count() as u32,
-            independent_frames: own.iter().all(independent),
+            to_paint: match chain {
+                Some(_) => missing_keys as u32,
+                None => own.iter().filter(|params| !done.contains(&params.frame)).count() as u32,
+            },
+            independent_frames: chain.is_none() && own.iter().all(independent),
+            key_pictures: chain.map(|chain| KeyPictures {
+                ratio: chain.compose.ratio,
+                frames: chain.keys.iter().map(|key| key.params.frame).collect(),
+            }),
         }
     };
-    timeline.scenes().map(segment).collect()
+    timeline.scenes().enumerate().map(segment).collect()
 }
 
 /// What the frames load, in order, and the most that is in memory at once: the diffusion model of the
@@ -296,7 +346,8 @@ fn looks_at_depth(params: &FrameParams) -> bool {
             .mask
             .is_some_and(|mask| matches!(mask.kind, HybridMaskKind::Depth | HybridMaskKind::VideoDepth))
     });
-    hinted || masked || (matches!(params.camera, Camera::Deep(_)) && !independent(params))
+    let moved = matches!(params.camera, Camera::Deep(_)) && !independent(params);
+    hinted || masked || stores_depth(params) || moved
 }
 
 fn load(role: String, folder: &ModelFolder, frame: u32) -> Result<ModelLoad> {
@@ -315,15 +366,26 @@ fn load(role: String, folder: &ModelFolder, frame: u32) -> Result<ModelLoad> {
 
 /// Bytes of a painted pixel in a PNG: kinora's painted frames take 1.3 to 2.
 const PNG: f64 = 1.7;
+/// The same of a depth map of 16 bits, whose noise is in the lower ones.
+const DEPTH: f64 = 1.4;
 /// Bits of a pixel in H.264 at crf 23; 6 less of crf are about twice the bits (x264's own rule of thumb).
 const H264: f64 = 0.1;
 
 fn disk(project: &Project, size: Size, folder: &std::path::Path, done: &BTreeSet<u32>, fps: f64) -> Disk {
     let frames = project.timeline.frames();
     let store = Store::look(folder);
-    let there = done.iter().filter_map(|frame| std::fs::metadata(store.path(*frame)).ok());
-    let (count, bytes) = there.fold((0_u64, 0_u64), |(n, sum), file| (n + 1, sum + file.len()));
-    let each = if count == 0 { size.area() as f64 * PNG } else { bytes as f64 / count as f64 };
+    let length = |path: PathBuf| std::fs::metadata(path).map(|file| file.len()).ok();
+    let there = done.iter().filter_map(|frame| {
+        Some(length(store.path(*frame))? + length(store.depth_path(*frame)).unwrap_or_default())
+    });
+    let (count, bytes) = there.fold((0_u64, 0_u64), |(n, sum), length| (n + 1, sum + length));
+    let stored = |frame: &u32| project.timeline.at(*frame).is_ok_and(|params| stores_depth(&params));
+    let each = if count > 0 {
+        bytes as f64 / count as f64
+    } else {
+        let depths = (0..frames).filter(stored).count() as f64 / f64::from(frames.max(1));
+        size.area() as f64 * (PNG + DEPTH * depths)
+    };
     let Encode::H264 { crf, .. } = &project.timeline.post().encode;
     let bits = H264 * libm::exp2((23.0 - f64::from(*crf)) / 6.0);
     let shown = project.timeline.seconds(frames.into()) * fps;

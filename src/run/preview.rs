@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::frame_loop::{LoopState, Rules, StageTimes, Studio};
 use crate::render::seams::{PaintRequest, Painter};
+use crate::run::backward::Backward;
 use crate::run::finish::{encoding, refuse_other_formats};
+use crate::run::preview_keys::PreviewedZooms;
 use crate::run::project::Project;
 use crate::run::report::Report;
 use crate::run::sources::Files;
@@ -45,14 +47,20 @@ pub fn preview(
         times: StageTimes::default(),
     };
     let mut state = LoopState::default();
+    let bared = (0..frames).map(|frame| Ok(bare(project.timeline.at(frame)?))).collect::<Result<Vec<_>>>()?;
+    let mut zooms = PreviewedZooms::of(&bared, size)?;
+    let mut shown = Backward::beside(&out, &project.timeline);
     progress.begin("preview", u64::from(frames), 0);
-    for frame in 0..frames {
+    for params in &bared {
         if stop.get() != Stop::No {
             return Err(Error::Interrupted);
         }
-        let params = bare(project.timeline.at(frame)?);
-        if let Some(made) = studio.frame(&params, &mut state, &mut |_, _| true)? {
-            writer.push(&made.canvas)?;
+        let canvas = match zooms.frame(params, &mut studio)? {
+            Some(composed) => Some(composed),
+            None => studio.frame(params, &mut state, &mut |_, _| true)?.map(|made| made.canvas),
+        };
+        if let Some(canvas) = canvas {
+            shown.take(params.frame, canvas, &mut |_, canvas| Ok(writer.push(&canvas)?))?;
         }
         progress.frame();
     }
@@ -80,6 +88,7 @@ fn bare(mut params: FrameParams) -> FrameParams {
     params.noise.amount = 0.0;
     params.hold = HoldParams::default();
     params.controls.clear();
+    params.relief.save = false;
     if matches!(params.camera, Camera::Deep(_)) && matches!(params.depth, DepthSource::Network(_)) {
         params.depth = DepthSource::Flat;
     }

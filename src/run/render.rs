@@ -13,6 +13,7 @@ use crate::run::caption::Captions;
 use crate::run::cast::Cast;
 use crate::run::finish::Finish;
 use crate::run::hashes::Hashes;
+use crate::run::keys::{Composed, Zoom};
 use crate::run::memory;
 use crate::run::models::{DeviceChoice, ModelPainter, native_size};
 use crate::run::project::Project;
@@ -47,7 +48,8 @@ pub fn render(
     stop: &StopFlag,
 ) -> Result<Report> {
     let device = options.device.open()?;
-    let wanted = wanted(project, options)?;
+    let shown = wanted(project, options)?;
+    let wanted = shown.iter().map(|frame| project.timeline.painted_at(*frame)).collect();
     let out = target(project, options);
     let mut painter = ModelPainter::new(device.clone(), project.folder());
     let size = size(project, options, &mut painter)?;
@@ -56,7 +58,7 @@ pub fn render(
     // Six hours of rendering are a bad moment to learn that there is no H.264 encoder.
     finish.probe()?;
 
-    let expected = expected(project, options, size, &mut painter)?;
+    let (expected, composed) = expected(project, options, size, &mut painter)?;
     let store = Store::open(&frames_folder(&out, options.draft))?;
     let _lock = store.lock()?;
     let mut plan = plan(expected, options, &store, &wanted)?;
@@ -66,16 +68,21 @@ pub fn render(
     }
     let mut report = Report::new(&out, store.folder(), plan.len() as u32, found);
     if found < plan.len() as u32 {
-        Captions::new(&painter, project.folder()).describe(&mut plan, size)?;
-        report.times = paint(&plan, &store, size, &mut painter, device, progress, stop)
+        let mut captions = Captions::new(&painter, project.folder());
+        captions.describe(&mut plan, size)?;
+        let mut zooms = Zoom::all(&composed, &plan, &store, options.fresh)?;
+        zooms.iter_mut().try_for_each(|zoom| zoom.describe(&mut captions, size))?;
+        report.times = paint(&plan, &zooms, &store, size, &mut painter, device, progress, stop)
             .inspect_err(|_| store.discard_if_empty())?;
     }
     if report.times.frames > 0 {
         report.drift = drift_strip(&plan, &store)?;
     }
     drop(painter);
-    let frames: Vec<u32> = wanted.into_iter().collect();
-    let cuts: BTreeSet<u32> = plan.iter().filter(|p| jumps(&p.params)).map(|p| p.params.frame).collect();
+    let frames: Vec<u32> = shown.into_iter().collect();
+    let cuts = plan.iter().filter(|p| jumps(&p.params)).map(|p| p.params.frame);
+    // Shown backward, a scene's first frame is the one that was painted last.
+    let cuts: BTreeSet<u32> = cuts.chain(project.timeline.reversed_starts()).collect();
     finish.run(&store, &frames, &cuts, &mut report, progress, stop)?;
     Ok(report)
 }
@@ -92,6 +99,7 @@ fn drift_strip(plan: &[Planned], store: &Store) -> Result<String> {
 /// Paints what is missing.
 fn paint(
     plan: &[Planned],
+    zooms: &[Zoom<'_>],
     store: &Store,
     size: Size,
     painter: &mut ModelPainter,
@@ -99,23 +107,35 @@ fn paint(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<StageTimes> {
-    let done = plan.iter().filter(|p| p.done).count();
-    let missing = plan.iter().filter(|p| !p.done).map(|p| &p.params);
-    if let Some(warning) = memory::warning(memory::most(missing, size, painter)?) {
+    let (looped, composed): (Vec<&Planned>, Vec<&Planned>) =
+        plan.iter().partition(|planned| planned.params.making.compose.is_none());
+    let paintings: Vec<FrameParams> = zooms.iter().flat_map(Zoom::paintings).collect();
+    let missing = || looped.iter().filter(|p| !p.done).map(|p| &p.params).chain(&paintings);
+    if let Some(warning) = memory::warning(memory::most(missing(), size, painter)?) {
         say(&format!("warning: {warning}"));
     }
     // A model that cannot be loaded is better known before the bar appears.
-    if let Some(first) = plan.iter().find(|p| !p.done) {
-        painter.engine(&Cast::of(&first.params))?;
-        let missing = plan.iter().filter(|planned| !planned.done).map(|planned| &planned.params);
-        painter.rehearse(missing)?.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    if let Some(first) = paintings.first().or(missing().next()) {
+        painter.engine(&Cast::of(first))?;
+        painter.rehearse(missing())?.iter().for_each(|warning| say(&format!("warning: {warning}")));
     }
     let mut sources = Files::new(device, painter.films());
     let mut studio =
         Studio { painter, sources: &mut sources, size, rules: Rules::NATIVE, times: StageTimes::default() };
-    progress.begin("diffusion", plan.len() as u64, done as u64);
+    // Scenes that are composed know nothing of the others, and one that follows them may begin with their last frame:
+    // they come first, and are on the disk when the loop starts.
+    if composed.iter().any(|planned| !planned.done) {
+        let composed: Vec<Planned> = composed.into_iter().cloned().collect();
+        zooms.iter().try_for_each(|zoom| zoom.run(&composed, store, &mut studio, progress, stop))?;
+    }
+    let looped: Vec<Planned> = looped.into_iter().cloned().collect();
+    let done = looped.iter().filter(|p| p.done).count();
+    if done == looped.len() {
+        return Ok(studio.times);
+    }
+    progress.begin("diffusion", looped.len() as u64, done as u64);
     let result =
-        store.while_storing(|shelf| frame_loop::run(plan, store, shelf, &mut studio, progress, stop));
+        store.while_storing(|shelf| frame_loop::run(&looped, store, shelf, &mut studio, progress, stop));
     progress.end();
     result.map(|()| studio.times)
 }
@@ -183,7 +203,7 @@ fn expected(
     options: &RenderOptions,
     size: Size,
     painter: &mut ModelPainter,
-) -> Result<Vec<(FrameParams, Expected)>> {
+) -> Result<(Vec<(FrameParams, Expected)>, Vec<Composed>)> {
     let mut frames = (0..project.timeline.frames())
         .map(|frame| project.timeline.at(frame))
         .collect::<Result<Vec<FrameParams>>>()?;
@@ -195,25 +215,31 @@ fn expected(
         }
     }
     let mut hashes = Hashes::new(painter, project.folder(), options.device)?;
-    frames
-        .into_iter()
-        .map(|params| {
-            let expected = hashes.expected(&params, size)?;
-            Ok((params, expected))
-        })
-        .collect()
+    let composed = Composed::all(&frames, size, &mut hashes)?;
+    let frames = frames.into_iter().map(|params| {
+        let expected = match composed.iter().find(|composed| composed.chain.has(params.frame)) {
+            Some(composed) => composed.expected(params.frame),
+            None => hashes.expected(&params, size)?,
+        };
+        Ok((params, expected))
+    });
+    Ok((frames.collect::<Result<_>>()?, composed))
 }
 
-/// Every frame of the film as a render would find it in `store`.
+/// Every frame of the film as a render would find it in `store`, and by scene and number the key pictures that are
+/// there for the missing ones.
 pub(crate) fn survey(
     project: &Project,
     options: &RenderOptions,
     size: Size,
     painter: &mut ModelPainter,
     store: &Store,
-) -> Result<Vec<Planned>> {
+) -> Result<(Vec<Planned>, BTreeSet<(usize, usize)>)> {
     let wanted = (0..project.timeline.frames()).collect();
-    plan(expected(project, options, size, painter)?, options, store, &wanted)
+    let (frames, composed) = expected(project, options, size, painter)?;
+    let plan = plan(frames, options, store, &wanted)?;
+    let keys = Zoom::all(&composed, &plan, store, options.fresh)?.iter().flat_map(Zoom::there).collect();
+    Ok((plan, keys))
 }
 
 /// Which frames must be there for the wanted ones, and which are there already.
@@ -245,6 +271,10 @@ fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
     if let Some(mask) = &mut params.mask {
         mask.blur *= across;
         mask.region = mask.region.map(|padding| (f64::from(padding) * across).round() as u32);
+    }
+    if let Some(fill) = &mut params.fill {
+        fill.feather *= across;
+        fill.margin = fill.margin.map(|margin| (f64::from(margin) * across).ceil() as u32);
     }
     let motion = params.hybrid.as_mut().map(|hybrid| &mut hybrid.motion);
     if let Some(HybridMotion::Flow { consistency: Some(blur), .. }) = motion {

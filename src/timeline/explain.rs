@@ -123,6 +123,10 @@ pub struct Explanation {
     pub frames: u32,
     /// Seconds from the film's start.
     pub seconds: f64,
+    /// In a scene that is shown backward: the frame's number as it is painted. Values, and the times of keys, are
+    /// those of the painting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub painted_as: Option<u32>,
     /// The scene's name; empty for a film without scenes.
     pub scene: String,
     /// The frame's number in the scene, from 0.
@@ -143,7 +147,10 @@ impl Timeline {
     /// # Errors
     /// As [`Timeline::at`].
     pub fn explain(&self, frame: u32) -> Result<Explanation> {
-        let params = self.at(frame)?;
+        let shown = frame;
+        let frame = self.painted_at(shown);
+        // Without the film's own word for it there is no such frame.
+        let params = self.at(if shown < self.frames { frame } else { shown })?;
         let stage = &self.stages[params.scene];
         let explainer = Explainer {
             timeline: self,
@@ -162,11 +169,13 @@ impl Timeline {
         if !reader.found.is_empty() {
             return Err(Error::Schedule(sorted(reader.found, self.sources.clone())));
         }
-        let local = frame - stage.clock.start;
+        let local = shown - stage.clock.start;
+        let reversed = super::making::is_reversed(&stage.values);
         Ok(Explanation {
-            frame,
+            frame: shown,
             frames: self.frames,
-            seconds: self.seconds(frame.into()),
+            seconds: self.seconds(shown.into()),
+            painted_as: Some(frame).filter(|_| reversed),
             scene: stage.name.clone(),
             scene_frame: local,
             scene_frames: stage.clock.length,
@@ -324,9 +333,12 @@ impl Timeline {
                     // The film's own keys are in force in every scene; they are listed once.
                     if seen.insert((key.span, key.frame.to_bits(), name.clone())) {
                         let place = self.place_in(key.span, lines.get(key.span.source as usize));
-                        let seconds = self.seconds(key.frame);
                         let at_end = key.frame == f64::from(line.clock.start) + f64::from(line.clock.length);
-                        keys.push((name.clone(), KeyPlace { frame: key.frame, seconds, place, at_end }));
+                        let inside = !at_end && (0.0..f64::from(self.frames)).contains(&key.frame);
+                        let within = &self.stages[self.stage_of(key.frame.max(0.0) as u32)];
+                        let frame = if inside { Self::shown_time(within, key.frame) } else { key.frame };
+                        let seconds = self.seconds(frame);
+                        keys.push((name.clone(), KeyPlace { frame, seconds, place, at_end }));
                     }
                 }
             }

@@ -14,6 +14,7 @@ mod ease;
 pub mod eval;
 pub mod explain;
 mod fades;
+mod fill;
 pub mod frame;
 mod guide;
 mod hold;
@@ -21,6 +22,7 @@ mod hybrid;
 mod lengths;
 mod line;
 mod lookup;
+mod making;
 mod masks;
 mod params;
 mod reader;
@@ -176,6 +178,7 @@ impl Timeline {
         let rate = self.video.rate.as_f64();
         let mut reader = Reader { frame, rate, folder: &self.folder, found: Vec::new() };
         let params = params::frame(&mut reader, &self.stages[scene], scene);
+        making::follows_forward(&mut reader, &params, &self.stages);
         (params, reader.found)
     }
 

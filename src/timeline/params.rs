@@ -4,11 +4,13 @@
 use super::camera;
 use super::controls;
 use super::depth;
+use super::fill;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, NoiseKind,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, Making, NoiseKind,
     NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use super::hold;
+use super::making;
 use super::masks;
 use super::reader::Reader;
 use super::scene::{Stage, Values};
@@ -18,7 +20,7 @@ use super::{guide, hybrid};
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
-const DEEP: [&str; 9] = [
+pub(super) const DEEP: [&str; 9] = [
     "translation_z",
     "rotation_3d_x",
     "rotation_3d_y",
@@ -79,6 +81,7 @@ fn unused_noise(values: &Values, warnings: &mut Vec<Diagnostic>) {
 /// Settings in force that the scene's camera or sampler does not use.
 pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     unused_noise(values, warnings);
+    making::unused(values, warnings);
     hold::unused(values, warnings);
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     depth::unused(values, is_deep, warnings);
@@ -101,10 +104,13 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
 pub(super) fn has_effect(values: &Values, name: &str) -> bool {
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     match name {
+        "reverse" => values.has(name),
+        _ if making::composed(values).is_some() && making::is_of_the_loop(name) => false,
         _ if FLAT.contains(&name) => !is_deep,
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
         _ if DEEP.contains(&name) => is_deep,
+        "depth.near" | "depth.far" => is_deep,
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
@@ -113,6 +119,7 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         "mask" | "guide.images" | "image_strength" | "model" => {
             values.has(name) && guide::has_effect(values, name)
         }
+        _ if name.starts_with("fill_") => fill::has_effect(values, name),
         _ => {
             masks::has_effect(values, name)
                 && hybrid::has_effect(values, name)
@@ -135,12 +142,13 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
     let cut = reader.frame == stage.clock.start;
     let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
-    FrameParams {
+    let frame = FrameParams {
         frame: reader.frame,
         scene,
         cut,
         camera: camera(reader, stage),
         border: border(reader, values),
+        fill: fill::at(reader, values),
         depth: depth::source(reader, values),
         relief: depth::params(reader, values),
         colour: colour(reader, values),
@@ -151,6 +159,7 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
         negative,
         guide: guide::at(reader, stage),
         hybrid: hybrid::at(reader, stage, &source),
+        making: Making::default(),
         mask: masks::at(reader, stage, &source),
         controls: stage
             .controls
@@ -158,7 +167,8 @@ pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> Fra
             .map(|(name, values)| controls::at(reader, &source, name, values))
             .collect(),
         source,
-    }
+    };
+    FrameParams { making: making::at(reader, stage, &frame), ..frame }
 }
 
 /// Whether a scene's first frame is painted over a picture that its other frames are not.

@@ -207,6 +207,7 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         stage.controls.iter().for_each(|(_, values)| super::controls::unused(values, &mut here));
         super::seed::unused(&stage.values, &mut here);
         super::masks::unused(&stage.values, &mut here);
+        super::fill::unused(&stage.values, &mut here);
         super::guide::unused(&stage.values, &mut here);
         super::hybrid::unused(&stage.values, &mut here);
         for warning in here {

@@ -158,7 +158,7 @@ impl Timeline {
         let mut wrong = Vec::new();
         for frame in 0..self.frames {
             let stage = &self.stages[self.stage_of(frame)];
-            let mut reader = self.reader(frame);
+            let mut reader = self.reader(self.painted_at(frame));
             for (place, cells) in places.iter().zip(&mut columns) {
                 cells.push(cell(&mut reader, stage, place));
             }
@@ -204,7 +204,13 @@ impl Timeline {
                 let (start, length) = (f64::from(stage.clock.start), f64::from(stage.clock.length));
                 let line = place.values(stage).and_then(|values| values.lines.get(place.param().name));
                 let all = line.map(super::line::Line::jumps).unwrap_or_default();
-                own.extend(all.into_iter().filter(|at| start < *at && *at < start + length));
+                let all = all.into_iter().filter(|at| start < *at && *at < start + length);
+                // Shown backward it jumps behind the frame that it jumps before.
+                own.extend(all.map(|at| {
+                    let reversed = super::making::is_reversed(&stage.values);
+                    if reversed { Self::shown_time(stage, at) + 1.0 } else { at }
+                }));
+                own.sort_by(f64::total_cmp);
             }
         }
         jumps

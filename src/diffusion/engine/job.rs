@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ModelDefaults;
-use crate::canvas::{Canvas, Size};
+use crate::canvas::{Canvas, Plane, Size};
 use crate::diffusion::guidance::ControlMode;
 use crate::diffusion::sampler::{Sampler, Variation};
 use crate::diffusion::sigmas::Spacing;
@@ -63,6 +63,8 @@ pub struct PaintJob<'a> {
     pub references: Vec<PaintReference<'a>>,
     /// What of `init` is repainted; without it everything. Needs an `init`.
     pub mask: Option<PaintMask<'a>>,
+    /// What of `init` is rebuilt by a strength of its own. Needs an `init`.
+    pub fill: Option<PaintFill<'a>>,
 }
 
 impl<'a> PaintJob<'a> {
@@ -91,8 +93,24 @@ impl<'a> PaintJob<'a> {
             loras: Vec::new(),
             references: Vec::new(),
             mask: None,
+            fill: None,
         }
     }
+}
+
+/// Masked fill: places of which nothing is known, rebuilt in the same run as the rest by a strength of their own.
+///
+/// Differential diffusion (Levin & Fried 2023, arXiv:2306.00950). Where `denoise` of the job is 0 the picture stays to
+/// the byte, but for the feather. Uncovered places are new whatever the job's mask keeps. Windows of controls and
+/// references are shares of the run of what is rebuilt most.
+#[derive(Clone, Copy, Debug)]
+pub struct PaintFill<'a> {
+    /// Above 0.5 where nothing is known, of the size of the picture. What lies there in `init` only begins the run.
+    pub uncovered: &'a Plane,
+    /// How much is repainted there, 0 to 1.
+    pub denoise: f64,
+    /// Pixels beyond the uncovered place over which its strength passes into the job's, 0 or more.
+    pub feather: f64,
 }
 
 /// Inpainting, by sd-webui's rules (1.10).

@@ -14,6 +14,7 @@ mod memory;
 mod paint;
 mod picture;
 mod prompts;
+mod rebuild;
 mod script;
 mod usual;
 
@@ -22,11 +23,13 @@ use std::path::PathBuf;
 use candle_core::Device;
 
 pub use job::{
-    Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintJob, PaintMask, PaintReference,
+    Blend, ControlSource, LoraUse, MaskFill, Mix, PaintControl, PaintFill, PaintJob, PaintMask,
+    PaintReference,
 };
 pub use load::check_vae;
 pub use memory::Memory;
 pub use picture::{canvas_from_tensor, hint_from_canvas, tensor_from_canvas};
+pub(super) use rebuild::SAME_LEVEL;
 
 use self::loras::LoraShelf;
 use self::prompts::PromptCache;

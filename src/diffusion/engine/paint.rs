@@ -8,8 +8,9 @@ use super::guard::{Flaw, Precision, guarded};
 use super::inpaint::{Prepared, thinned};
 use super::picture::{canvas_from_tensor, tensor_from_canvas};
 use super::prompts::Asked;
-use super::{Engine, PaintJob};
-use crate::canvas::Canvas;
+use super::rebuild::{Rebuild, Tail};
+use super::{Engine, PaintJob, PaintMask};
+use crate::canvas::{Canvas, Plane};
 use crate::diffusion::conditions::Conditions;
 use crate::diffusion::guidance::{GuidedDenoiser, Inpaint};
 use crate::diffusion::img2img::continuous_tail;
@@ -20,6 +21,21 @@ use crate::noise::stream_seed;
 
 /// What the stream of random numbers is for that latent noise is drawn from; the job's seed is the frame's.
 const LATENT_NOISE: &str = "latent noise";
+
+/// What a run goes over.
+struct Over<'a> {
+    masked: Option<&'a Prepared<'a>>,
+    rebuild: Option<&'a Rebuild>,
+    tail: &'a Tail<'a>,
+}
+
+/// A mask that leaves free what is uncovered.
+fn lightened(mask: &Canvas, uncovered: &Plane) -> Canvas {
+    let mut mask = mask.resized(uncovered.size());
+    let pixels = mask.as_rgb8_mut().as_chunks_mut::<3>().0.iter_mut();
+    pixels.zip(uncovered.values()).filter(|(_, v)| **v > 0.5).for_each(|(pixel, _)| *pixel = [255; 3]);
+    mask
+}
 
 impl Engine {
     /// Paints the picture that `job` asks for, or gives `None` when `watch` said stop.
@@ -40,11 +56,18 @@ impl Engine {
         self.apply_loras(&job.loras)?;
         let denoise = if job.init.is_some() { job.denoise } else { 1.0 };
         let spacing = job.spacing.for_family(self.is_xl);
-        let sigmas = continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule);
+        let rebuild = Rebuild::of(job)?;
+        let tail =
+            |denoise| continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule);
+        let sigmas = rebuild.as_ref().map_or_else(|| tail(denoise), |rebuild| rebuild.sigmas(&tail));
+        let denoise = rebuild.as_ref().map_or(denoise, Rebuild::denoise);
         if let (Some(init), true) = (job.init, sigmas.is_empty()) {
             return Ok(Some(init.clone()));
         }
-        let masked = match (job.mask, job.init) {
+        // What is new is new even where the mask would keep it: nothing is there to be kept.
+        let lightened = job.mask.zip(job.fill).map(|(mask, fill)| lightened(mask.mask, fill.uncovered));
+        let mask = job.mask.map(|mask| PaintMask { mask: lightened.as_ref().unwrap_or(mask.mask), ..mask });
+        let masked = match (mask, job.init) {
             (Some(mask), Some(init)) => match Prepared::new(job, mask, init) {
                 None => return Ok(Some(init.clone())),
                 masked => masked,
@@ -60,16 +83,23 @@ impl Engine {
             calls: job.sampler.planned_calls(job.steps),
         };
         let conditions = self.prompts.conditions(&asked, &self.device)?;
+        let run = Over { masked: masked.as_ref(), rebuild: rebuild.as_ref(), tail: &tail };
         // Every device computes in f32 today, see `Precision`.
         let made = guarded(Precision::Single, |_| {
-            let latent = self.sample(job, masked.as_ref(), conditions.clone(), &sigmas, watch)?;
+            let latent = self.sample(job, &run, conditions.clone(), &sigmas, watch)?;
             self.develop(&latent, masked.as_ref().map(|masked| &masked.init).or(job.init), denoise)
         });
         match made {
-            Ok(Ok(canvas)) => Ok(Some(match &masked {
-                Some(masked) => masked.finish(canvas),
-                None => canvas,
-            })),
+            Ok(Ok(canvas)) => {
+                let canvas = match &masked {
+                    Some(masked) => masked.finish(canvas),
+                    None => canvas,
+                };
+                Ok(Some(match (&rebuild, job.init) {
+                    (Some(rebuild), Some(init)) => rebuild.finish(canvas, init),
+                    _ => canvas,
+                }))
+            }
             Ok(Err(flaw)) => Err(self.flawed(flaw, job)),
             Err(Error::Interrupted) => Ok(None),
             Err(other) => Err(other),
@@ -87,11 +117,12 @@ impl Engine {
     fn sample(
         &self,
         job: &PaintJob,
-        masked: Option<&Prepared>,
+        ground: &Over<'_>,
         conditions: Conditions,
         sigmas: &[f64],
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
+        let masked = ground.masked;
         let shape = self.latent_shape(job);
         let mut noise = SeededNoise::of(job.noise, job.seed, shape, &self.device)
             .varied(job.variation)
@@ -112,10 +143,15 @@ impl Engine {
                 latent = blend.1.clone();
                 model = model.with_inpaint(Inpaint::Blend { keep: blend.0, init: blend.1 });
             }
+            if let Some(rebuild) = ground.rebuild {
+                let starts = rebuild.starts(self.size_unit(), ground.tail, &self.device);
+                let starts = starts.map_err(|e| self.broken(&e))?;
+                model = model.with_inpaint(Inpaint::Levels { starts, init: latent.clone() });
+            }
             x = mix([(1.0, &latent), (1.0, &x)])?;
         }
         if self.inpaints {
-            model = model.with_inpaint(Inpaint::Channels(self.inpainting_channels(job, masked)?));
+            model = model.with_inpaint(Inpaint::Channels(self.inpainting_channels(job, ground)?));
         }
         let mut each = |step: &Step| match watch(step.index, step.of) {
             true => ControlFlow::Continue(()),
@@ -137,7 +173,7 @@ impl Engine {
         let settings = SamplerSettings { eta: job.eta, s_noise: job.s_noise, ..SamplerSettings::default() };
         let mut run = Run { model: &mut model as _, noise, watch: &mut each };
         let latent = job.sampler.sample_with(settings, &mut run, x, sigmas, &self.schedule)?;
-        model.keep(latent)
+        model.keep(latent, 0.0)
     }
 
     /// The latent of the first picture with the noise that is added to it.
@@ -167,10 +203,15 @@ impl Engine {
 
     /// What a UNet for inpainting sees behind the latent: mask and masked picture, at full strength
     /// («inpainting conditioning mask strength» 1). Without a mask all is masked, and the picture is grey.
-    fn inpainting_channels(&self, job: &PaintJob, masked: Option<&Prepared>) -> Result<Tensor> {
+    fn inpainting_channels(&self, job: &PaintJob, over: &Over<'_>) -> Result<Tensor> {
+        let filled = || over.rebuild?.shown(job.init?, self.size_unit(), &self.device);
         let channels = || {
-            let (picture, mask) = match masked {
-                Some(masked) => masked.shown(&self.device)?,
+            let shown = match over.masked {
+                Some(masked) => Some(masked.shown(&self.device)),
+                None => filled(),
+            };
+            let (picture, mask) = match shown {
+                Some(shown) => shown?,
                 None => {
                     let (height, width) = (job.size.height, job.size.width);
                     let zeros =

@@ -6,10 +6,13 @@
 //! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
+mod ahead;
+mod continued;
 mod course;
 mod guide;
 mod hints;
 mod hybrid;
+mod keys;
 mod masks;
 mod relief;
 mod rigid;
@@ -24,14 +27,18 @@ use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
+pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
+pub use relief::stores_depth;
 pub use state::LoopState;
 pub use studio::{Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
-    (params.cut && params.source != FrameSource::SceneBefore) || params.source.is_independent()
+    (params.cut && params.source != FrameSource::SceneBefore)
+        || params.source.is_independent()
+        || params.making.compose.is_some()
 }
 
 /// Whether the picture jumps at this frame: a scene begins that does not start from the one before.
@@ -66,6 +73,7 @@ pub fn run(
     stop: &StopFlag,
 ) -> Result<()> {
     let mut state: Option<LoopState> = None;
+    let mut last = None;
     let mut scene_start = 0;
     let mut said = [false; 4];
     for planned in plan {
@@ -81,7 +89,9 @@ pub fn run(
         if stop.get() != Stop::No {
             return Err(Error::Interrupted);
         }
-        let mut current = match state.take() {
+        // Composed frames lie between: they are stored, but not made here.
+        let follows = last == params.frame.checked_sub(1);
+        let mut current = match state.take().filter(|_| follows) {
             Some(state) => state,
             None => resumed(params, scene_start, store)?,
         };
@@ -103,6 +113,7 @@ pub fn run(
             warnings.iter().for_each(|line| progress.note(line));
             progress.status(&current.course.status());
         }
+        last = Some(params.frame);
         state = Some(current);
     }
     Ok(())
@@ -118,12 +129,13 @@ fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<Loop
     }
     let mut state = LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?);
     state.course = Course::read(store, scene_start, params.frame)?;
+    state.wide = store.read_wide(params.frame - 1)?;
     state.depth = store.read_depth(params.frame - 1)?;
     Ok(state)
 }
 
 /// Errors of the model say at which frame they happened; errors that name a file are clear already.
-fn at_frame(frame: u32, error: Error) -> Error {
+pub(super) fn at_frame(frame: u32, error: Error) -> Error {
     match error {
         Error::Render { message, hint, .. } => Error::Render { frame, message, hint },
         other => other,

@@ -27,6 +27,11 @@ fn is_steady(params: &FrameParams) -> bool {
         && (deep || wants_depth_hint(params))
 }
 
+/// Whether the depth of this frame is stored beside it.
+pub fn stores_depth(params: &FrameParams) -> bool {
+    is_steady(params) || (params.relief.save && params.depth != DepthSource::Flat)
+}
+
 /// An estimate as this film reads depth; `before` is the depth of the frame before, moved, and where it is covered.
 fn settled(params: &FrameParams, mut estimate: DepthMap, before: Option<&(DepthMap, Plane)>) -> DepthMap {
     let relief = &params.relief;
@@ -103,13 +108,12 @@ impl Studio<'_> {
         state: &mut LoopState,
     ) -> Result<Option<DepthMap>> {
         let before = state.moved_depth.take();
-        let steady = is_steady(params);
-        if !steady && (!params.relief.save || params.depth == DepthSource::Flat) {
+        if !stores_depth(params) {
             return Ok(None);
         }
         let estimate = self.seen(&params.depth, painted)?;
         let depth = settled(params, estimate, before.as_ref());
-        if steady {
+        if is_steady(params) {
             state.depth = Some(depth.clone());
         }
         // Equalised depth is stored as it is read.

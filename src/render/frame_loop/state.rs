@@ -4,6 +4,7 @@ use super::course::Course;
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
 use crate::error::Result;
+use crate::render::wide::Wide;
 use crate::timeline::frame::{Coherence, ColourReference};
 
 /// In which way, and to what.
@@ -23,6 +24,8 @@ pub struct LoopState {
     pub(super) moved_depth: Option<(DepthMap, Plane)>,
     /// What its frames have measured.
     pub course: Course,
+    /// What is known beyond the edges of the previous frame; `None` when nothing was painted ahead.
+    pub wide: Option<Wide>,
     /// What matching needs of the picture that colours are held to, and of which one. Derived.
     held_to: Option<(Held, Anchor)>,
 }

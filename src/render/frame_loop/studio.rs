@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::hints::Found;
 use super::independent;
 use super::state::LoopState;
@@ -11,7 +12,7 @@ use crate::colour::{ChannelOrder, Measures, Overflow, Pull};
 use crate::error::Result;
 use crate::noise::Outside;
 use crate::render::made::Made;
-use crate::render::seams::{PaintOnly, PaintRequest, Painter, Sources};
+use crate::render::seams::{PaintAnew, PaintOnly, PaintRequest, Painter, Sources};
 use crate::timeline::frame::{ColourReference, FrameParams, FrameSource, MaskParams};
 
 /// Time spent in each stage of the loop.
@@ -85,6 +86,13 @@ pub(super) fn timed<T>(total: &mut Duration, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Pictures of the frame's size go on to the edges of what is painted; a reference is looked at as it is.
+fn around(hints: &mut [Option<Canvas>], ahead: &Ahead, frame: Size) {
+    for hint in hints.iter_mut().flatten().filter(|hint| hint.size() == frame) {
+        *hint = ahead.around(hint);
+    }
+}
+
 impl Studio<'_> {
     /// Makes one frame and advances `state`. `None` when `watch` asked to give up.
     ///
@@ -100,25 +108,46 @@ impl Studio<'_> {
             let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
             *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
-        let Underneath { init, depth, seen, behind } = self.underneath(params, state)?;
+        let Underneath { init, depth, seen, behind, uncovered, ahead } = self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
-        let hints = self.hints(params, &found)?;
-        let (init, guide) = self.guided(params, init)?;
+        let mut hints = self.hints(params, &found)?;
+        if let Some(ahead) = &ahead {
+            around(&mut hints, ahead, self.size);
+        }
+        let (init, guide) = self.guided(params, init, ahead.as_ref())?;
         let mask = if init.is_some() { self.mask(params)? } else { None };
+        let wide_mask = mask.as_ref().zip(ahead.as_ref()).map(|(mask, ahead)| ahead.around(mask));
         let only =
             |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
-        let only = params.mask.as_ref().zip(mask.as_ref()).map(|(set, mask)| only(set, mask));
-        let request = PaintRequest { params, size: self.size, init: init.as_ref(), hints, mask: only };
+        let only =
+            params.mask.as_ref().zip(wide_mask.as_ref().or(mask.as_ref())).map(|(set, mask)| only(set, mask));
+        let anew = uncovered.as_ref().zip(params.fill).map(|(uncovered, fill)| PaintAnew {
+            uncovered,
+            strength: fill.strength,
+            feather: ahead.as_ref().map_or(fill.feather, |ahead| ahead.feather),
+        });
+        let size = ahead.as_ref().map_or(self.size, |ahead| ahead.part.size);
+        let request = PaintRequest { params, size, init: init.as_ref(), hints, mask: only, anew };
         let painter = &mut *self.painter;
         let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
             return Ok(None);
         };
         self.times.frames += 1;
         let painted = self.guided_colours(painted, guide.as_ref());
-        let painted = self.hybrid_after(params, painted, behind.as_ref())?;
+        let is_wide = ahead.is_some();
+        // A video has the frame's size: into a larger picture it comes when that has been cut to the frame.
+        let painted = if is_wide { painted } else { self.hybrid_after(params, painted, behind.as_ref())? };
         let is_free = independent(params) && params.hold.reference == ColourReference::First;
         let painted = if is_free { painted } else { self.matched(params, painted, state)? };
         let painted = self.pulled_back(params, painted, state);
+        let (painted, wide) = match ahead {
+            Some(ahead) => {
+                let (shown, wide) = ahead.finish(&painted);
+                (shown, Some(wide))
+            }
+            None => (painted, None),
+        };
+        let painted = if is_wide { self.hybrid_after(params, painted, behind.as_ref())? } else { painted };
         let painted = self.overlaid(params, painted, mask.as_ref())?;
         if state.anchor.is_none() {
             state.anchor = Some(painted.clone());
@@ -126,8 +155,9 @@ impl Studio<'_> {
         let measures = self.rules.measured.then(|| Measures::of(&painted));
         measures.into_iter().for_each(|measures| state.course.saw(measures));
         state.previous = Some(painted.clone());
+        state.wide = wide.clone();
         let depth = self.settle(params, &painted, state)?;
-        Ok(Some(Made { depth, measures, ..Made::from(painted) }))
+        Ok(Some(Made { depth, measures, wide, ..Made::from(painted) }))
     }
 
     /// The painted picture with its measures pulled back to those of the scene's first frames. What a mask keeps is left

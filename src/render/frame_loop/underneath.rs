@@ -1,10 +1,12 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
+use super::ahead::Ahead;
+use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
 use super::hybrid;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
-use crate::camera;
+use crate::camera::{self, Warped};
 use crate::canvas::{Canvas, Plane};
 use crate::colour;
 use crate::error::{Error, Result};
@@ -12,6 +14,7 @@ use crate::noise::{self, NoiseOptions};
 use crate::timeline::frame::{Camera, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree};
 
 /// The picture that is painted over, and what controls may be shown of it.
+#[derive(Default)]
 pub(super) struct Underneath {
     pub init: Option<Canvas>,
     /// Its depth as a picture.
@@ -20,6 +23,10 @@ pub(super) struct Underneath {
     pub seen: Option<Canvas>,
     /// The depth of the frame before as a picture, where hybrid masks are made of it.
     pub behind: Option<Canvas>,
+    /// What of the picture is not known.
+    pub uncovered: Option<Plane>,
+    /// The frame is painted with what lies ahead of the camera: `init` is larger than it.
+    pub ahead: Option<Ahead>,
 }
 
 impl Studio<'_> {
@@ -30,7 +37,7 @@ impl Studio<'_> {
             let depth = if hinted { Some(self.depth(params, &picture)?) } else { None };
             let depth = depth.map(|depth| self.depth_hint(params, &depth));
             let seen = wants_edges(params).then(|| picture.clone());
-            return Ok(Underneath { init: Some(picture), depth, seen, behind: None });
+            return Ok(Underneath { init: Some(picture), depth, seen, ..Underneath::default() });
         }
         if let Some(previous) = state.previous.take().filter(|_| params.source != FrameSource::Text) {
             return self.moved(params, &previous, state);
@@ -40,7 +47,7 @@ impl Studio<'_> {
         let blank = Canvas::filled(self.size, [0; 3]);
         let depth = if known && hinted { Some(self.depth(params, &blank)?) } else { None };
         let depth = depth.map(|depth| self.depth_hint(params, &depth));
-        Ok(Underneath { init: None, depth, seen: None, behind: None })
+        Ok(Underneath { depth, ..Underneath::default() })
     }
 
     /// The picture that is there without a camera: of a file, of a video, or of the scene before.
@@ -72,7 +79,18 @@ impl Studio<'_> {
         let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
         let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
         let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
-        let camera::Warped { canvas: warped, coverage } = timed(&mut self.times.warp, || warp(previous));
+        let (wide, times) = (state.wide.take(), &mut self.times.warp);
+        let ahead = timed(times, || Ahead::of(params, previous, wide));
+        let (warped, coverage, uncovered) = timed(times, || match &ahead {
+            Some(ahead) => {
+                let coverage = match needed {
+                    true => warp(previous).coverage,
+                    false => Plane::filled(self.size, 1.0),
+                };
+                (ahead.picture(), coverage, ahead.uncovered.clone())
+            }
+            None => uncovered(params, warp(previous)),
+        });
         // A given depth is known of every frame; an estimate belongs to the picture it was made of, and
         // moves with it.
         let hint = match (&params.depth, &depth) {
@@ -91,7 +109,8 @@ impl Studio<'_> {
         let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        Ok(Underneath { init: Some(self.prepared(params, warped, state)?), depth: hint, seen, behind })
+        let init = Some(self.prepared(params, warped, state)?);
+        Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead })
     }
 
     /// Colour, contrast, sharpness and noise of a moved picture.
@@ -147,4 +166,16 @@ impl Studio<'_> {
         let mut plane = |tree: &Option<MaskTree>| tree.as_ref().map(|tree| self.mask_plane(tree)).transpose();
         Ok((plane(&hold.noise_mask)?, plane(&hold.sharpen_mask)?))
     }
+}
+
+/// A moved picture, where it is covered, and what of it has to be painted anew.
+fn uncovered(params: &FrameParams, warped: Warped) -> (Canvas, Plane, Option<Plane>) {
+    let Warped { canvas, coverage } = warped;
+    let Some(fill) = params.fill.filter(|_| coverage.values().iter().any(|v| *v < 1.0)) else {
+        return (canvas, coverage, None);
+    };
+    let values = coverage.values().iter().map(|value| f32::from(u8::from(*value < 1.0))).collect();
+    let unknown = Plane::from_values(coverage.size(), values);
+    let canvas = if fill.outpaint { continued(&canvas, &unknown) } else { canvas };
+    (canvas, coverage, Some(unknown))
 }

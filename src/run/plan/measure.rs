@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
+use crate::render::frame_loop::rebuilding;
 use crate::render::seams::{PaintRequest, Painter as _};
 use crate::run::cast::Cast;
 use crate::run::models::ModelPainter;
@@ -25,8 +26,9 @@ pub struct Time {
     pub painting: f64,
 }
 
-/// Steps that a frame runs: its share of the schedule, or all of it when it comes from text.
-pub(super) fn steps(params: &FrameParams, painter: &ModelPainter) -> Result<u64> {
+/// Steps that a frame of `size` runs: its share of the schedule, or all of it when it comes from text; where the camera
+/// uncovers something to be rebuilt, the mean of the frames that do so and those between.
+pub(super) fn steps(params: &FrameParams, size: Size, painter: &ModelPainter) -> Result<u64> {
     let steps = match params.sampling.steps {
         Some(steps) => steps,
         None => painter.defaults(&Cast::of(params))?.steps,
@@ -36,6 +38,8 @@ pub(super) fn steps(params: &FrameParams, painter: &ModelPainter) -> Result<u64>
         ref other => *other == FrameSource::Text,
     };
     let share = if from_text { 1.0 } else { 1.0 - params.sampling.strength };
+    let rebuilt = params.fill.map_or(share, |fill| share.max(1.0 - fill.strength));
+    let share = share + (rebuilt - share) * rebuilding(params, size);
     // A start between two levels costs a step, as in `diffusion::img2img`; 1e-6 is its tolerance.
     Ok((share.clamp(0.0, 1.0) * f64::from(steps) - 1e-6).ceil().max(0.0) as u64)
 }
@@ -54,7 +58,7 @@ pub(super) fn time(
     params.sampling.steps = Some(MEASURED);
     params.sampling.strength = 0.0;
     let hints = params.controls.iter().map(|_| Some(grey.clone())).collect();
-    let request = PaintRequest { params: &params, size, init: Some(&grey), hints, mask: None };
+    let request = PaintRequest { params: &params, size, init: Some(&grey), hints, mask: None, anew: None };
     let start = Instant::now();
     let mut ends = Vec::new();
     painter.paint(&request, &mut |_, _| {

@@ -2,9 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Plan, Segment};
+use super::{KeyPictures, Plan, Segment};
 use crate::error::{Error, Result};
 use crate::schedule::units::Short;
+
+/// Key pictures that are listed one by one.
+const LISTED: usize = 12;
 
 /// The plan as data.
 ///
@@ -32,8 +35,13 @@ pub fn text(plan: &Plan) -> String {
     }
     let _ = writeln!(
         out,
-        "{} frames are to be painted, {} are there already, in {}",
+        "{} {} are to be painted, {} are there already, in {}",
         plan.to_paint,
+        if plan.segments.iter().any(|segment| segment.key_pictures.is_some()) {
+            "pictures"
+        } else {
+            "frames"
+        },
         plan.found,
         plan.frames_folder.display()
     );
@@ -53,16 +61,35 @@ fn scenes(plan: &Plan, out: &mut String) {
         "  {:<20} {:>7} {:>7} {:>9} {:>9} {:>9}",
         "", "frames", "first", "at", "length", "to paint"
     );
-    for Segment { scene, start, frames, start_seconds, seconds, to_paint, independent_frames } in
-        &plan.segments
-    {
+    for segment in &plan.segments {
+        let Segment { scene, start, frames, start_seconds, seconds, to_paint, independent_frames, .. } =
+            segment;
         let name = if scene.is_empty() { "(the film)" } else { scene };
         let alone = if *independent_frames { "  each frame by itself" } else { "" };
         let _ = writeln!(
             out,
             "  {name:<20} {frames:>7} {start:>7} {start_seconds:>7.2} s {seconds:>7.2} s {to_paint:>9}{alone}"
         );
+        if let Some(keys) = &segment.key_pictures {
+            key_pictures(keys, out);
+        }
     }
+}
+
+/// How many pictures a composed scene is made of, and in which order they are painted.
+fn key_pictures(keys: &KeyPictures, out: &mut String) {
+    let of = |frames: &[u32]| frames.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let filled = match keys.frames.as_slice() {
+        frames if frames.len() <= LISTED => of(frames),
+        frames => format!("{}, ... {}", of(&frames[..LISTED - 1]), of(&frames[frames.len() - 1..])),
+    };
+    let _ = writeln!(
+        out,
+        "  {:<20} composed of {} key pictures, each {}x wider than the one before; in this order they fill the frames {filled}",
+        "",
+        keys.frames.len(),
+        Short(keys.ratio)
+    );
 }
 
 fn models(plan: &Plan, out: &mut String) {

@@ -251,6 +251,7 @@ fn paint(
         init: inputs.init.as_ref(),
         hints: inputs.hints.clone(),
         mask: None,
+        anew: None,
     };
     let mask = inputs.mask.as_ref().map(Mask::of_job);
     let canvas = painter.paint_masked(&request, mask, &mut watch)?.ok_or(Error::Interrupted)?;

@@ -12,6 +12,9 @@ use crate::schedule::syntax::{self, Block, Item, Name};
 /// Kinds of blocks.
 const BLOCKS: &[&str] = &["scene", "control", "video", "post", "variants"];
 
+/// The label of a scene that is shown backward, and the setting that it stands for.
+const REVERSE: &str = "reverse";
+
 /// Longest scene in frames.
 const MAX_FRAMES: f64 = 10_000_000.0;
 
@@ -141,6 +144,7 @@ impl Checker {
                 other => self.misplaced(other, &block.kind),
             }
         }
+        self.reverse_label(block, &mut settings);
         self.scope = outer;
         if let Some((name, length)) = head {
             self.film.scenes.push(Scene { name, length, settings, controls });
@@ -177,8 +181,20 @@ impl Checker {
         Some((name, self.typed(target, length)?))
     }
 
+    /// `scene NAME LENGTH reverse` is a scene with `reverse = true`.
+    fn reverse_label(&mut self, block: &Block, settings: &mut Settings) {
+        let is_reverse = |label: &&Expr| matches!(&label.kind, ExprKind::Name(name) if name == REVERSE);
+        if let Some(label) = block.labels.iter().skip(2).find(is_reverse) {
+            let value =
+                syntax::Value::Expr(Expr { kind: ExprKind::Name("true".to_owned()), span: label.span });
+            let name = Name { text: REVERSE.to_owned(), span: label.span };
+            self.setting(Places::SCENE, &syntax::Setting { name, value }, settings);
+        }
+    }
+
     fn extra_label(&mut self, label: &Expr) {
         let found = match &label.kind {
+            ExprKind::Name(name) if name == REVERSE => return,
             ExprKind::Name(name) if later::is_label(name) => later::error(&format!("`{name}`"), label.span),
             _ => Diagnostic::error("E25", "expected `{` after the scene's length", label.span),
         };

@@ -62,6 +62,37 @@ pub(super) static SHAKE: &[CallSpec] = &[
     ),
 ];
 
+pub(super) static METHOD: &[CallSpec] = &[
+    call("loop", &[], "each frame is painted over the one before, moved"),
+    call(
+        "compose",
+        &[
+            arg(
+                "ratio",
+                Kind::Number(Measure::Plain),
+                Some("2"),
+                (1.1, 8.0),
+                "how much smaller a key picture is in the next one",
+            ),
+            arg(
+                "overlap",
+                Kind::Number(Measure::Plain),
+                Some("0.12"),
+                (0.02, 0.3),
+                "width of the passage between two pictures, share of half the shorter side",
+            ),
+            arg(
+                "refine",
+                Kind::Number(Measure::Plain),
+                Some("0.25"),
+                (0.0, 1.0),
+                "how much of a whole key picture is made new, so that it hangs together",
+            ),
+        ],
+        "zooms through key pictures, each painted around the one before: no frame is painted by itself",
+    ),
+];
+
 pub(super) static SOURCE: &[CallSpec] = &[
     call("text", &[], "the first frame comes from the prompt alone"),
     call(
@@ -250,6 +281,7 @@ pub(super) static BORDERS: &[Choice] = &[
     choice("wrap", &[]),
     choice("reflect", &["reflection"]),
     choice("zeros", &[]),
+    choice("outpaint", &[]),
 ];
 
 pub(super) static COHERENCE: &[Choice] = &[

@@ -6,10 +6,12 @@
 mod clip;
 mod control;
 mod depth;
+mod fill;
 mod guide;
 mod hold;
 mod hybrid;
 mod look;
+mod making;
 mod mask;
 mod motion;
 mod sampling;
@@ -17,10 +19,12 @@ mod sampling;
 pub use clip::Clip;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
+pub use fill::{FEATHER, FillParams};
 pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
+pub use making::{ComposeParams, Making};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
 pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
 pub use sampling::{Rng, SamplingParams};
@@ -40,6 +44,8 @@ pub struct FrameParams {
     pub camera: Camera,
     /// What stands beyond the edge of a moved picture.
     pub border: Border,
+    /// How what the camera uncovers is painted; `None` leaves it to the border and the frame's strength.
+    pub fill: Option<FillParams>,
     /// Where the depth of the picture comes from, for the 3D warp and for controls alike.
     pub depth: DepthSource,
     /// What becomes of that depth.
@@ -62,6 +68,8 @@ pub struct FrameParams {
     pub hybrid: Option<HybridParams>,
     /// What of the picture is repainted; `None` is all of it.
     pub mask: Option<MaskParams>,
+    /// How the scene's frames come about and are shown.
+    pub making: Making,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
 }

@@ -16,7 +16,7 @@ use kinora::timeline::deforum::settings::{Series, expand_setting};
 use kinora::timeline::frame::{
     Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthParams, DepthSource, Fit, FrameParams,
     FrameSource, HoldParams, HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams,
-    HybridVideo, NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
+    HybridVideo, Making, NoiseKind, NoiseParams, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
 };
 use kinora::timeline::seeds::{SeedBehaviour, SeedSequence};
 use serde_json::{Value, json};
@@ -334,6 +334,7 @@ impl Replay {
             source: if with_init { FrameSource::Init(PathBuf::new()) } else { FrameSource::Previous },
             camera: self.camera(frame)?,
             border: self.border(),
+            fill: None,
             depth: DepthSource::Flat,
             relief: DepthParams::default(),
             colour: ColourParams {
@@ -360,6 +361,7 @@ impl Replay {
                 },
             },
             hold: HoldParams::default(),
+            making: Making::default(),
             sampling: SamplingParams {
                 model: None,
                 vae: None,

@@ -1,12 +1,14 @@
 //! Inpainting: the pixels and latents around a run with a mask, by sd-webui's rules (1.10,
 //! `StableDiffusionProcessingImg2Img.init`).
 
+mod distance;
 mod fill;
 mod grey;
 mod region;
 
 use candle_core::{Device, Tensor};
 
+pub(super) use self::distance::distances;
 use self::grey::Grey;
 use self::region::Region;
 use super::job::{MaskFill, PaintJob, PaintMask};

@@ -238,7 +238,7 @@ impl Recipe {
         let sampler = self.control_sampler(noise.left());
         let mut found =
             states(&mut model as &mut dyn Denoiser, noise, |run| sampler.sample(run, x, &sigmas, &schedule));
-        let out = model.keep(found.pop().unwrap()).unwrap();
+        let out = model.keep(found.pop().unwrap(), 0.0).unwrap();
         let out = relative(&values(&out), &data.list(&format!("{}.out", self.name)));
         worse(worse(start, grid), worse(out, compare(&found, &wanted, |i| i)))
     }
