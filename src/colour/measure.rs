@@ -129,9 +129,7 @@ impl Sums {
         let mut sums = Self::default();
         let pixels = picture.as_rgb8().as_chunks::<3>().0;
         for (pixel, luma) in pixels[y * width..][..width].iter().zip(&luma[y * width..]) {
-            for c in 0..3 {
-                sums.channels[c] += u64::from(pixel[c]);
-            }
+            sums.channels.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += u64::from(*value));
             let luma = f64::from(*luma);
             sums.luma += luma;
             sums.luma_squared += luma * luma;
