@@ -155,7 +155,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TABLES: [(fn() -> &'static Table, fn(f64) -> f64, Sampling); 2] =
+    type Kernel = (fn() -> &'static Table, fn(f64) -> f64, Sampling);
+
+    const TABLES: [Kernel; 2] =
         [(lanczos, lanczos_at, Sampling::Lanczos), (lagrange, lagrange_at, Sampling::Lagrange)];
 
     #[test]

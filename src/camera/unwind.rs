@@ -57,7 +57,7 @@ pub fn unwound(canvas: &Canvas, ahead: &[Camera], border: Border, relief: &Relie
 /// One frame's motion, from where a place was to where it is.
 enum Step<'a> {
     Flat(Matrix3<f64>),
-    Deep { flip: Option<Matrix3<f64>>, view: View<'a>, distance: Option<&'a Plane> },
+    Deep { flip: Option<Matrix3<f64>>, view: Box<View<'a>>, distance: Option<&'a Plane> },
 }
 
 impl<'a> Step<'a> {
@@ -66,7 +66,7 @@ impl<'a> Step<'a> {
             Camera::Flat(flat) => Self::Flat(flat_matrix(flat, size)),
             Camera::Deep(deep) => Self::Deep {
                 flip: deep.flip.map(|flip| flip_matrix(&flip, size)),
-                view: View::new(size, &Camera3d { flip: None, ..*deep }, relief),
+                view: Box::new(View::new(size, &Camera3d { flip: None, ..*deep }, relief)),
                 distance: relief.distance(),
             },
         }

@@ -225,7 +225,7 @@ pub(super) fn round_row(texels: &[Texel], out: &mut [u8]) {
     for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
         for c in 0..3 {
             // Adding 1.5 * 2^23 rounds half to even and leaves the integer in the low bits.
-            pixel[c] = (texel[c].max(0.0).min(255.0) + 12_582_912.0).to_bits() as u8;
+            pixel[c] = (texel[c].clamp(0.0, 255.0) + 12_582_912.0).to_bits() as u8;
         }
     }
 }
