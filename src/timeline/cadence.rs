@@ -110,8 +110,7 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, place: Place) -> Cadenc
     let length = place.next - place.painted;
     let flow = if length > 1 { method(reader, values, "optical_flow_cadence") } else { None };
     let flow_factor = if flow.is_some() { reader.number(values, "cadence_flow_factor", 1.0) } else { 1.0 };
-    let mut found =
-        CadenceParams {
+    let mut found = CadenceParams {
         step: shown - place.painted,
         length,
         opens: place.painted == stage.clock.start,

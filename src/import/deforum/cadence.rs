@@ -62,7 +62,11 @@ impl Deforum<'_> {
             "RAFT" => {
                 lines.one(key, "dis_fine");
                 self.done.insert(key.to_owned());
-                self.report.change(key, self.shown(key), "`dis_fine` finds the motion: RAFT is a network of its own");
+                self.report.change(
+                    key,
+                    self.shown(key),
+                    "`dis_fine` finds the motion: RAFT is a network of its own",
+                );
             }
             word if is_flow(word) => {
                 lines.one(key, word.to_lowercase().replace(' ', "_"));

@@ -77,8 +77,15 @@ pub(super) fn import(name: &str, text: &str) -> Result<Imported, ReadError> {
     let bench = Bench { frames: frames as u32, fps, bpm, seed: 0 };
     let report = Report { source: name.to_owned(), kind: "parseq".to_owned(), ..Report::default() };
     let names = names(&root, document.as_ref(), &rendered);
-    let mut parseq =
-        Parseq { document, rendered, prompts: root.get("prompts").cloned(), names, bench, report, cadence: None };
+    let mut parseq = Parseq {
+        document,
+        rendered,
+        prompts: root.get("prompts").cloned(),
+        names,
+        bench,
+        report,
+        cadence: None,
+    };
     parseq.rest(&root);
     Ok(parseq.film())
 }

@@ -82,6 +82,7 @@ pub(super) fn time(
     let counted = ends.len().saturating_sub(1).max(1) as f64;
     let step = if ends.len() > 1 { (last - warm) / counted } else { *last };
     let besides = (whole - step * ends.len() as f64).max(0.0);
-    let painting = step * steps as f64 + besides * todo.iter().map(|params| f64::from(paintings(params))).sum::<f64>();
+    let painting =
+        step * steps as f64 + besides * todo.iter().map(|params| f64::from(paintings(params))).sum::<f64>();
     Ok(Time { step, besides, painting })
 }
