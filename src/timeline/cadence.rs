@@ -189,7 +189,7 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
     use crate::timeline::{Options, Timeline};
 
     fn painted(film: &str) -> Vec<u32> {
