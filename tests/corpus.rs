@@ -332,6 +332,13 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "mask.fill" => format!("{:?}", params.mask.as_ref()?.fill).to_lowercase(),
         "mask.overlay" => params.mask.as_ref()?.overlay.to_string(),
         "border" => format!("{:?}", params.border).to_lowercase(),
+        "sampling_mode" => {
+            let sampling = match params.camera {
+                Camera::Flat(camera) => camera.sampling,
+                Camera::Deep(camera) => camera.sampling,
+            };
+            format!("{sampling:?}").to_lowercase()
+        }
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
         "coherence.image" => match &params.hold.reference {
             ColourReference::Picture(path) => format!("{:?}", path.file_name()?),

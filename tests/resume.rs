@@ -74,12 +74,17 @@ fn frames_between_painted_ones_are_the_same_after_any_break() {
     desk.write("broken.kin", &film);
     desk.run(&["render", "whole.kin"]).expect(0);
     desk.run(&["render", "broken.kin"]).expect(0);
-    assert!(desk.path("whole.frames/000004.painted.png").exists(), "a blend has its painted picture beside it");
+    assert!(
+        desk.path("whole.frames/000004.painted.png").exists(),
+        "a blend has its painted picture beside it"
+    );
     assert!(!desk.path("whole.frames/000005.painted.png").exists());
     let whole = film_hashes(&desk, "whole");
     for kept in [3, 5, 6, 8, 10] {
         cut_off(&desk, "broken", kept);
-        desk.run(&["render", "broken.kin"]).expect(0).says(&[&format!("{kept} of 13 frames were there already")]);
+        desk.run(&["render", "broken.kin"])
+            .expect(0)
+            .says(&[&format!("{kept} of 13 frames were there already")]);
         assert_eq!(whole, film_hashes(&desk, "broken"), "broken off behind {kept} frames");
     }
     // A painted picture that was changed is not trusted.

@@ -2,7 +2,7 @@
 
 use nalgebra::{Matrix3, Point2, Vector2};
 
-use super::{Warped, flat_matrix, warp_flat};
+use super::{Warped, flat_matrix, resample};
 use crate::canvas::{Canvas, Size};
 use crate::timeline::frame::{Border, Camera2d};
 
@@ -13,11 +13,11 @@ pub fn warp_around(canvas: &Canvas, camera: &Camera2d, frame: Size, border: Bord
     let (x, y) = (margin(canvas.width(), frame.width), margin(canvas.height(), frame.height));
     let matrix = flat_matrix(camera, frame);
     if matrix == Matrix3::identity() {
-        return warp_flat(canvas, &matrix, border);
+        return resample(canvas, &matrix, border, camera.sampling);
     }
     let out = Matrix3::new_translation(&Vector2::new(x, y));
     let back = Matrix3::new_translation(&Vector2::new(-x, -y));
-    warp_flat(canvas, &(out * matrix * back), border)
+    resample(canvas, &(out * matrix * back), border, camera.sampling)
 }
 
 /// Sides of a frame beyond which a camera looks.
@@ -73,7 +73,7 @@ pub fn reach(camera: &Camera2d, frame: Size) -> f64 {
 mod tests {
     use super::super::warp;
     use super::*;
-    use crate::timeline::frame::Camera;
+    use crate::timeline::frame::{Camera, Sampling};
 
     const STILL: Camera2d = Camera2d {
         zoom: 1.0,
@@ -83,6 +83,7 @@ mod tests {
         center_x: 0.5,
         center_y: 0.5,
         flip: None,
+        sampling: Sampling::Bilinear,
     };
 
     #[test]

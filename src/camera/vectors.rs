@@ -71,15 +71,7 @@ mod tests {
         let size = Size::new(9, 5);
         let mut vectors = vec![[0.0; 2]; size.area()];
         vectors[2 * 9 + 3] = [4.0, -8.0];
-        let camera = Camera::Flat(Camera2d {
-            zoom: 1.0,
-            angle: 0.0,
-            translation_x: 2.0,
-            translation_y: -1.0,
-            center_x: 0.5,
-            center_y: 0.5,
-            flip: None,
-        });
+        let camera = Camera::Flat(Camera2d { translation_x: 2.0, translation_y: -1.0, ..Camera2d::STILL });
         let moved = warp_vectors(&Flow::new(size, vectors), &camera, Border::Replicate, &Relief::flat());
         assert_eq!(moved.vectors()[9 + 5], [4.0, -8.0]);
         assert_eq!(moved.vectors().iter().filter(|v| **v != [0.0; 2]).count(), 1);

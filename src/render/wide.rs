@@ -143,6 +143,7 @@ impl Wide {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timeline::frame::Sampling;
 
     const SCROLL: Camera2d = Camera2d {
         zoom: 1.0,
@@ -152,6 +153,7 @@ mod tests {
         center_x: 0.5,
         center_y: 0.5,
         flip: None,
+        sampling: Sampling::Bilinear,
     };
 
     fn frame() -> Canvas {

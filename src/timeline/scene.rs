@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::by_name::ByName;
 use super::cadence::Grid;
 use super::clock::{Clock, lower};
+use super::closing::{self, Round};
 use super::compat::{self, Compat};
 use super::deforum::prompts::PromptSeries;
 use super::eval::evaluate;
@@ -33,6 +34,10 @@ pub(super) struct Stage {
     pub grid: Grid,
     /// How Deforum's notations are read.
     pub compat: Compat,
+    /// How its end leads back to its beginning, when it loops.
+    pub round: Option<Box<Round>>,
+    /// It is the round after of a scene that loops.
+    pub is_next: bool,
 }
 
 impl Stage {
@@ -301,7 +306,11 @@ fn stage(
         }),
     };
     let grid = Grid::new(&values, (clock.start, clock.start + clock.length), way.compat);
-    Stage { name, clock, values, controls, prompts, grid, compat: way.compat }
+    let (round, is_next) = (None, false);
+    let mut stage =
+        Stage { name, clock, values, controls, prompts, grid, compat: way.compat, round, is_next };
+    stage.round = closing::round(&stage, &mut found.warnings);
+    stage
 }
 
 fn add_controls(

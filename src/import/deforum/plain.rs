@@ -83,9 +83,11 @@ impl Deforum<'_> {
             for key in ["sampling_mode", "use_depth_warping", "depth_algorithm"] {
                 self.idle(key, "only the 3D camera uses it");
             }
+            // The film's sharpening was made for what this takes away.
+            lines.one("sampling_mode", "bilinear");
             return;
         }
-        self.choice("sampling_mode", "sampling_mode", "bicubic", lines);
+        self.choice("sampling_mode", "sampling_mode", "lagrange", lines);
         if self.is("use_depth_warping") {
             self.carried("use_depth_warping", "depth");
             self.done.insert("depth_algorithm".to_owned());

@@ -79,7 +79,9 @@ impl Studio<'_> {
             _ => None,
         };
         let relief = Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
-        let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
+        let manner = self.rules.manner;
+        let warp =
+            |picture: &Canvas| camera::warp_over_as(manner, picture, &params.camera, params.border, &relief);
         if let Some(before) = gap.before.take() {
             let moved = if old_moves { timed(&mut self.times.warp, || warp(&before)).canvas } else { before };
             let moved = match &generated {

@@ -8,6 +8,7 @@
 
 mod ahead;
 mod between;
+mod closing;
 mod continued;
 mod course;
 mod guide;
@@ -36,7 +37,7 @@ use crate::timeline::frame::{FrameParams, FrameSource};
 pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
-pub use relief::stores_depth;
+pub use relief::{distances, stores_depth};
 pub use state::LoopState;
 pub use studio::{CadenceFlow, Reference, Rules, StageTimes, Studio};
 

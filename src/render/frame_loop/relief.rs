@@ -52,6 +52,12 @@ fn settled(params: &FrameParams, mut estimate: DepthMap, before: Option<&(DepthM
     }
 }
 
+/// The distances over which `params` moves a picture, of the depth `estimate` that belongs to it: as at a scene's second
+/// frame, of nothing before.
+pub fn distances(params: &FrameParams, estimate: DepthMap) -> Relief {
+    Relief::of(Some(&settled(params, estimate, None)), &params.relief)
+}
+
 /// Darkest at 0, brightest at 1; all the same is in the middle.
 fn stretched(mut map: DepthMap) -> DepthMap {
     let ends = map.values().iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));

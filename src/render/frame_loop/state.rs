@@ -19,6 +19,8 @@ pub struct LoopState {
     pub previous: Option<Canvas>,
     /// The picture whose colours the scene is held to: its first painted frame.
     pub anchor: Option<Canvas>,
+    /// The depth of `anchor`, for a scene that closes. Derived.
+    pub(super) first_depth: Option<DepthMap>,
     /// The previous frame's depth on the film's scale, where depth is kept steady.
     pub depth: Option<DepthMap>,
     /// Within a frame: the depth of the frame before as it moved with its picture, and where it is covered.

@@ -9,6 +9,7 @@ use super::independent;
 use super::redo::Sitting;
 use super::state::LoopState;
 use super::underneath::Underneath;
+use crate::camera::Manner;
 use crate::canvas::{Canvas, Size};
 use crate::colour::{self, ChannelOrder, Measures, Overflow, Pull};
 use crate::error::Result;
@@ -61,6 +62,8 @@ pub struct Rules {
     pub order: ChannelOrder,
     /// What becomes of values that contrast drives beyond 255.
     pub overflow: Overflow,
+    /// How the previous frame is moved.
+    pub manner: Manner,
     /// What stands where the noise mask is off.
     pub noise_outside: Outside,
     /// Whether frames are measured: what is never painted has no drift.
@@ -76,6 +79,7 @@ impl Rules {
     pub const NATIVE: Self = Self {
         order: ChannelOrder::Rgb,
         overflow: Overflow::Clamp,
+        manner: Manner::Native,
         noise_outside: Outside::Untouched,
         measured: true,
         reference: Reference::FirstPainted,
@@ -85,6 +89,7 @@ impl Rules {
     pub const DEFORUM: Self = Self {
         order: ChannelOrder::Bgr,
         overflow: Overflow::Wrap,
+        manner: Manner::Deforum,
         noise_outside: Outside::Grey,
         measured: false,
         reference: Reference::FirstNeeded,

@@ -84,7 +84,9 @@ impl Studio<'_> {
         let needed = deep || hinted || masked;
         let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
         let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
-        let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
+        let manner = self.rules.manner;
+        let warp =
+            |picture: &Canvas| camera::warp_over_as(manner, picture, &params.camera, params.border, &relief);
         let (wide, times) = (state.wide.take(), &mut self.times.warp);
         let ahead = timed(times, || Ahead::of(params, previous, wide));
         let (warped, coverage, uncovered) = timed(times, || match &ahead {
@@ -116,7 +118,8 @@ impl Studio<'_> {
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
         let (prepared, held) = self.prepared(params, warped, state)?;
-        let init = Some(prepared);
+        let (init, uncovered) = self.closed(params, prepared, uncovered, state)?;
+        let init = Some(init);
         Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead, held, is_moved: true })
     }
 

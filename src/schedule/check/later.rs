@@ -5,13 +5,13 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
-const SETTINGS: &[&str] = &["upscale", "loop"];
+const SETTINGS: &[&str] = &["upscale"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];
 
 /// Words behind a scene's length.
-const LABELS: &[&str] = &["loop"];
+const LABELS: &[&str] = &[];
 
 /// Choices and calls: the parameter, and what it could be set to.
 const VALUES: &[(&str, &str)] = &[

@@ -296,8 +296,13 @@ pub(super) static COHERENCE: &[Choice] = &[
 pub(super) static DRIFT: &[Choice] =
     &[choice("all", &[]), choice("colour", &["color"]), choice("sharpness", &[])];
 
-pub(super) static SAMPLING: &[Choice] =
-    &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
+pub(super) static SAMPLING: &[Choice] = &[
+    choice("nearest", &[]),
+    choice("bilinear", &[]),
+    choice("bicubic", &[]),
+    choice("lanczos", &["lanczos3"]),
+    choice("lagrange", &[]),
+];
 
 /// Ways to find the motion between two pictures.
 pub(super) static CADENCE_FLOWS: &[Choice] = &[

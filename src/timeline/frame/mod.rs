@@ -5,6 +5,7 @@
 
 mod cadence;
 mod clip;
+mod closing;
 mod control;
 mod depth;
 mod fill;
@@ -20,6 +21,7 @@ mod tone;
 
 pub use cadence::{CadenceParams, FlowMethod};
 pub use clip::Clip;
+pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
 pub use fill::{FEATHER, FillParams};
@@ -29,7 +31,9 @@ pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, Hybr
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use making::{ComposeParams, Making};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
+pub use motion::{
+    Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling, Sequence,
+};
 pub use sampling::{Rng, SamplingParams};
 pub use tone::ToneParams;
 
@@ -74,6 +78,8 @@ pub struct FrameParams {
     pub mask: Option<MaskParams>,
     /// How the scene's frames come about and are shown.
     pub making: Making,
+    /// Near the end of a looping scene: how it leads back into the first frame.
+    pub closing: Option<Closing>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
     /// Whether the model paints here, and what is shown where it does not.

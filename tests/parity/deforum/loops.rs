@@ -342,6 +342,7 @@ impl Replay {
                 center_x: self.number("transform_center_x", frame)?,
                 center_y: self.number("transform_center_y", frame)?,
                 flip,
+                ..Camera2d::STILL
             }));
         }
         let three = |replay: &mut Self, names: [&'static str; 3]| -> Outcome<[f64; 3]> {
@@ -355,7 +356,6 @@ impl Replay {
             translation: three(self, ["translation_x", "translation_y", "translation_z"])?,
             rotation: three(self, ["rotation_3d_x", "rotation_3d_y", "rotation_3d_z"])?,
             fov: self.number("fov_schedule", frame)?,
-            zoom: 1.0,
             aspect_ratio: if self.on("aspect_ratio_use_old_formula") {
                 old_aspect_ratio(self.size)
             } else {
@@ -367,6 +367,7 @@ impl Replay {
                 _ => Sampling::Bicubic,
             },
             flip,
+            ..Camera3d::STILL
         }))
     }
 
@@ -501,6 +502,7 @@ impl Replay {
             guide: None,
             hybrid: self.hybrid(frame)?,
             mask: None,
+            closing: None,
             controls: Vec::new(),
             cadence: self.cadence_at(shown)?,
             tone: ToneParams {
