@@ -48,6 +48,52 @@ fn killed_and_resumed_equals_unbroken() {
     assert_eq!(film_hashes(&desk, "whole"), film_hashes(&desk, "killed"));
 }
 
+/// Frames of a film with its last `kept` ones there: as after a kill between any two frames.
+fn cut_off(desk: &Desk, name: &str, kept: usize) {
+    let folder = format!("{name}.frames");
+    let journal = String::from_utf8(desk.read(&format!("{folder}/journal.jsonl"))).unwrap();
+    let lines: Vec<&str> = journal.lines().take(kept).collect();
+    desk.write(&format!("{folder}/journal.jsonl"), lines.join("\n") + "\n");
+    for frame in kept..13 {
+        for kind in ["", ".painted"] {
+            let _ = std::fs::remove_file(desk.path(&format!("{folder}/{frame:06}{kind}.png")));
+        }
+    }
+    let _ = std::fs::remove_file(desk.path(&format!("{name}.mp4")));
+}
+
+/// Wherever a run breaks off between painted frames, the pictures that it blended are found again.
+#[test]
+fn frames_between_painted_ones_are_the_same_after_any_break() {
+    let desk = Desk::new();
+    let film = format!(
+        "{}cadence = 4\noptical_flow_cadence = dis_medium\ncoherence = lab\ndiffusion_redo = 1\n",
+        tiny_film(13)
+    );
+    desk.write("whole.kin", &film);
+    desk.write("broken.kin", &film);
+    desk.run(&["render", "whole.kin"]).expect(0);
+    desk.run(&["render", "broken.kin"]).expect(0);
+    assert!(
+        desk.path("whole.frames/000004.painted.png").exists(),
+        "a blend has its painted picture beside it"
+    );
+    assert!(!desk.path("whole.frames/000005.painted.png").exists());
+    let whole = film_hashes(&desk, "whole");
+    for kept in [3, 5, 6, 8, 10] {
+        cut_off(&desk, "broken", kept);
+        desk.run(&["render", "broken.kin"])
+            .expect(0)
+            .says(&[&format!("{kept} of 13 frames were there already")]);
+        assert_eq!(whole, film_hashes(&desk, "broken"), "broken off behind {kept} frames");
+    }
+    // A painted picture that was changed is not trusted.
+    let other = desk.read("whole.frames/000008.painted.png");
+    desk.write("broken.frames/000004.painted.png", other);
+    desk.run(&["render", "broken.kin"]).expect(0).says(&["4 of 13 frames were there already"]);
+    assert_eq!(whole, film_hashes(&desk, "broken"));
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_is_130_and_keeps_what_is_finished() {

@@ -14,7 +14,7 @@ use crate::canvas::{Canvas, Plane, Size};
 /// How polynomials are fitted and averaged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FarnebackSettings {
-    /// Sizes of the pictures, each half the one before; 1 is the picture alone.
+    /// Coarser pictures at most, each half the one before; 0 is the picture alone.
     pub levels: usize,
     /// Width of the window over which displacements are averaged, odd, in pixels.
     pub window: usize,
@@ -69,7 +69,7 @@ pub fn farneback(first: &Canvas, second: &Canvas, settings: &FarnebackSettings) 
 /// How many levels a picture is large enough for.
 fn levels(size: Size, most: usize) -> usize {
     let shorter = size.width.min(size.height) as f64;
-    (1..most).take_while(|level| shorter * 0.5f64.powi(*level as i32) >= SHORTEST).count() + 1
+    (1..=most).take_while(|level| shorter * 0.5f64.powi(*level as i32) >= SHORTEST).count() + 1
 }
 
 /// The picture made smaller by `factor`, blurred first so that nothing fine is left to alias.

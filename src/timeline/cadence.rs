@@ -80,15 +80,24 @@ impl Grid {
     }
 }
 
-/// Whether each frame is painted by itself, composed of others, or has its edges painted as they come into sight: there
-/// is nothing to move on.
+/// Whether each frame is painted by itself, composed of others, has its edges painted as they come into sight, or is
+/// led back to a scene's beginning: all of that happens frame by frame.
 fn stands_alone(values: &Values) -> bool {
     let source = values.calls.get("source").map(|(call, _)| call.spec.name);
     let mode = values.constant_choice("animation_mode");
     matches!(source, Some("still" | "video"))
         || mode.as_deref() == Some("interpolation")
         || values.constant_choice("border").as_deref() == Some("outpaint")
+        || is_loop(values)
         || super::making::composed(values).is_some()
+}
+
+/// Whether the scene's end leads into its beginning.
+fn is_loop(values: &Values) -> bool {
+    let line = values.lines.get("loop");
+    line.and_then(|line| line.at(line.clock.start).ok())
+        .and_then(|(value, _)| value.as_bool())
+        .unwrap_or(false)
 }
 
 /// Keys behind the first frame of settings that are no curves.
@@ -163,7 +172,7 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
         (
             "cadence",
             !(alone && blends),
-            "where frames stand alone or their edges are painted (`border = outpaint`)",
+            "where frames stand alone, their edges are painted (`border = outpaint`) or the scene loops",
             "leave one of the two out",
         ),
         ("optical_flow_cadence", blends || !flows, "without `cadence`", "say `cadence = 3`"),

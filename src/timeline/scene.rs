@@ -306,17 +306,9 @@ fn stage(
         }),
     };
     let grid = Grid::new(&values, (clock.start, clock.start + clock.length), way.compat);
-    let mut stage = Stage {
-        name,
-        clock,
-        values,
-        controls,
-        prompts,
-        grid,
-        compat: way.compat,
-        round: None,
-        is_next: false,
-    };
+    let (round, is_next) = (None, false);
+    let mut stage =
+        Stage { name, clock, values, controls, prompts, grid, compat: way.compat, round, is_next };
     stage.round = closing::round(&stage, &mut found.warnings);
     stage
 }
