@@ -166,7 +166,8 @@ fn scroll(frames: u32) -> String {
     format!(
         "kinora 1\nvideo {{ size = 64x64  fps = 4 }}\nframes = {frames}\nsteps = 6\n\
          prompt = \"mountains and the sea, sunset, oil painting\"\n\
-         translation_x = -3\nborder = outpaint\nstrength = 1\nnoise = 0\ncoherence = none\n"
+         translation_x = -3\nborder = outpaint\nstrength = 1\nnoise = 0\ncoherence = none\n\
+         sharpen.amount = 0\ndrift.correct = 0\n"
     )
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A file under its final name is a whole file: pictures are written beside it, synced and renamed.
 
+mod ahead;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,14 +15,10 @@ use crate::infotext;
 use crate::render::depth_file;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 use crate::render::made::Made;
-use crate::render::wide::Wide;
 
 /// Pictures that may wait for the disk. Four hide a slow moment of the disk; more would only cost
 /// memory, since a disk that stays slower than the model stays slower.
 const WAITING: usize = 4;
-
-/// The folder of what is known beyond the edges of frames: beside them it would be taken for frames.
-const AHEAD: &str = "ahead";
 
 /// The file that is locked while somebody renders.
 const LOCK: &str = ".lock";
@@ -116,24 +114,6 @@ impl Store {
     /// [`Error::Input`] when it is not there or damaged.
     pub fn read(&self, frame: u32) -> Result<Canvas> {
         Canvas::open(&self.path(frame))
-    }
-
-    /// Where what is known beyond a frame's edges lies, or will lie.
-    fn wide_path(&self, frame: u32) -> PathBuf {
-        self.folder.join(AHEAD).join(format!("{frame:06}.png"))
-    }
-
-    /// What is known beyond the edges of a stored frame; `None` when nothing was painted ahead of it.
-    ///
-    /// # Errors
-    /// [`Error::Output`] when the journal cannot be read, [`Error::Input`] when the picture is damaged.
-    pub fn read_wide(&self, frame: u32) -> Result<Option<Wide>> {
-        let entries = Journal::read(&self.folder)?;
-        // A file of an earlier film may lie there: the journal says whether it counts.
-        match entries.iter().any(|entry| entry.frame == frame && entry.wide.is_some()) {
-            true => Ok(Some(Wide::open(&self.wide_path(frame), self.read(frame)?.size())?)),
-            false => Ok(None),
-        }
     }
 
     /// Which frames are there already and right for the film as it is now.
@@ -244,15 +224,6 @@ impl Store {
             before = Some((frame, output));
         }
         Ok(())
-    }
-
-    /// Stores what is known beyond a frame's edges; its hash.
-    fn write_wide(&self, frame: u32, wide: &Wide) -> Result<String> {
-        let (bytes, folder) = (wide.to_png()?, self.folder.join(AHEAD));
-        std::fs::create_dir_all(&folder)
-            .map_err(|e| Error::output(&folder, format!("cannot make a folder: {e}")))?;
-        self.write(&self.wide_path(frame), &bytes)?;
-        Ok(hash(&bytes))
     }
 
     /// Hash of the picture before `frame`: just written, or found when a run is resumed.
