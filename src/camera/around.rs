@@ -73,7 +73,7 @@ pub fn reach(camera: &Camera2d, frame: Size) -> f64 {
 mod tests {
     use super::super::warp;
     use super::*;
-    use crate::timeline::frame::{Camera, Sampling};
+    use crate::timeline::frame::Camera;
 
     const STILL: Camera2d = Camera2d::STILL;
 

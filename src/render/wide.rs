@@ -143,7 +143,6 @@ impl Wide {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::frame::Sampling;
 
     const SCROLL: Camera2d = Camera2d { translation_x: -3.0, ..Camera2d::STILL };
 

@@ -250,12 +250,12 @@ impl Timeline {
     }
 }
 
-/// Whether values of it can stand in a table; files and calls are the same for a whole scene.
+/// Whether values of it can stand in a table; calls, and files without keys, are the same for a whole scene.
 pub(super) fn is_per_frame(param: &Param) -> bool {
     matches!(
         param.kind,
         Kind::Number(_) | Kind::Vector | Kind::Integer | Kind::Switch | Kind::Choice(_) | Kind::Text
-    )
+    ) || (param.kind == Kind::File && param.keyed)
 }
 
 /// The value of a parameter at the frame that `reader` reads.
@@ -327,7 +327,8 @@ impl Timeline {
         for frame in 0..self.frames {
             let mut reader = self.reader(frame);
             let values = &self.stages[self.stage_of(frame)].values;
-            let is_text = values.lines.get(name).is_some_and(|line| line.param.kind == Kind::Text);
+            let is_text =
+                values.lines.get(name).is_some_and(|line| matches!(line.param.kind, Kind::Text | Kind::File));
             cells.push(if is_text {
                 reader.maybe_text(values, name).map_or(Cell::Open, Cell::Text)
             } else {
