@@ -23,11 +23,10 @@ fn hash(bytes: &[u8]) -> String {
 
 /// Hashes of all pictures in a film's folder, key pictures with them.
 fn pictures(desk: &Desk, name: &str) -> Vec<(String, String)> {
-    let folder = format!("{name}.frames");
-    desk.frames(&folder)
-        .into_iter()
-        .map(|file| (file.clone(), hash(&desk.read(&format!("{folder}/{file}")))))
-        .collect()
+    let folders = [format!("{name}.frames"), format!("{name}.frames/keys")];
+    let files =
+        folders.iter().flat_map(|folder| desk.frames(folder).into_iter().map(move |file| (folder, file)));
+    files.map(|(folder, file)| (file.clone(), hash(&desk.read(&format!("{folder}/{file}"))))).collect()
 }
 
 fn frame(desk: &Desk, name: &str, frame: u32) -> Canvas {
@@ -39,8 +38,7 @@ fn a_composed_zoom_is_a_few_paintings_and_the_plan_says_so() {
     let desk = Desk::new();
     desk.write("film.kin", composed(""));
     let planned = desk.run(&["plan", "film.kin"]).expect(0);
-    for part in ["4 pictures are to be painted, 0 frames are there already", "4 key pictures", "24, 16, 8, 0"]
-    {
+    for part in ["4 pictures are to be painted, 0 are there already", "4 key pictures", "24, 16, 8, 0"] {
         assert!(planned.stdout.contains(part), "{part}: {}", planned.stdout);
     }
     let json = desk.run(&["plan", "film.kin", "--format", "json"]).expect(0);
@@ -55,7 +53,7 @@ fn a_composed_zoom_is_a_few_paintings_and_the_plan_says_so() {
     assert_eq!(frame(&desk, "film", 24), Canvas::open(&desk.path("film.frames/keys/00-000.png")).unwrap());
     let planned = desk.run(&["plan", "film.kin"]).expect(0);
     assert!(
-        planned.stdout.contains("0 pictures are to be painted, 25 frames are there"),
+        planned.stdout.contains("0 pictures are to be painted, 25 are there already"),
         "{}",
         planned.stdout
     );
