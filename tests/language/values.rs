@@ -306,7 +306,9 @@ fn every_parameter_is_read() {
             Kind::Call => format!("{}(\"a.png\")", param.calls.last().unwrap().name),
         };
         let value = match param.name {
-            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" => "0.25".to_owned(),
+            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" | "fill_strength" => {
+                "0.25".to_owned()
+            }
             "bpm" => "60".to_owned(),
             "loop.window" => "0.5".to_owned(),
             "camera.shake" => "shake(quake)".to_owned(),
@@ -322,8 +324,12 @@ fn every_parameter_is_read() {
             if param.name == "animation_mode" { String::new() } else { format!("animation_mode = {mode}\n") };
         let length = if param.name == "frames" { "" } else { "frames = 9\n" };
         let init = match param.name {
+            "optical_flow_cadence" => "cadence = 3\n",
+            "cadence_flow_factor" => "cadence = 3\noptical_flow_cadence = dis_fine\n",
+            "redo_flow_factor" => "optical_flow_redo_generation = dis_fine\n",
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
+            "fill_feather" | "fill_margin" => "border = outpaint\n",
             "loop.window" => "loop = true\n",
             _ => "",
         };
