@@ -89,7 +89,7 @@ fn told(camera: &Camera, size: Size) -> String {
     let mut text = String::new();
     let mut rows = |name: &str, rows: Vec<Vec<f64>>| {
         for (i, row) in rows.iter().enumerate() {
-            let numbers: Vec<String> = row.iter().map(|v| format!("{v:>14.8}")).collect();
+            let numbers: Vec<String> = row.iter().map(|v| format!("{:>14.8}", v + 0.0)).collect();
             let _ = writeln!(text, "{:<11} {}", if i == 0 { name } else { "" }, numbers.join(" "));
         }
     };
