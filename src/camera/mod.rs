@@ -38,6 +38,7 @@ mod relief;
 mod sample;
 mod steady;
 mod unwind;
+mod vectors;
 mod warp2d;
 mod warp3d;
 pub mod zoom;
@@ -49,6 +50,7 @@ pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{Relief, equalise};
 pub use steady::{from_steps, locked, own_scale, to_steps};
 pub use unwind::{feathered, unwound};
+pub use vectors::warp_vectors;
 pub use warp2d::{resample, warp_flat};
 pub use warp3d::{deep_positions, warp_deep, warp_deep_float, warp_deep_once};
 

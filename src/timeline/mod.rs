@@ -3,6 +3,7 @@
 //! Every value is a pure function of the time, so any frame can be asked for alone and in any order.
 
 mod by_name;
+mod cadence;
 mod camera;
 mod checkpoints;
 mod clock;

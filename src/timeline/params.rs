@@ -1,6 +1,7 @@
 //! One frame's parameters, section by section. Defaults are those of the table in
 //! `schedule::params` (a test compares them).
 
+use super::cadence;
 use super::camera;
 use super::closing;
 use super::controls;
@@ -125,6 +126,10 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
         _ if name.starts_with("perspective_flip") => values.has(name),
+        // Nothing stands for these when the film does not set them.
+        "mask" | "guide.images" | "image_strength" | "model" => {
+            values.has(name) && guide::has_effect(values, name)
+        }
         _ if name.starts_with("fill_") => fill::has_effect(values, name),
         _ => {
             masks::has_effect(values, name)
@@ -145,33 +150,41 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 /// The parameters of the frame that `reader` reads, in the scene `stage` with number `scene`.
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
-    let cut = reader.frame == stage.clock.start;
+    let shown = reader.frame;
+    let place = stage.grid.at(shown);
+    // What the model is told counts at the frame that it paints; frames between show what came of it.
+    reader.frame = place.painted;
     let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
+    let begins = place.painted == stage.clock.start;
+    let sampling = sampling(reader, stage, begins && is_begun_with(&source));
+    let controls =
+        stage.controls.iter().map(|(name, values)| controls::at(reader, &source, name, values)).collect();
+    let (colour, noise) = (colour(reader, values), noise(reader, values));
+    let (hold, guide) = (hold::at(reader, stage, &source), guide::at(reader, stage));
+    reader.frame = shown;
     let frame = FrameParams {
-        frame: reader.frame,
+        frame: shown,
         scene,
-        cut,
+        cut: shown == stage.clock.start,
         camera: camera(reader, stage),
         border: border(reader, values),
         fill: fill::at(reader, values),
         depth: depth::source(reader, values),
         relief: depth::params(reader, values),
-        colour: colour(reader, values),
-        noise: noise(reader, values),
-        hold: hold::at(reader, stage, &source),
-        sampling: sampling(reader, stage, cut && is_begun_with(&source)),
+        colour,
+        noise,
+        hold,
+        sampling,
         prompt,
         negative,
-        guide: guide::at(reader, stage),
+        guide,
         hybrid: hybrid::at(reader, stage, &source),
         making: Making::default(),
         mask: masks::at(reader, stage, &source),
-        controls: stage
-            .controls
-            .iter()
-            .map(|(name, values)| controls::at(reader, &source, name, values))
-            .collect(),
+        controls,
+        cadence: cadence::at(reader, stage, place),
+        tone: cadence::tone(reader, values),
         closing: None,
         source,
     };

@@ -92,6 +92,19 @@ impl Studio<'_> {
         }
     }
 
+    /// The depth of the picture that was just painted, which stays where it is while another is moved over it.
+    pub(super) fn depth_of_new(
+        &mut self,
+        params: &FrameParams,
+        painted: &Canvas,
+        state: &LoopState,
+    ) -> Result<DepthMap> {
+        match state.depth.as_ref().filter(|depth| is_steady(params) && depth.size() == painted.size()) {
+            Some(depth) => Ok(depth.clone()),
+            None => self.depth(params, painted),
+        }
+    }
+
     /// Remembers how the depth moved with its picture.
     pub(super) fn carry(
         &mut self,

@@ -304,6 +304,14 @@ pub(super) static SAMPLING: &[Choice] = &[
     choice("lagrange", &[]),
 ];
 
+/// Ways to find the motion between two pictures.
+pub(super) static CADENCE_FLOWS: &[Choice] = &[
+    choice("none", &[]),
+    choice("dis_medium", &["DIS Medium"]),
+    choice("dis_fine", &["DIS Fine"]),
+    choice("farneback", &[]),
+];
+
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[]), choice("latent", &[])];
 
 pub(super) static RNG: &[Choice] = &[choice("cpu", &[]), choice("nv", &["gpu", "philox"])];

@@ -58,7 +58,7 @@ static TABLE: &[Param] = &[
     param("depth", Kind::Call, "network", "where the distance of each pixel comes from").with(calls::DEPTH).fixed(),
     // How it ends.
     param("loop", Kind::Switch, "false", "the scene's last frame leads into its first one; `scene name 8s loop` says it too").fixed(),
-    number("loop.window", Measure::Time, "25%", "last part of a looping scene, in which it comes back to its beginning; at most 480 frames").fixed().possible(1.0, 480.0),
+    number("loop.window", Measure::Plain, "0.25", "share of a looping scene, at its end, in which it comes back to its beginning; at most 480 frames").fixed().possible(0.001, 1.0),
     number("depth.near", Measure::Plain, "1", "distance of the nearest point from the 3D camera, in units of 200 of `translation_z`").possible(0.01, 10_000.0).usual(0.1, 10.0),
     number("depth.far", Measure::Plain, "2", "distance of the farthest point").possible(0.01, 10_000.0).usual(0.1, 100.0),
     param("depth.invert", Kind::Switch, "false", "exchanges near and far").fixed(),
@@ -79,6 +79,13 @@ static TABLE: &[Param] = &[
     number("perlin_persistence", Measure::Plain, "0.5", "weight of each layer of perlin noise relative to the one before").fixed().possible(0.0, 10.0).usual(0.0, 1.0),
     param("perlin_w", Kind::Integer, "8", "cells of perlin noise along the rows").fixed().possible(1.0, 256.0),
     param("perlin_h", Kind::Integer, "8", "cells of perlin noise along the columns").fixed().possible(1.0, 256.0),
+    // Which frames are painted.
+    param("cadence", Kind::Integer, "1", "every n-th frame is painted, and the frames between show the last two painted ones, moved and blended; keys of what the model is told fall on painted frames").alias(&["diffusion_cadence"]).fixed().possible(1.0, 1000.0).usual(1.0, 12.0),
+    param("optical_flow_cadence", Kind::Choice(calls::CADENCE_FLOWS), "none", "how the motion between two painted pictures is found, along which they are blended").fixed(),
+    number("cadence_flow_factor", Measure::Plain, "1", "multiplier of the motion of `optical_flow_cadence`").alias(&["cadence_flow_factor_schedule"]).possible(-100.0, 100.0).usual(-2.0, 2.0),
+    param("diffusion_redo", Kind::Integer, "0", "times that a frame is painted over what was just painted, with other seeds, before it counts").fixed().possible(0.0, 50.0).usual(0.0, 5.0),
+    param("optical_flow_redo_generation", Kind::Choice(calls::CADENCE_FLOWS), "none", "a frame is painted once with another seed first, moved once more as that moved it, and painted over").fixed(),
+    number("redo_flow_factor", Measure::Plain, "1", "multiplier of the motion of `optical_flow_redo_generation`").alias(&["redo_flow_factor_schedule"]).possible(-100.0, 100.0).usual(-2.0, 2.0),
     // What of it is repainted.
     param("mask", Kind::Text, "", "what of the picture is repainted, white of black: a picture, or an expression of `[file.png]`, `{video_mask}`, `{everywhere}`, `{box left top width height}` and `{ellipse ...}` (shares of the picture) with `!`, `&`, `\\` (without), `^`, `|` and brackets").alias(&["mask_schedule"]),
     param("mask_file", Kind::File, "", "what `{video_mask}` is, and the mask when `mask` is not set").with(calls::MASK_FILE).fixed(),
@@ -119,6 +126,8 @@ static TABLE: &[Param] = &[
     param("hybrid_use_first_frame_as_init_image", Kind::Switch, "true", "begins with the video's first picture, at `init_strength`, where `source` names none").fixed(),
     param("hybrid_use_init_image", Kind::Switch, "false", "the picture of `source = init(...)` takes the video's place").fixed(),
     // Colour and sharpness.
+    param("grayscale", Kind::Switch, "false", "makes the film grey").alias(&["color_force_grayscale"]).fixed(),
+    param("legacy_colormatch", Kind::Switch, "false", "colours are held before a frame is painted over and not afterwards, as in Deforum's old files").fixed(),
     number("contrast", Measure::Plain, "1", "multiplier of the moved picture's values").alias(&["contrast_schedule"]).possible(0.0, 100.0).usual(0.5, 1.5),
     param("coherence", Kind::Choice(calls::COHERENCE), "lab", "how colours are held to the scene's first frame, or to a picture: histograms in a colour space (`rgb`, `hsv`, `lab`; `image` is `lab` with the picture of `coherence.image`), or the linear map that moves colours least (`mkl`)").alias(&["color_coherence"]).fixed(),
     param("coherence.image", Kind::File, "", "the picture, or the video, whose colours the scene is held to, in place of its first frame").alias(&["color_coherence_image_path"]).with(calls::COLOUR_VIDEO).fixed(),

@@ -3,6 +3,7 @@
 //! Every section is handed by value to the room that uses it. Numbers are in the unit that the
 //! field's line says; rates of the language have already become amounts per frame here.
 
+mod cadence;
 mod clip;
 mod closing;
 mod control;
@@ -16,7 +17,9 @@ mod making;
 mod mask;
 mod motion;
 mod sampling;
+mod tone;
 
+pub use cadence::{CadenceParams, FlowMethod};
 pub use clip::Clip;
 pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
@@ -32,6 +35,7 @@ pub use motion::{
     Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling, Sequence,
 };
 pub use sampling::{Rng, SamplingParams};
+pub use tone::ToneParams;
 
 /// Everything the loop needs to know for one frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +82,10 @@ pub struct FrameParams {
     pub closing: Option<Closing>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
+    /// Whether the model paints here, and what is shown where it does not.
+    pub cadence: CadenceParams,
+    /// Grey films, and where colours are matched.
+    pub tone: ToneParams,
 }
 
 /// What a frame is told in words: one text as a rule, two on the way from one key to the next.
