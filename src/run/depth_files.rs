@@ -22,7 +22,9 @@ pub(super) fn missing_depth(film: &Film, timeline: &Timeline) -> Option<Diagnost
     (0..timeline.frames()).find_map(|frame| {
         let DepthSource::Sequence(sequence, number) = timeline.at(frame).ok()?.depth else { return None };
         let what = lacking(&sequence, number)?;
-        let what = what.replace(&format!("{}/", film.folder.display()), "");
+        // A film that lies in the folder at hand has no folder in its paths.
+        let folder = film.folder.display().to_string();
+        let what = if folder.is_empty() { what } else { what.replace(&format!("{folder}/"), "") };
         let found = Diagnostic::error("E60", format!("frame {frame} needs {what}"), named.span);
         Some(found.hint("every frame of the film needs a picture; `first` is the number of the first one"))
     })
