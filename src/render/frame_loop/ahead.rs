@@ -66,9 +66,10 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// The previous frame and all that is known around it, moved; `None` when the frame is an ordinary one.
+    /// The previous frame and all that is known around it, moved; `None` when the frame is an ordinary one, or
+    /// follows a video: what is known beyond the frame's edges does not move as the video does.
     pub fn of(params: &FrameParams, previous: &Canvas, wide: Option<Wide>) -> Option<Self> {
-        let (camera, fill) = camera(params)?;
+        let (camera, fill) = camera(params).filter(|_| params.hybrid.is_none())?;
         let frame = previous.size();
         let more = ahead(fill, frame);
         let margin = more + CELL;

@@ -134,9 +134,7 @@ impl Studio<'_> {
         };
         self.times.frames += 1;
         let painted = self.guided_colours(painted, guide.as_ref());
-        let is_wide = ahead.is_some();
-        // A video has the frame's size: into a larger picture it comes when that has been cut to the frame.
-        let painted = if is_wide { painted } else { self.hybrid_after(params, painted, behind.as_ref())? };
+        let painted = self.hybrid_after(params, painted, behind.as_ref())?;
         let is_free = independent(params) && params.hold.reference == ColourReference::First;
         let painted = if is_free { painted } else { self.matched(params, painted, state)? };
         let painted = self.pulled_back(params, painted, state);
@@ -147,7 +145,6 @@ impl Studio<'_> {
             }
             None => (painted, None),
         };
-        let painted = if is_wide { self.hybrid_after(params, painted, behind.as_ref())? } else { painted };
         let painted = self.overlaid(params, painted, mask.as_ref())?;
         if state.anchor.is_none() {
             state.anchor = Some(painted.clone());
