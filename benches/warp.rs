@@ -1,6 +1,7 @@
 //! Speed of warps, colour, noise and sharpening on one thread, beside Deforum's own functions.
 //!
-//! `cargo bench --bench warp`. Deforum's figures are in `deforum.json`; they were taken on another day and perhaps on
+//! `cargo bench --bench warp`; with `KINORA_OPENCV_PYTHON` naming a Python that has OpenCV, its own figures are taken in the
+//! same run. Deforum's figures are in `deforum.json`; they were taken on another day and perhaps on
 //! another machine, so a ratio is a sign and not a measurement.
 
 use std::cell::RefCell;
@@ -9,7 +10,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use kinora::camera::{DepthMeaning, Relief, equalise, flow, warp, warp_deep};
+use kinora::camera::{
+    DepthMeaning, Relief, equalise, flat_matrix, flow, unwound, warp, warp_deep, warp_flat,
+};
 use kinora::canvas::{Canvas, Plane, Size};
 use kinora::colour::{Anchor, ChannelOrder, Overflow, contrast, sharpen};
 use kinora::noise::{TorchRng, add};
@@ -81,17 +84,24 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
         translation_y: -1.5,
         center_x: 0.5,
         center_y: 0.5,
+        sampling: Sampling::Bilinear,
         flip: None,
     };
-    bench.run("warp_2d", || warp(canvas, &Camera::Flat(flat), Border::Replicate, None));
+    let map = flat_matrix(&flat, SIZE);
+    bench.run("warp_2d", || warp_flat(canvas, &map, Border::Replicate));
+    let moved = |sampling| Camera::Flat(Camera2d { sampling, ..flat });
+    let lagrange = moved(Sampling::Lagrange);
+    bench.run("warp_2d_lagrange", || warp(canvas, &lagrange, Border::Replicate, None));
+    let out = Camera::Flat(Camera2d { zoom: 0.98, sampling: Sampling::Lagrange, ..flat });
+    bench.run("warp_2d_lagrange_out", || warp(canvas, &out, Border::Replicate, None));
+    let ahead = vec![lagrange; 30];
+    bench.run("loop_back_30", || unwound(canvas, &ahead, Border::Replicate, &Relief::flat()));
     let deep = |sampling| Camera3d {
         translation: [2.0, 1.0, 10.0],
         rotation: [0.3, -0.5, 0.2],
         fov: 70.0,
-        zoom: 1.0,
-        aspect_ratio: 1.0,
         sampling,
-        flip: None,
+        ..Camera3d::STILL
     };
     let relief = Relief::new(Some(depth), DepthMeaning::Inverse);
     let mut moved = |name, sampling, relief: &Relief| {
@@ -101,6 +111,10 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
     moved("warp_3d_bicubic_depth", Sampling::Bicubic, &relief);
     moved("warp_3d_bilinear_depth", Sampling::Bilinear, &relief);
     moved("warp_3d_bicubic_no_depth", Sampling::Bicubic, &Relief::flat());
+    let camera = Camera::Deep(deep(Sampling::Lagrange));
+    bench.run("warp_3d_lagrange_depth", || warp(canvas, &camera, Border::Replicate, Some(depth)));
+    let ahead = vec![camera; 30];
+    bench.run("loop_back_30_deep", || unwound(canvas, &ahead, Border::Replicate, &relief));
     bench.run("depth_equalisation", || equalise(depth));
     let vectors = TorchRng::new(3).randn(SIZE.area() * 2).as_chunks::<2>().0.to_vec();
     let field = flow::Flow::new(SIZE, vectors);
@@ -127,6 +141,15 @@ fn noises(bench: &mut Bench, canvas: &Canvas) {
     noisy("noise_perlin_octaves4", NoiseKind::Perlin { width: 8, height: 8, octaves: 4, persistence: 0.5 });
 }
 
+/// What OpenCV takes here and now, when there is one.
+fn opencv() -> serde_json::Value {
+    let Some(python) = std::env::var_os("KINORA_OPENCV_PYTHON") else { return serde_json::Value::Null };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/opencv.py");
+    let ran = std::process::Command::new(python).arg(script).output().expect("the interpreter runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    serde_json::from_slice(&ran.stdout).expect("figures as JSON")
+}
+
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("the first use of the pool");
     let criterion = Criterion::default()
@@ -142,9 +165,14 @@ fn main() {
     let reference: serde_json::Value =
         serde_json::from_str(include_str!("deforum.json")).expect("the figures are JSON");
     println!("\n{:<28} {:>10} {:>12} {:>8}", "768x512, one thread", "kinora ms", "Deforum ms", "ratio");
+    let opencv = opencv();
     for (name, time) in &bench.times {
         let ours = time.as_secs_f64() * 1e3;
         let theirs = reference["functions"][*name].as_f64().unwrap_or(f64::NAN);
-        println!("{name:<28} {ours:>10.2} {theirs:>12.2} {:>7.1}x", theirs / ours);
+        print!("{name:<28} {ours:>10.2} {theirs:>12.2} {:>7.1}x", theirs / ours);
+        match opencv[*name].as_f64() {
+            Some(theirs) => println!("   OpenCV {theirs:.2} ms, {:.2}x", theirs / ours),
+            None => println!(),
+        }
     }
 }

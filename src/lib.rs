@@ -22,14 +22,14 @@
 //! | `canvas` | the pixel types that cross rooms | – |
 //! | `models` | model files: folders, single files, compiled in; found by name, checked, recognised | – |
 //! | `kernels` | the CPU operations that decide speed | – |
+//! | `flow` | dense optical flow: where a picture's pixels are in another | canvas |
 //! | `camera` | 2D and 3D warps | canvas, timeline |
 //! | `colour` | coherence, contrast, sharpness | canvas, timeline |
 //! | `noise` | every random number, noise pictures | canvas, timeline |
 //! | `depth` | depth networks, reference depth | canvas, noise, kernels, models |
 //! | `diffusion` | text encoders, UNet, ControlNet, autoencoders, samplers | canvas, noise, kernels, models |
 //! | `edges` | outlines of a picture | canvas |
-//! | `flow` | dense motion between two pictures | canvas |
-//! | `render` | the frame loop, the store, the journal | canvas, timeline, camera, colour, noise, edges, flow, infotext, progress |
+//! | `render` | the frame loop, the store, the journal | canvas, timeline, flow, camera, colour, noise, edges, infotext, progress |
 //! | `post` | interpolation, deflicker | canvas, flow, encode |
 //! | `plot` | a film's curves as a picture and for the terminal | schedule, timeline |
 //! | `encode` | video files and pictures, in and out | canvas |

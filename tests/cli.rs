@@ -10,7 +10,7 @@ use common::{Desk, picture, root, tiny_film};
 fn help_and_version_are_no_errors() {
     let desk = Desk::new();
     let help = desk.run(&["--help"]).expect(0);
-    for command in ["render", "check", "preview", "params", "deflicker", "batch"] {
+    for command in ["render", "check", "preview", "warp", "params", "deflicker", "batch"] {
         assert!(help.stdout.contains(command), "{command} is not in --help");
         desk.run(&[command, "--help"]).expect(0);
     }
@@ -296,4 +296,44 @@ fn a_size_that_is_no_number_is_named_by_the_import() {
     let desk = Desk::new();
     desk.write("settings.txt", "{\"W\": \"wide\", \"H\": 256, \"zoom\": \"0:(1.01)\"}");
     desk.run(&["import", "settings.txt", "-o", "film.kin"]).expect(0).says(&["W = \"wide\"", "512"]);
+}
+
+#[test]
+fn a_contact_sheet_takes_the_place_of_the_preview() {
+    let desk = Desk::new();
+    desk.write("film.kin", format!("{}zoom = 0: 1, 3: 1.1\n", tiny_film(6)));
+    desk.run(&["preview", "film.kin", "--sheet"]).expect(0);
+    desk.run(&["preview", "film.kin", "-o", "sheet.png"]).expect(0);
+    assert_eq!(desk.read("film.preview.png"), desk.read("sheet.png"));
+    assert!(!desk.path("film.preview.mp4").exists());
+    desk.run(&["preview", "film.kin", "--sheet", "-o", "sheet.mp4"]).expect(2).says(&[".png"]);
+}
+
+#[test]
+fn warp_moves_one_picture_and_says_how() {
+    let desk = Desk::new();
+    picture(&desk.path("in.png"), 64, 64);
+    desk.write(
+        "film.kin",
+        "kinora 1\nprompt = \"a\"\nframes = 10\nsize = 64x64\ntranslation_x = 16\nborder = zeros\n",
+    );
+    let ran = desk.run(&["warp", "in.png", "film.kin", "--frame", "3", "--coverage", "mask.png"]).expect(0);
+    assert!(ran.stdout.contains("matrix") && ran.stdout.contains("75.00 % of 64x64"), "{}", ran.stdout);
+    let moved = kinora::canvas::Canvas::open(&desk.path("in.warp-3.png")).unwrap();
+    let given = kinora::canvas::Canvas::open(&desk.path("in.png")).unwrap();
+    let mask = kinora::canvas::Canvas::open(&desk.path("mask.png")).unwrap();
+    for (x, y) in [(16, 0), (40, 20), (63, 63)] {
+        assert_eq!((moved.pixel(x, y), mask.pixel(x, y)), (given.pixel(x - 16, y), [255; 3]));
+    }
+    assert_eq!((moved.pixel(15, 9), mask.pixel(15, 9)), ([0; 3], [0; 3]));
+    desk.run(&["warp", "in.png", "film.kin", "--frame", "10"]).expect(2).says(&["there is no frame 10"]);
+    desk.run(&["warp", "none.png", "film.kin", "--frame", "1"]).expect(3).says(&["none.png"]);
+    desk.write(
+        "deep.kin",
+        "kinora 1\nprompt = \"a\"\nframes = 10\nsize = 64x64\ntranslation_z = 9\ndepth = flat\n",
+    );
+    let ran =
+        desk.run(&["warp", "in.png", "deep.kin", "--frame", "50%", "-o", "deep.png", "--compat", "deforum"]);
+    let ran = ran.expect(0);
+    assert!(ran.stdout.contains("rotation") && ran.stdout.contains("focal"), "{}", ran.stdout);
 }

@@ -273,12 +273,17 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("guide.blend", _) => params.guide.as_ref()?.blend,
         ("guide.colour", _) => params.guide.as_ref()?.colour,
         ("hybrid.alpha", _) => params.hybrid.as_ref()?.alpha,
+        ("fill_strength", _) => params.fill?.strength,
+        ("fill_feather", _) => params.fill?.feather,
         ("noise", _) => params.noise.amount,
         ("noise_multiplier", _) => params.hold.noise_multiplier,
         ("coherence.strength", _) => params.hold.strength,
         ("drift.warn", _) => params.hold.drift.warn,
         ("drift.correct", _) => params.hold.drift.correct,
         ("drift.stop", _) => params.hold.drift.stop,
+        ("cadence", _) => f64::from(params.cadence.length),
+        ("cadence_flow_factor", _) => params.cadence.flow_factor,
+        ("redo_flow_factor", _) => params.cadence.redo_flow_factor,
         ("contrast", _) => params.colour.contrast,
         ("sharpen.amount", _) => sharpen.amount,
         ("sharpen.kernel", _) => f64::from(sharpen.kernel),
@@ -328,7 +333,15 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "mask" => tree(&params.mask.as_ref()?.tree),
         "mask.fill" => format!("{:?}", params.mask.as_ref()?.fill).to_lowercase(),
         "mask.overlay" => params.mask.as_ref()?.overlay.to_string(),
+        "border" if params.fill.is_some_and(|fill| fill.outpaint) => "outpaint".to_owned(),
         "border" => format!("{:?}", params.border).to_lowercase(),
+        "sampling_mode" => {
+            let sampling = match params.camera {
+                Camera::Flat(camera) => camera.sampling,
+                Camera::Deep(camera) => camera.sampling,
+            };
+            format!("{sampling:?}").to_lowercase()
+        }
         "coherence" => format!("{:?}", params.colour.coherence).to_lowercase(),
         "coherence.image" => match &params.hold.reference {
             ColourReference::Picture(path) => format!("{:?}", path.file_name()?),

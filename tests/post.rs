@@ -223,6 +223,7 @@ fn the_chain_writes_a_video_that_lasts_as_long_as_its_source() {
         fps_out: Fps::new(25, 1),
         flow: FlowSettings { refinements: 0, iterations: 2, ..FlowSettings::default() },
         cuts: vec![100],
+        closed: false,
     };
     let sink = VideoWriter::open(&path, SIZE, chain.fps_out, &VideoSettings::default()).unwrap();
     let given = chain.run(&Made, Box::new(sink), &AtomicBool::new(false), &mut |_| {}).unwrap();

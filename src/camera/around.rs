@@ -2,7 +2,7 @@
 
 use nalgebra::{Matrix3, Point2, Vector2};
 
-use super::{Warped, flat_matrix, warp_flat};
+use super::{Warped, flat_matrix, resample};
 use crate::canvas::{Canvas, Size};
 use crate::timeline::frame::{Border, Camera2d};
 
@@ -13,11 +13,11 @@ pub fn warp_around(canvas: &Canvas, camera: &Camera2d, frame: Size, border: Bord
     let (x, y) = (margin(canvas.width(), frame.width), margin(canvas.height(), frame.height));
     let matrix = flat_matrix(camera, frame);
     if matrix == Matrix3::identity() {
-        return warp_flat(canvas, &matrix, border);
+        return resample(canvas, &matrix, border, camera.sampling);
     }
     let out = Matrix3::new_translation(&Vector2::new(x, y));
     let back = Matrix3::new_translation(&Vector2::new(-x, -y));
-    warp_flat(canvas, &(out * matrix * back), border)
+    resample(canvas, &(out * matrix * back), border, camera.sampling)
 }
 
 /// Sides of a frame beyond which a camera looks.
@@ -75,15 +75,7 @@ mod tests {
     use super::*;
     use crate::timeline::frame::Camera;
 
-    const STILL: Camera2d = Camera2d {
-        zoom: 1.0,
-        angle: 0.0,
-        translation_x: 0.0,
-        translation_y: 0.0,
-        center_x: 0.5,
-        center_y: 0.5,
-        flip: None,
-    };
+    const STILL: Camera2d = Camera2d::STILL;
 
     #[test]
     fn a_scroll_looks_beyond_one_side_and_a_turn_beyond_all() {

@@ -8,6 +8,7 @@ use super::places::Places;
 use super::sample::Texture;
 use super::warp2d::{Positions, render};
 use crate::canvas::{Canvas, Plane, Size};
+use crate::timeline::frame::Sampling;
 
 /// What [`consistency`] writes where a flow cannot be trusted. Negative, so that a blur spreads the distrust.
 const UNRELIABLE: f32 = -0.75;
@@ -99,7 +100,7 @@ pub fn apply(canvas: &Canvas, flow: &Flow, factor: f32, border: FlowBorder) -> W
         FlowBorder::Deforum => Edge::Margin((size.width / 4) as i32, (size.height / 4) as i32),
     };
     let texture = Texture::new(canvas, 0.0);
-    render(&texture, size, edge, &Along { flow, factor })
+    render(&texture, size, edge, (Sampling::Bilinear, false), &Along { flow, factor })
 }
 
 /// A flow walked backwards.

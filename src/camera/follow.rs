@@ -2,7 +2,7 @@
 
 use nalgebra::Matrix3;
 
-use super::{Relief, deep_positions, flat_matrix, flip_matrix};
+use super::{Relief, deep_positions, flat_matrix};
 use crate::canvas::{Plane, Size};
 use crate::timeline::frame::Camera;
 
@@ -14,9 +14,8 @@ pub fn follow(plane: &Plane, camera: &Camera, relief: &Relief) -> Plane {
     match camera {
         Camera::Flat(flat) => by_matrix(plane, &flat_matrix(flat, size)),
         Camera::Deep(deep) => {
-            let flipped = deep.flip.map(|flip| by_matrix(plane, &flip_matrix(&flip, size)));
             let positions = deep_positions(size, deep, relief);
-            sampled(flipped.as_ref().unwrap_or(plane), |i| positions[i])
+            sampled(plane, |i| positions[i])
         }
     }
 }
@@ -75,7 +74,7 @@ mod tests {
             translation_y: -1.0,
             center_x: 0.5,
             center_y: 0.4,
-            flip: None,
+            ..Camera2d::STILL
         };
         let flip = PerspectiveFlip { theta: 2.0, phi: 5.0, gamma: 3.0, fv: 53.0 };
         let deep = Camera3d {
@@ -83,9 +82,9 @@ mod tests {
             rotation: [0.5, -1.0, 2.0],
             fov: 60.0,
             zoom: 1.02,
-            aspect_ratio: 1.0,
             sampling: Sampling::Bilinear,
             flip: Some(flip),
+            ..Camera3d::STILL
         };
         let relief = Relief::new(Some(&plane), super::super::DepthMeaning::Inverse);
         for camera in [Camera::Flat(flat), Camera::Deep(deep)] {

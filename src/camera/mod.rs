@@ -31,25 +31,31 @@ mod around;
 mod edge;
 pub mod flow;
 mod follow;
+mod kernel;
 mod matrix;
 mod places;
 mod relief;
 mod sample;
 mod steady;
+mod unwind;
+mod vectors;
 mod warp2d;
 mod warp3d;
 pub mod zoom;
 
+pub use crate::timeline::frame::DepthMeaning;
 pub use around::{Sides, reach, uncovered_sides, warp_around};
 pub use follow::follow;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
-pub use relief::{DepthMeaning, Relief, equalise};
+pub use relief::{Relief, equalise};
 pub use steady::{from_steps, locked, own_scale, to_steps};
-pub use warp2d::warp_flat;
-pub use warp3d::{deep_positions, warp_deep, warp_deep_float};
+pub use unwind::{feathered, unwound};
+pub use vectors::warp_vectors;
+pub use warp2d::{resample, warp_flat};
+pub use warp3d::{deep_positions, warp_deep, warp_deep_float, warp_deep_once};
 
 use crate::canvas::{Canvas, DepthMap, Plane};
-use crate::timeline::frame::{Border, Camera};
+use crate::timeline::frame::{Border, Camera, Camera2d, Camera3d, Sampling};
 
 /// A moved picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +64,18 @@ pub struct Warped {
     pub canvas: Canvas,
     /// 1 where the source covers the pixel, 0 where the border rule filled it.
     pub coverage: Plane,
+}
+
+/// Whose way of moving pictures counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// One resampling a frame, sampled as the camera says, filtered where the picture becomes smaller, rounded.
+    Native,
+    /// As sd-webui-deforum 32242685: bilinear in 2D, the perspective flip of the 3D camera as a warp of its own, no
+    /// translation in 2D while the flip is on, 3D truncated to 8 bit.
+    Deforum,
+    /// As [`Manner::Native`], but bilinear and unfiltered: several times as fast, for a look at motion.
+    Quick,
 }
 
 /// Moves a picture as `camera` says, `border` filling what comes in from outside.
@@ -69,13 +87,22 @@ pub struct Warped {
 /// A camera that moves nothing gives the picture back unchanged. One that cannot be inverted (zoom 0)
 /// leaves nothing of it: every pixel is the border's.
 pub fn warp(canvas: &Canvas, camera: &Camera, border: Border, depth: Option<&DepthMap>) -> Warped {
-    match camera {
-        Camera::Flat(flat) => warp_flat(canvas, &flat_matrix(flat, canvas.size()), border),
-        Camera::Deep(_) => {
-            let fitted = depth.map(|map| map.resized(canvas.size()));
-            warp_over(canvas, camera, border, &Relief::new(fitted.as_ref(), DepthMeaning::Inverse))
-        }
-    }
+    warp_as(Manner::Native, canvas, camera, border, depth)
+}
+
+/// [`warp`] in another manner than kinora's own.
+pub fn warp_as(
+    manner: Manner,
+    canvas: &Canvas,
+    camera: &Camera,
+    border: Border,
+    depth: Option<&DepthMap>,
+) -> Warped {
+    let relief = match camera {
+        Camera::Flat(_) => Relief::flat(),
+        Camera::Deep(deep) => Relief::new(depth.map(|map| map.resized(canvas.size())).as_ref(), deep.meaning),
+    };
+    warp_over_as(manner, canvas, camera, border, &relief)
 }
 
 /// Moves a picture as `camera` says, a 3D camera over `relief`.
@@ -83,9 +110,43 @@ pub fn warp(canvas: &Canvas, camera: &Camera, border: Border, depth: Option<&Dep
 /// # Panics
 /// When the relief has another size than the picture: a bug of the caller.
 pub fn warp_over(canvas: &Canvas, camera: &Camera, border: Border, relief: &Relief) -> Warped {
-    match camera {
-        Camera::Flat(flat) => warp_flat(canvas, &flat_matrix(flat, canvas.size()), border),
-        Camera::Deep(deep) => warp_deep(canvas, deep, border, border, relief),
+    warp_over_as(Manner::Native, canvas, camera, border, relief)
+}
+
+/// [`warp_over`] in another manner than kinora's own.
+///
+/// # Panics
+/// When the relief has another size than the picture: a bug of the caller.
+pub fn warp_over_as(
+    manner: Manner,
+    canvas: &Canvas,
+    camera: &Camera,
+    border: Border,
+    relief: &Relief,
+) -> Warped {
+    let size = canvas.size();
+    match (camera, manner) {
+        (Camera::Flat(flat), Manner::Native) => {
+            resample(canvas, &flat_matrix(flat, size), border, flat.sampling)
+        }
+        (Camera::Flat(flat), Manner::Quick) => warp_flat(canvas, &flat_matrix(flat, size), border),
+        (Camera::Flat(flat), Manner::Deforum) => {
+            warp_flat(canvas, &flat_matrix(&losing_translation(flat), size), border)
+        }
+        (Camera::Deep(deep), Manner::Native) => warp_deep_once(canvas, deep, border, relief, true),
+        (Camera::Deep(deep), Manner::Quick) => {
+            let quick = Camera3d { sampling: Sampling::Bilinear, ..*deep };
+            warp_deep_once(canvas, &quick, border, relief, false)
+        }
+        (Camera::Deep(deep), Manner::Deforum) => warp_deep(canvas, deep, border, border, relief),
+    }
+}
+
+/// The 2D camera as Deforum understands it: with the perspective flip it does not move.
+fn losing_translation(camera: &Camera2d) -> Camera2d {
+    match camera.flip {
+        Some(_) => Camera2d { translation_x: 0.0, translation_y: 0.0, ..*camera },
+        None => *camera,
     }
 }
 

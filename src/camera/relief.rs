@@ -3,25 +3,13 @@
 use rayon::prelude::*;
 
 use crate::canvas::{DepthMap, Plane};
-use crate::timeline::frame::DepthParams;
+use crate::timeline::frame::{DepthMeaning, DepthParams};
 
 /// Bins of the histogram by which depth is equalised.
 const BINS: usize = 1024;
 
 /// What Deforum adds to pictures (grey levels) before it samples them over an old blended map.
 const OLD_LIFT: f32 = 1.0 / 512.0 - 0.0001;
-
-/// What the values of a depth map mean (Deforum's `depth_algorithm`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DepthMeaning {
-    /// Large is near: MiDaS, Depth Anything. Equalised to e in 0..1, distance 2 - e.
-    Inverse,
-    /// Large is far: Zoe, AdaBins, LeReS. Equalised to e in 0..1, distance 1 + e.
-    Metric,
-    /// The values are distances: Deforum's old MiDaS+AdaBins and Zoe+AdaBins blends, which also lift the
-    /// picture by 1/512 - 0.0001 grey levels before it is sampled.
-    Blended,
-}
 
 /// A distance for each pixel, or distance 1 everywhere.
 #[derive(Clone, Debug, PartialEq)]

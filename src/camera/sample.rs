@@ -1,6 +1,7 @@
-//! Nearest, bilinear and bicubic sampling of pictures with every border rule.
+//! Nearest, bilinear, bicubic, Lanczos and Lagrange sampling of pictures with every border rule.
 
 use super::edge::Edge;
+use super::kernel::{Table, lagrange, lanczos, wide_weights};
 use super::places::{Place, Places};
 use crate::canvas::Canvas;
 use crate::timeline::frame::Sampling;
@@ -9,7 +10,7 @@ use crate::timeline::frame::Sampling;
 pub(super) type Texel = [f32; 4];
 
 /// Parameter of the Keys kernel that PyTorch uses for bicubic sampling.
-const KEYS: f32 = -0.75;
+pub(super) const KEYS: f32 = -0.75;
 
 /// Bytes after the last pixel, so that a pixel can be read as part of a wider register.
 const PADDING: usize = 16;
@@ -50,6 +51,41 @@ impl Texture {
             Sampling::Bilinear => pairs.for_each(|(p, out)| *out = self.bilinear(p, edge)),
             // SAFETY: the caller's promise.
             Sampling::Bicubic => pairs.for_each(|(p, out)| *out = unsafe { self.bicubic::<AVX2>(p, edge) }),
+            Sampling::Lanczos => {
+                let table = lanczos();
+                pairs.for_each(|(p, out)| *out = self.six(table, p, edge));
+            }
+            Sampling::Lagrange => {
+                let table = lagrange();
+                pairs.for_each(|(p, out)| *out = self.six(table, p, edge));
+            }
+        }
+    }
+
+    /// Samples at every place of a row with kernels stretched along x and y as `stretch` says, each at least 1.
+    #[inline(always)]
+    pub(super) fn sample_row_wide(
+        &self,
+        places: &Places,
+        stretch: &[[f32; 2]],
+        sampling: Sampling,
+        edge: Edge,
+        out: &mut [Texel],
+    ) {
+        for ((place, [sx, sy]), out) in places.iter().zip(stretch).zip(out) {
+            let (left, across, wx) = wide_weights(sampling, place.fx, *sx);
+            let (top, down, wy) = wide_weights(sampling, place.fy, *sy);
+            let (x, y) = (place.x + left, place.y + top);
+            *out = self.sum(x, y, &wx[..across], &wy[..down], edge);
+        }
+    }
+
+    #[inline(always)]
+    fn six(&self, table: &Table, place: Place, edge: Edge) -> Texel {
+        let (wx, wy) = (table.weights(place.fx), table.weights(place.fy));
+        match self.window::<6, 24>(place.x - 2, place.y - 2) {
+            Some(rows) => self.weigh(rows, wx, wy),
+            None => self.bordered(place.x - 2, place.y - 2, wx, wy, edge),
         }
     }
 
@@ -127,6 +163,30 @@ impl Texture {
                 let tap = self.tap(x + i as i32, y + j as i32, edge);
                 (0..4).for_each(|c| sum[c] += tap[c] * wx * wy);
             }
+        }
+        sum
+    }
+
+    /// The weighted sum of any number of pixels.
+    fn sum(&self, x: i32, y: i32, wx: &[f32], wy: &[f32], edge: Edge) -> Texel {
+        let inside =
+            x >= 0 && y >= 0 && x + wx.len() as i32 <= self.width && y + wy.len() as i32 <= self.height;
+        let mut sum = [0.0; 4];
+        for (j, wy) in wy.iter().enumerate() {
+            let mut along = [0.0; 4];
+            if inside {
+                let at = ((y as usize + j) * self.width as usize + x as usize) * 3;
+                let row = self.rgb[at..at + wx.len() * 3].as_chunks::<3>().0;
+                for (pixel, wx) in row.iter().zip(wx) {
+                    (0..3).for_each(|c| along[c] += (f32::from(pixel[c]) + self.lift) * wx);
+                }
+            } else {
+                for (i, wx) in wx.iter().enumerate() {
+                    let tap = self.tap(x + i as i32, y + j as i32, edge);
+                    (0..4).for_each(|c| along[c] += tap[c] * wx);
+                }
+            }
+            (0..4).for_each(|c| sum[c] += along[c] * wy);
         }
         sum
     }

@@ -1,5 +1,6 @@
-//! The 2D warp: a homography, sampled bilinearly.
+//! The 2D warp: a homography, sampled once.
 
+use libm::sqrt;
 use nalgebra::Matrix3;
 use rayon::prelude::*;
 
@@ -10,50 +11,108 @@ use super::sample::{Texel, Texture};
 use crate::canvas::{Canvas, Plane, Size};
 use crate::timeline::frame::{Border, Sampling};
 
+/// Pixels of the source to one of the moved picture above which it is made smaller, and kernels are stretched.
+const SHRINKING: f32 = 1.001;
+
 /// Moves a picture by `matrix` (source to destination pixels, column vectors), sampling bilinearly and rounding to the
-/// nearest grey level. Positions are exact, as in OpenCV 5; OpenCV 4 rounds them to 1/32 pixel.
+/// nearest grey level: Deforum's way. Positions are exact, as in OpenCV 5; OpenCV 4 rounds them to 1/32 pixel.
 ///
 /// A matrix that cannot be inverted or is not finite shows the border only: for every pixel it is as if the source lay
 /// infinitely far to the right of it.
 pub fn warp_flat(canvas: &Canvas, matrix: &Matrix3<f64>, border: Border) -> Warped {
+    moved(canvas, matrix, border, Sampling::Bilinear, false)
+}
+
+/// As [`warp_flat`], sampled in any way. Where the picture becomes smaller the kernel grows, so that no pixel is
+/// skipped; nearest sampling skips them.
+pub fn resample(canvas: &Canvas, matrix: &Matrix3<f64>, border: Border, sampling: Sampling) -> Warped {
+    moved(canvas, matrix, border, sampling, true)
+}
+
+fn moved(
+    canvas: &Canvas,
+    matrix: &Matrix3<f64>,
+    border: Border,
+    sampling: Sampling,
+    filtered: bool,
+) -> Warped {
     let size = canvas.size();
     if *matrix == Matrix3::identity() {
         return Warped { canvas: canvas.clone(), coverage: Plane::filled(size, 1.0) };
     }
-    // A singular matrix has no inverse; NaN positions then lie far outside.
-    let inverse = matrix.try_inverse().unwrap_or_else(|| Matrix3::repeat(f64::NAN));
-    let texture = Texture::new(canvas, 0.0);
-    render(&texture, size, border.into(), &Homography { inverse, width: size.width })
+    let map = Homography::new(matrix, size.width);
+    let wide = filtered && sampling != Sampling::Nearest && shrinks(&map, size);
+    render(&Texture::new(canvas, 0.0), size, border.into(), (sampling, wide), &map)
 }
 
 /// Where a row of the moved picture is sampled.
 pub(super) trait Positions: Sync {
     /// Sets the places of row `y`. Inlined into code for the processor at hand.
     fn row(&self, y: usize, places: &mut Places);
+
+    /// Sets the nearest pixels of row `y`.
+    fn nearest_row(&self, y: usize, places: &mut Places) {
+        self.row(y, places);
+    }
+
+    /// How far one step across or down moves on the source, along its x and its y, for the pixels of row `y`.
+    fn stretch(&self, _y: usize, stretch: &mut [[f32; 2]]) {
+        stretch.fill([1.0; 2]);
+    }
 }
 
-/// Samples every pixel bilinearly at its place, rounding to the nearest grey level.
-pub(super) fn render(texture: &Texture, size: Size, edge: Edge, positions: &impl Positions) -> Warped {
+/// Whether the moved picture is smaller anywhere, as far as a net of places tells.
+pub(super) fn shrinks(positions: &impl Positions, size: Size) -> bool {
+    const NET: usize = 16;
+    let mut row = vec![[0.0; 2]; size.width];
+    (0..=NET).any(|i| {
+        positions.stretch(i * size.height.saturating_sub(1) / NET, &mut row);
+        row.iter().step_by((size.width / NET).max(1)).flatten().any(|s| *s > SHRINKING)
+    })
+}
+
+/// Samples every pixel at its place, rounding to the nearest grey level; with kernels as wide as the places are
+/// apart when that is asked for.
+pub(super) fn render(
+    texture: &Texture,
+    size: Size,
+    edge: Edge,
+    (sampling, wide): (Sampling, bool),
+    positions: &impl Positions,
+) -> Warped {
     let mut canvas = Canvas::filled(size, [0; 3]);
     let mut coverage = Plane::filled(size, 0.0);
     let width = size.width;
     let pixels = canvas.as_rgb8_mut().par_chunks_mut((width * 3).max(1));
     let covers = coverage.values_mut().par_chunks_mut(width.max(1));
     pixels.zip(covers).enumerate().for_each_init(
-        || (Places::new(width), vec![[0.0; 4]; width]),
-        |(places, texels), (y, (out, cover))| {
-            let job = Job { texture, size, edge, positions };
+        || Buffers::new(width),
+        |buffers, (y, (out, cover))| {
+            let job = Job { texture, size, edge, sampling, wide, positions };
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
                 // SAFETY: the processor has AVX2.
-                unsafe { job.row_avx2(y, places, texels, out, cover) };
+                unsafe { job.row_avx2(y, buffers, out, cover) };
                 return;
             }
             // SAFETY: nothing is promised.
-            unsafe { job.row::<false>(y, places, texels, out, cover) };
+            unsafe { job.row::<false>(y, buffers, out, cover) };
         },
     );
     Warped { canvas, coverage }
+}
+
+/// Room for one row.
+struct Buffers {
+    places: Places,
+    texels: Vec<Texel>,
+    stretch: Vec<[f32; 2]>,
+}
+
+impl Buffers {
+    fn new(width: usize) -> Self {
+        Self { places: Places::new(width), texels: vec![[0.0; 4]; width], stretch: vec![[1.0; 2]; width] }
+    }
 }
 
 /// One row of [`render`].
@@ -61,6 +120,8 @@ struct Job<'a, P> {
     texture: &'a Texture,
     size: Size,
     edge: Edge,
+    sampling: Sampling,
+    wide: bool,
     positions: &'a P,
 }
 
@@ -68,16 +129,9 @@ impl<P: Positions> Job<'_, P> {
     /// The same operations in the same order, compiled for wider registers.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn row_avx2(
-        &self,
-        y: usize,
-        places: &mut Places,
-        texels: &mut [Texel],
-        out: &mut [u8],
-        cover: &mut [f32],
-    ) {
+    fn row_avx2(&self, y: usize, buffers: &mut Buffers, out: &mut [u8], cover: &mut [f32]) {
         // SAFETY: the processor has AVX2.
-        unsafe { self.row::<true>(y, places, texels, out, cover) };
+        unsafe { self.row::<true>(y, buffers, out, cover) };
     }
 
     /// # Safety
@@ -86,23 +140,47 @@ impl<P: Positions> Job<'_, P> {
     unsafe fn row<const AVX2: bool>(
         &self,
         y: usize,
-        places: &mut Places,
-        texels: &mut [Texel],
+        buffers: &mut Buffers,
         out: &mut [u8],
         cover: &mut [f32],
     ) {
+        let Buffers { places, texels, stretch } = buffers;
         self.positions.row(y, places);
-        // SAFETY: the caller's promise.
-        unsafe { self.texture.sample_row::<AVX2>(places, Sampling::Bilinear, self.edge, texels) };
-        round_row(texels, out);
         cover_row(places, self.size, cover);
+        if self.sampling == Sampling::Nearest {
+            self.positions.nearest_row(y, places);
+        }
+        if self.wide {
+            self.positions.stretch(y, stretch);
+            self.texture.sample_row_wide(places, stretch, self.sampling, self.edge, texels);
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { self.texture.sample_row::<AVX2>(places, self.sampling, self.edge, texels) };
+        }
+        round_row(texels, out);
     }
 }
 
 /// The inverse of a matrix, which carries pixels to their sources.
-struct Homography {
+pub(super) struct Homography {
     inverse: Matrix3<f64>,
     width: usize,
+}
+
+impl Homography {
+    /// Of a matrix from source to destination; what has no inverse gives positions that are not numbers, and those lie
+    /// far outside.
+    pub(super) fn new(matrix: &Matrix3<f64>, width: usize) -> Self {
+        Self { inverse: matrix.try_inverse().unwrap_or_else(|| Matrix3::repeat(f64::NAN)), width }
+    }
+
+    /// The source of a place.
+    #[inline(always)]
+    pub(super) fn source(&self, [x, y]: [f64; 2]) -> [f64; 2] {
+        let at = |i: usize| self.inverse[(i, 0)] * x + self.inverse[(i, 1)] * y + self.inverse[(i, 2)];
+        let scale = 1.0 / at(2);
+        [at(0) * scale, at(1) * scale]
+    }
 }
 
 impl Positions for Homography {
@@ -121,14 +199,33 @@ impl Positions for Homography {
             [(x0 + dx * x) * scale, (y0 + dy * x) * scale]
         }));
     }
+
+    fn nearest_row(&self, y: usize, places: &mut Places) {
+        places.nearest((0..self.width as i32).map(|x| self.source([f64::from(x), y as f64])));
+    }
+
+    fn stretch(&self, y: usize, stretch: &mut [[f32; 2]]) {
+        let m = &self.inverse;
+        for (x, stretch) in stretch.iter_mut().enumerate() {
+            let [sx, sy] = self.source([x as f64, y as f64]);
+            let scale = 1.0 / (m[(2, 0)] * x as f64 + m[(2, 1)] * y as f64 + m[(2, 2)]);
+            let step = |i: usize, at: f64| {
+                let across = (m[(i, 0)] - at * m[(2, 0)]) * scale;
+                let down = (m[(i, 1)] - at * m[(2, 1)]) * scale;
+                sqrt(across * across + down * down) as f32
+            };
+            *stretch = [step(0, sx), step(1, sy)];
+        }
+    }
 }
 
+/// Clamps and rounds half to even.
 #[inline(always)]
-fn round_row(texels: &[Texel], out: &mut [u8]) {
+pub(super) fn round_row(texels: &[Texel], out: &mut [u8]) {
     for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
         for c in 0..3 {
             // Adding 1.5 * 2^23 rounds half to even and leaves the integer in the low bits.
-            pixel[c] = (texel[c] + 12_582_912.0).to_bits() as u8;
+            pixel[c] = (texel[c].max(0.0).min(255.0) + 12_582_912.0).to_bits() as u8;
         }
     }
 }

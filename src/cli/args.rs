@@ -42,8 +42,10 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Check a film without rendering it: every mistake in one run
     Check(CheckArgs),
-    /// Show a film's motion without a model: the same warp over a grid or the film's own picture
+    /// Show a film's motion without a model, fast: boxes ride over a grid or the film's own picture
     Preview(PreviewArgs),
+    /// Move one picture as one frame of a film does, and print the matrix or the pose
+    Warp(WarpArgs),
     /// Look up the parameters a film can set: types, units, ranges, defaults
     Params(ParamsArgs),
     /// List the presets that a film can `use`, or print one
@@ -158,15 +160,44 @@ pub(crate) struct PresetsArgs {
 pub(crate) struct PreviewArgs {
     /// The film's score
     pub(crate) film: PathBuf,
-    /// The video to write [default: the film's name with .preview.mp4]
+    /// What to write: a video, or a contact sheet when the name ends in .png [default: the film's name with .preview.mp4]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// A contact sheet of frames at even distances, with their numbers and keys, in place of the video
+    #[arg(long)]
+    pub(crate) sheet: bool,
     /// Of a film with variants only this one: its number, or values such as `seed=1,smiling=0.4`
     #[arg(long, value_name = "WHICH")]
     pub(crate) variant: Option<String>,
     /// Only say what must be read
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: kinora warp still.png film.kin --frame 2.5s -o moved.png --coverage mask.png"
+)]
+pub(crate) struct WarpArgs {
+    /// The picture to move
+    pub(crate) image: PathBuf,
+    /// The film's score
+    pub(crate) film: PathBuf,
+    /// The frame whose motion moves it, counted from 0, or a time: `48`, `4.0s`, `8b`, `50%`
+    #[arg(long, value_name = "FRAME", default_value = "1")]
+    pub(crate) frame: String,
+    /// The moved picture, PNG [default: the picture's name with .warp-FRAME.png]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// A picture of what is covered, PNG: white where the moved picture still shows the given one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coverage: Option<PathBuf>,
+    /// Of a film with variants only this one: its number, or values such as `seed=1,smiling=0.4`
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) variant: Option<String>,
+    /// Move it exactly as Deforum does: bilinear in 2D, twice with the perspective flip in 3D, truncated
+    #[arg(long, value_enum)]
+    pub(crate) compat: Option<CompatWith>,
 }
 
 #[derive(Debug, clap::Args)]

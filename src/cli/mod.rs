@@ -25,6 +25,7 @@ mod preview;
 mod render;
 mod still;
 mod timeline;
+mod warp;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
@@ -76,6 +77,7 @@ fn dispatch(args: Args) -> Result<()> {
         Command::Check(command) => check::run(&command),
         Command::Depth(command) => depth::run(&command),
         Command::Preview(command) => preview::run(&command, &listening(stop, announce_work)?),
+        Command::Warp(command) => warp::run(&command),
         Command::Params(command) => params::run(&command),
         Command::Presets(command) => presets::run(&command),
         Command::Timeline(command) => timeline::run(&command),

@@ -12,7 +12,7 @@ pub(crate) fn run(args: &PreviewArgs, stop: &StopFlag) -> Result<()> {
     let project = opened(Purpose::Preview, &args.film, args.variant.as_deref())?;
     show(&project.warnings);
     let progress = progress::for_stderr(args.quiet);
-    let report = preview(&project, args.out.as_deref(), &*progress, stop)?;
+    let report = preview(&project, args.out.as_deref(), args.sheet, &*progress, stop)?;
     if !args.quiet {
         say(report.to_string().trim_end());
     }

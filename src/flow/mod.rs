@@ -5,11 +5,13 @@
 //! the vectors of the patches that cover it, and the field is refined. Patches take over their neighbours'
 //! vectors from the round before and the solver is red-black, so any number of threads gives the same bits.
 
+mod farneback;
 mod patches;
 mod pyramid;
 mod variational;
 
 use crate::canvas::{Canvas, Plane, Size};
+pub use farneback::{FarnebackSettings, farneback};
 use pyramid::{grey, halved};
 
 /// How much work a flow takes.
@@ -23,12 +25,22 @@ pub struct FlowSettings {
     pub refinements: usize,
     /// The finest level has at most so many pixels; above it the flow is enlarged.
     pub finest_area: usize,
+    /// The finest level that is looked at: 0 is the picture, 1 its half; from there the flow is enlarged.
+    pub finest_level: usize,
 }
 
 impl Default for FlowSettings {
     fn default() -> Self {
-        Self { stride: 4, iterations: 16, refinements: 5, finest_area: 1 << 20 }
+        Self { stride: 4, iterations: 16, refinements: 5, finest_area: 1 << 20, finest_level: 0 }
     }
+}
+
+impl FlowSettings {
+    /// OpenCV 4's DIS preset «medium»: half the picture, 25 steps.
+    pub const DIS_MEDIUM: Self =
+        Self { stride: 4, iterations: 25, refinements: 5, finest_area: usize::MAX, finest_level: 1 };
+    /// What Deforum calls «DIS Fine»: the preset on the whole picture with 192 steps.
+    pub const DIS_FINE: Self = Self { iterations: 192, finest_level: 0, ..Self::DIS_MEDIUM };
 }
 
 /// For every pixel of a picture, where it is in another: `second(p + vector(p))` shows what `first(p)` does.
@@ -87,10 +99,19 @@ impl Flow {
 /// # Panics
 /// When their sizes differ: a bug of the caller.
 pub fn flow(first: &Canvas, second: &Canvas, settings: &FlowSettings) -> Flow {
+    flow_from(first, second, settings, None)
+}
+
+/// As [`flow`], beginning at a flow that is nearly right, such as that of the frame before; it may have any size.
+///
+/// # Panics
+/// When the pictures' sizes differ: a bug of the caller.
+pub fn flow_from(first: &Canvas, second: &Canvas, settings: &FlowSettings, start: Option<&Flow>) -> Flow {
     assert_eq!(first.size(), second.size(), "a flow needs two pictures of one size");
     let (first, second) = (levels(grey(first)), levels(grey(second)));
     let finest = first.iter().position(|p| p.size().area() <= settings.finest_area).unwrap_or(0);
-    let mut field: Option<Flow> = None;
+    let finest = finest.max(settings.finest_level).min(first.len() - 1);
+    let mut field: Option<Flow> = start.map(|start| start.resized(first[first.len() - 1].size()));
     for level in (finest..first.len()).rev() {
         let (a, b) = (&first[level], &second[level]);
         let start = field.map_or_else(|| Flow::filled(a.size(), [0.0; 2]), |coarse| coarse.resized(a.size()));

@@ -60,6 +60,9 @@ pub struct Chain {
     pub flow: FlowSettings,
     /// Numbers of source frames that begin a new scene, ascending: nothing is smoothed or made across them.
     pub cuts: Vec<usize>,
+    /// The last frame leads into the first: flicker is measured round the seam, and between them frames are made as
+    /// anywhere else. The first frame is not repeated.
+    pub closed: bool,
 }
 
 /// Where the work is.
@@ -97,20 +100,31 @@ impl Chain {
     ) -> Result<u64> {
         let mut interpolator = self.interpolator()?;
         let total = source.count();
-        let correction = self.measure(source, cancel, progress)?;
+        let margin = self.margin(total);
+        let correction = self.measure(source, margin, cancel, progress)?;
+        let corrected = |number: usize| -> Result<Canvas> {
+            let mut frame = source.frame(number).map_err(|e| at_frame(number, e))?;
+            if let Some(correction) = &correction {
+                correction.apply(number + margin, &mut frame);
+            }
+            Ok(frame)
+        };
+        let wanted = self.frames_out(total)?;
         let mut given = 0;
         for number in 0..total {
             stop(cancel)?;
-            let mut frame = source.frame(number).map_err(|e| at_frame(number, e))?;
-            if let Some(correction) = &correction {
-                correction.apply(number, &mut frame);
-            }
-            interpolator.push(frame)?;
-            given += hand_over(&mut interpolator, sink.as_mut(), cancel).map_err(|e| at_frame(number, e))?;
+            interpolator.push(corrected(number)?)?;
+            let left = wanted - given;
+            given +=
+                hand_over(&mut interpolator, sink.as_mut(), left, cancel).map_err(|e| at_frame(number, e))?;
             progress(Step { measuring: false, done: number + 1, total });
         }
-        interpolator.finish();
-        given += hand_over(&mut interpolator, sink.as_mut(), cancel)?;
+        if self.closed && total > 1 {
+            interpolator.push(corrected(0)?)?;
+        } else {
+            interpolator.finish();
+        }
+        given += hand_over(&mut interpolator, sink.as_mut(), wanted - given, cancel)?;
         sink.finish()?;
         Ok(given)
     }
@@ -119,29 +133,52 @@ impl Chain {
         Interpolator::new(self.fps_in, self.fps_out, self.cuts.iter().map(|c| *c as u64), self.flow)
     }
 
+    /// Frames of the end that are looked at before the first one as well, and of the beginning after the last one, so
+    /// that smoothing goes round: as far as it reaches.
+    fn margin(&self, total: usize) -> usize {
+        let reach = match self.deflicker {
+            Some(Method::GainCurve { sigma } | Method::GainMap { sigma, .. }) => {
+                (4.0 * sigma).ceil() as usize
+            }
+            Some(Method::Histogram { radius, .. }) => radius,
+            Some(Method::LookAhead { size, .. }) => size,
+            None => 0,
+        };
+        if self.closed && self.cuts.is_empty() { reach.min(total) } else { 0 }
+    }
+
     /// The first pass, when there is one.
     fn measure(
         &self,
         source: &(impl FrameSource + ?Sized),
+        margin: usize,
         cancel: &AtomicBool,
         progress: &mut dyn FnMut(Step),
     ) -> Result<Option<Correction>> {
         let Some(method) = self.deflicker else { return Ok(None) };
         let mut analyser = Analyser::new(method)?;
         let total = source.count();
-        for number in 0..total {
+        for at in 0..total + 2 * margin {
             stop(cancel)?;
+            let number = (at + total - margin) % total;
             analyser.push(&source.frame(number).map_err(|e| at_frame(number, e))?)?;
-            progress(Step { measuring: true, done: number + 1, total });
+            progress(Step { measuring: true, done: at + 1, total: total + 2 * margin });
         }
         Ok(Some(analyser.finish(&self.cuts)))
     }
 }
 
-/// Gives the sink what is ready.
-fn hand_over(interpolator: &mut Interpolator, sink: &mut dyn FrameSink, cancel: &AtomicBool) -> Result<u64> {
+/// Gives the sink what is ready, at most `left` frames.
+fn hand_over(
+    interpolator: &mut Interpolator,
+    sink: &mut dyn FrameSink,
+    left: u64,
+    cancel: &AtomicBool,
+) -> Result<u64> {
     let mut given = 0;
-    while let Output::Frame(frame) = interpolator.pop() {
+    while given < left
+        && let Output::Frame(frame) = interpolator.pop()
+    {
         stop(cancel)?;
         sink.push(&frame)?;
         given += 1;
@@ -176,6 +213,7 @@ mod tests {
             fps_out: Fps::new(to, 1),
             flow: FlowSettings::default(),
             cuts: Vec::new(),
+            closed: false,
         }
     }
 
@@ -206,6 +244,31 @@ mod tests {
         assert_eq!(levels.len(), 16);
         let spread = levels.iter().max().unwrap() - levels.iter().min().unwrap();
         assert!(spread <= 6, "of 15 levels {spread} are left: {levels:?}");
+    }
+
+    #[test]
+    fn a_closed_film_leads_from_its_last_frame_to_its_first() {
+        let closed = Chain { closed: true, ..chain(12, 24) };
+        assert_eq!(
+            run(&closed, &greys(&[100, 140, 180, 140])).unwrap(),
+            [100, 120, 140, 160, 180, 160, 140, 120]
+        );
+        assert_eq!(run(&Chain { closed: true, ..chain(12, 12) }, &greys(&[5, 99, 7])).unwrap(), [5, 99, 7]);
+        assert_eq!(run(&closed, &greys(&[9])).unwrap(), [9, 9]);
+    }
+
+    #[test]
+    fn a_closed_film_is_steadied_round_its_seam() {
+        // The same round, begun at another frame, comes out the same.
+        let flickering: Vec<u8> = (0..24).map(|i| 100 + (i * 7 % 24) / 2).collect();
+        let turned: Vec<u8> = (0..24).map(|i| flickering[(i + 9) % 24]).collect();
+        let closed = Chain { deflicker: Some(Method::GAIN_CURVE), closed: true, ..chain(12, 12) };
+        let (straight, turned) =
+            (run(&closed, &greys(&flickering)).unwrap(), run(&closed, &greys(&turned)).unwrap());
+        for i in 0..24 {
+            let difference = straight[(i + 9) % 24].abs_diff(turned[i]);
+            assert!(difference <= 1, "frame {i}: {straight:?} {turned:?}");
+        }
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub struct Entry {
     /// Hash of the bytes of the depth that is stored beside it, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<String>,
+    /// Hash of the PNG file of the painted picture that is stored beside a blended one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub painted: Option<String>,
 }
 
 /// What a frame's entry must say for the stored picture to be the right one.
@@ -155,6 +158,7 @@ mod tests {
             output: own(output),
             measures: None,
             depth: None,
+            painted: None,
             wide: None,
         }
     }

@@ -15,10 +15,12 @@ pub struct Made {
     pub wide: Option<Wide>,
     /// Its depth on the film's scale, when the next frame or the user needs it (see [`depth_file`](super::depth_file)).
     pub depth: Option<DepthMap>,
+    /// The picture that was painted, when what is shown is a blend with the one before (see `cadence`).
+    pub painted: Option<Canvas>,
 }
 
 impl From<Canvas> for Made {
     fn from(canvas: Canvas) -> Self {
-        Self { canvas, depth: None, measures: None, wide: None }
+        Self { canvas, depth: None, measures: None, painted: None, wide: None }
     }
 }

@@ -85,6 +85,21 @@ impl Store {
         self.folder.join(format!("{frame:06}.depth.png"))
     }
 
+    /// Where the painted picture of a frame that shows a blend lies, or will lie.
+    pub fn painted_path(&self, frame: u32) -> PathBuf {
+        self.folder.join(format!("{frame:06}.painted.png"))
+    }
+
+    /// What was painted at a frame: the picture beside it when the journal says that there is one, else the frame.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
+    pub fn read_painted(&self, frame: u32) -> Result<Canvas> {
+        let entries = Journal::read(&self.folder)?;
+        let beside = entries.iter().any(|entry| entry.frame == frame && entry.painted.is_some());
+        Canvas::open(&if beside { self.painted_path(frame) } else { self.path(frame) })
+    }
+
     /// The depth that the journal says is stored beside a frame; `None` when it says nothing.
     ///
     /// # Errors
@@ -131,6 +146,7 @@ impl Store {
             let has = |path: PathBuf, hashed: &String| std::fs::read(path).is_ok_and(|b| hash(&b) == *hashed);
             has(self.path(entry.frame), &entry.output)
                 && entry.depth.as_ref().is_none_or(|hashed| has(self.depth_path(entry.frame), hashed))
+                && entry.painted.as_ref().is_none_or(|hashed| has(self.painted_path(entry.frame), hashed))
                 && entry.wide.as_ref().is_none_or(|hashed| has(self.wide_path(entry.frame), hashed))
         }))
     }
@@ -203,6 +219,7 @@ impl Store {
                 bytes = infotext::described(&bytes, &text);
             }
             let depth = self.write_depth(frame, made.depth.as_ref())?;
+            let painted = self.write_painted(frame, made.painted.as_ref())?;
             self.write(&self.path(frame), &bytes)?;
             let output = hash(&bytes);
             let input = if expected.independent {
@@ -221,6 +238,7 @@ impl Store {
                 output: output.clone(),
                 depth,
                 measures,
+                painted,
                 wide,
             })?;
             before = Some((frame, output));
@@ -248,6 +266,19 @@ impl Store {
                 Ok(hash(&bytes))
             }
         }
+    }
+
+    /// Stores what was painted at a frame that shows a blend, and gives its hash.
+    fn write_painted(&self, frame: u32, painted: Option<&Canvas>) -> Result<Option<String>> {
+        let path = self.painted_path(frame);
+        let Some(painted) = painted else {
+            // Best effort: nobody reads it, for the journal does not name it.
+            let _ = std::fs::remove_file(&path);
+            return Ok(None);
+        };
+        let bytes = painted.to_png()?;
+        self.write(&path, &bytes)?;
+        Ok(Some(hash(&bytes)))
     }
 
     /// Stores a frame's depth and gives its hash. One of an earlier run that is not meant any more is taken away.

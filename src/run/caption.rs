@@ -85,16 +85,19 @@ impl<'a> Captions<'a> {
     /// A frame of a film. Of what it was painted over only a file can be named.
     fn frame(&mut self, params: &FrameParams, size: Size) -> Result<Parameters> {
         let from_text = params.source == FrameSource::Text;
-        let painted_over = !(from_text || params.cut && params.source == FrameSource::Previous);
+        // Frames between painted ones show what was painted at the first of them.
+        let begins = params.cut || params.cadence.opens;
+        let painted_over = !(from_text || begins && params.source == FrameSource::Previous);
         let init = match &params.source {
             FrameSource::Still(path) => Some(path),
-            FrameSource::Init(path) if params.cut => Some(path),
+            FrameSource::Init(path) if begins => Some(path),
             _ => None,
         };
         let init = init.map(|path| self.shown(path)).transpose()?;
         // 1 - strength has digits that nobody wrote.
         let denoise = ((1.0 - params.sampling.strength) * 1e9).round() / 1e9;
         let mut found = self.still(params, size, painted_over.then_some(denoise), init.as_ref())?;
+        cadence(&mut found, params);
         close(&mut found);
         Ok(found)
     }
@@ -262,6 +265,20 @@ fn settings(found: &mut Parameters, params: &FrameParams, size: Size, maker: &Ma
     Ok(())
 }
 
+/// Which of the frames between two painted ones it is, and how often a painted one was painted.
+fn cadence(found: &mut Parameters, params: &FrameParams) {
+    let set = &params.cadence;
+    if set.length > 1 {
+        found.set("Cadence", format!("{} of {}", set.step + 1, set.length));
+    }
+    if set.redo > 0 {
+        found.set("Diffusion redo", set.redo);
+    }
+    if let Some(method) = set.redo_flow {
+        found.set("Flow redo", format!("{method:?}"));
+    }
+}
+
 /// A second seed.
 fn variation(found: &mut Parameters, params: &FrameParams) {
     let set = &params.sampling;
@@ -293,6 +310,9 @@ fn noise(found: &mut Parameters, params: &FrameParams, sampler: Sampler) {
     }
     if set.s_noise != 1.0 {
         found.set("Sigma noise", set.s_noise);
+    }
+    if params.hold.noise_multiplier != 1.0 {
+        found.set("Noise multiplier", params.hold.noise_multiplier);
     }
 }
 

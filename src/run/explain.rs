@@ -45,7 +45,7 @@ pub struct Told {
 }
 
 /// The frame at a time: the one that is shown then.
-fn frame_of(timeline: &Timeline, bpm: Option<f64>, text: &str) -> Result<u32> {
+pub(crate) fn frame_of(timeline: &Timeline, bpm: Option<f64>, text: &str) -> Result<u32> {
     let usage = |why: String| Error::Usage {
         message: format!("`--frame {text}`: {why}"),
         hint: Some("write a frame such as `48`, or a time such as `4.0s`, `8b` or `50%`".to_owned()),
@@ -125,6 +125,13 @@ fn heading(film: &Path, at: &Explanation) -> String {
     }
     if at.cut {
         out.push_str("the picture starts anew here: nothing is moved over from the frame before\n");
+    }
+    if let Some(way) = at.closing {
+        let _ = writeln!(
+            out,
+            "the scene loops and is {}% of the way back to its beginning: what follows is before that",
+            percent(way)
+        );
     }
     out
 }

@@ -107,16 +107,8 @@ mod tests {
                 (0..6).try_for_each(|i| shelf.put(i, grey(values[i as usize]), "", expected.clone()))
             })
             .unwrap();
-        let still = Camera2d {
-            zoom: 1.0,
-            angle: 0.0,
-            translation_x: 0.0,
-            translation_y: 0.0,
-            center_x: 0.5,
-            center_y: 0.5,
-            flip: None,
-        };
-        let fades = vec![Fade { start: 2, tail: vec![(Camera::Flat(still), Border::Replicate); 3] }];
+        let fades =
+            vec![Fade { start: 2, tail: vec![(Camera::Flat(Camera2d::STILL), Border::Replicate); 3] }];
         let shown = |frames: &[u32]| -> Vec<u8> {
             let source = Fading::new(&store, frames, &fades);
             (0..source.count()).map(|i| source.frame(i).unwrap().pixel(4, 4)[0]).collect()

@@ -35,6 +35,8 @@ pub(crate) struct Finish {
     size: Size,
     fps: Fps,
     post: Post,
+    /// Frames of a film that goes round as a whole.
+    loops: Option<u32>,
     fades: Vec<Fade>,
     audio: Option<Audio>,
     /// How it is encoded.
@@ -70,9 +72,11 @@ impl Finish {
         let fps = project.fps().checked()?;
         let fades = shrunk(project.timeline.fades(), full, size);
         let timeline = &project.timeline;
+        let loops = timeline.goes_round().then(|| timeline.frames());
         let audio = timeline.video().audio.clone();
         let stored = (0..timeline.frames()).map(|frame| timeline.painted_at(frame)).collect();
-        Ok(Self { out: out.to_owned(), size, fps, post, fades, audio, settings: encoding(project)?, stored })
+        let (out, settings) = (out.to_owned(), encoding(project)?);
+        Ok(Self { out, size, fps, post, loops, fades, audio, settings, stored })
     }
 
     /// The stored frame that is shown as a frame of the film.
@@ -215,6 +219,7 @@ impl Finish {
             fps_out: self.fps_out(),
             flow: FlowSettings::default(),
             cuts: (0..frames.len()).filter(gap).collect(),
+            closed: self.is_closed(frames),
         }
     }
 
@@ -253,12 +258,17 @@ impl Finish {
         Ok(hasher.finalize().to_hex()[..32].to_owned())
     }
 
+    /// Whether the video goes round: all of a film that is one looping scene.
+    fn is_closed(&self, frames: &[u32]) -> bool {
+        self.loops.is_some_and(|count| frames.len() == count as usize)
+    }
+
     fn made_of(&self, store: &Store, frames: &[u32], cuts: &BTreeSet<u32>) -> Result<String> {
         let outputs = store.outputs()?;
         let pictures: Vec<Option<&String>> =
             frames.iter().map(|frame| outputs.get(&self.stored(*frame))).collect();
         let text = format!(
-            "{FINISHING} {} {} {:?} {:?} {:?} {} {:?} {frames:?} {cuts:?} {pictures:?} {}",
+            "{FINISHING} {} {} {:?} {:?} {:?} {} {:?} {frames:?} {cuts:?} {pictures:?} {} {}",
             self.size,
             self.fps,
             self.post,
@@ -266,7 +276,8 @@ impl Finish {
             self.audio,
             self.sound_hash()?,
             self.settings,
-            self.out.file_name().unwrap_or_default().to_string_lossy()
+            self.out.file_name().unwrap_or_default().to_string_lossy(),
+            self.is_closed(frames)
         );
         Ok(store::hash(text.as_bytes()))
     }

@@ -21,7 +21,7 @@ use crate::timeline::frame::{
 
 /// Changes whenever the same film would give other pictures than before, so that frames of an older
 /// kinora are never mixed with new ones.
-const PICTURES: u32 = 2;
+const PICTURES: u32 = 3;
 
 /// Hashes of models and files, each computed once.
 pub(super) struct Hashes<'a> {

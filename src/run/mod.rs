@@ -18,6 +18,7 @@ mod hashes;
 pub mod inspect;
 pub mod inventory;
 mod keys;
+mod letters;
 pub mod library;
 pub mod loras;
 mod memory;
@@ -30,12 +31,14 @@ pub mod project;
 mod recorded;
 pub mod render;
 pub mod report;
+mod sheet;
 pub mod sound;
 mod sources;
 pub mod still;
 pub mod strip;
 pub mod table;
 pub mod tokens;
+pub mod warp;
 
 use std::path::Path;
 

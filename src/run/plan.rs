@@ -140,6 +140,9 @@ pub struct Plan {
     pub found: u32,
     /// Frames that are still to be painted.
     pub to_paint: u32,
+    /// Frames that are still to be blended of painted ones.
+    #[serde(skip_serializing_if = "is_none")]
+    pub to_blend: u32,
     /// Steps of the diffusion model for them.
     pub steps: u64,
     /// The scenes in order.
@@ -213,7 +216,8 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         size: (size.width, size.height),
         video_fps,
         found: done.len() as u32,
-        to_paint: (looped.len() + keys.len()) as u32,
+        to_paint: (looped.iter().filter(|params| params.cadence.is_painted()).count() + keys.len()) as u32,
+        to_blend: looped.iter().filter(|params| !params.cadence.is_painted()).count() as u32,
         steps,
         segments: segments(project, &params, &done, &chains, &keys),
         models,
@@ -226,6 +230,11 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         time,
         keys: timeline.keys().into_iter().map(|(parameter, key)| KeyTime { parameter, key }).collect(),
     })
+}
+
+/// Whether a count is left out of the data.
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The frames that are there and right. Without a folder nothing is looked at, least of all models' hashes.
@@ -280,7 +289,10 @@ fn segments(
             seconds: timeline.seconds(frames.into()),
             to_paint: match chain {
                 Some(_) => missing_keys as u32,
-                None => own.iter().filter(|params| !done.contains(&params.frame)).count() as u32,
+                None => {
+                    let missing = own.iter().filter(|params| !done.contains(&params.frame));
+                    missing.filter(|params| params.cadence.is_painted()).count() as u32
+                }
             },
             independent_frames: chain.is_none() && own.iter().all(independent),
             key_pictures: chain.map(|chain| KeyPictures {

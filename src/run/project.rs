@@ -62,6 +62,11 @@ impl Project {
         Self::read(purpose, path, &[], None)
     }
 
+    /// Beats per minute, when the film has any.
+    pub(crate) fn bpm(&self) -> Option<f64> {
+        self.film.tempo.bpm
+    }
+
     /// As [`Project::open`], with the values of one of the film's variants.
     ///
     /// # Errors

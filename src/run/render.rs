@@ -72,7 +72,7 @@ pub fn render(
         captions.describe(&mut plan, size)?;
         let mut zooms = Zoom::all(&composed, &plan, &store, options.fresh)?;
         zooms.iter_mut().try_for_each(|zoom| zoom.describe(&mut captions, size))?;
-        report.times = paint(&plan, &zooms, &store, size, &mut painter, device, progress, stop)
+        report.times = paint((&plan, &zooms), &store, size, &mut painter, device, progress, stop)
             .inspect_err(|_| store.discard_if_empty())?;
     }
     if report.times.frames > 0 {
@@ -98,8 +98,7 @@ fn drift_strip(plan: &[Planned], store: &Store) -> Result<String> {
 
 /// Paints what is missing.
 fn paint(
-    plan: &[Planned],
-    zooms: &[Zoom<'_>],
+    (plan, zooms): (&[Planned], &[Zoom<'_>]),
     store: &Store,
     size: Size,
     painter: &mut ModelPainter,
@@ -264,9 +263,12 @@ fn plan(
 /// What a frame measures in pixels, for a draft: the motion is the film's, seen smaller.
 fn shrink(params: &mut FrameParams, full: Size, draft: Size) {
     let (across, down) = (draft.width as f64 / full.width as f64, draft.height as f64 / full.height as f64);
-    if let Camera::Flat(camera) = &mut params.camera {
-        camera.translation_x *= across;
-        camera.translation_y *= down;
+    let ahead = params.closing.iter_mut().flat_map(|closing| &mut closing.ahead);
+    for camera in ahead.chain([&mut params.camera]) {
+        if let Camera::Flat(camera) = camera {
+            camera.translation_x *= across;
+            camera.translation_y *= down;
+        }
     }
     if let Some(mask) = &mut params.mask {
         mask.blur *= across;

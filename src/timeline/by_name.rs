@@ -78,6 +78,11 @@ impl<T> ByName<T> {
         self.entries.iter().map(|(_, value)| value)
     }
 
+    /// As [`Self::values`], to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().map(|(_, value)| value)
+    }
+
     fn find_places(&mut self) {
         self.places.fill(0);
         for (number, (name, _)) in (1..).zip(&self.entries) {

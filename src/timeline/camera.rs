@@ -106,7 +106,12 @@ fn about(x: f64, y: f64, z: f64) -> Matrix {
 
 /// Whether the scene's 3D camera is given by poses, or shakes.
 pub(super) fn is_posed(values: &Values) -> bool {
-    ["camera.position", "camera.look", "camera.fov"].iter().any(|name| values.has(name)) || shakes(values)
+    is_path(values) || values.has("camera.fov") || shakes(values)
+}
+
+/// Whether places or directions are given.
+fn is_path(values: &Values) -> bool {
+    ["camera.position", "camera.look", "camera.target"].iter().any(|name| values.has(name))
 }
 
 /// Whether there is a shake.
@@ -121,14 +126,14 @@ pub(super) fn steer(reader: &mut Reader<'_>, stage: &Stage, camera: &mut Camera3
     if !is_posed(values) {
         return;
     }
-    let is_first = reader.frame == stage.clock.start;
+    let is_first = reader.frame == stage.clock.start && !stage.is_next;
     if values.has("camera.fov") {
         camera.fov = reader.number(values, "camera.fov", 70.0);
         let before =
             if is_first { camera.fov } else { before(reader, |r| r.number(values, "camera.fov", 70.0)) };
         camera.zoom = width(before) / width(camera.fov);
     }
-    let is_path = values.has("camera.position") || values.has("camera.look");
+    let is_path = is_path(values);
     // It is computed also where it does not count, so that what is wrong with it is found.
     let now = if is_path { view(reader, values) } else { Some(Rigid::NONE) };
     if is_first {
@@ -177,16 +182,20 @@ fn view(reader: &mut Reader<'_>, values: &Values) -> Option<Rigid> {
         true => reader.maybe_vector(values, "camera.position").map(|(place, _)| place),
         false => Some([0.0; 3]),
     };
-    let axes = match values.has("camera.look") {
-        true => reader.maybe_vector(values, "camera.look").and_then(|(look, span)| {
-            let axes = looking(look);
-            if let Err(message) = axes {
-                reader.wrong_direction(message, span);
-            }
-            axes.ok()
-        }),
-        false => Some(STILL),
+    let (name, from) = match (values.has("camera.target"), values.has("camera.look")) {
+        (true, _) => ("camera.target", place?),
+        (false, true) => ("camera.look", [0.0; 3]),
+        (false, false) => return Some(Rigid::view(place?, STILL)),
     };
+    let axes = reader.maybe_vector(values, name).and_then(|(to, span)| {
+        let axes = looking(std::array::from_fn(|i| to[i] - from[i]));
+        match (name, &axes) {
+            (_, Ok(_)) => {}
+            ("camera.target", Err(_)) => reader.wrong_target(span),
+            (_, Err(message)) => reader.wrong_direction(message, span),
+        }
+        axes.ok()
+    });
     Some(Rigid::view(place?, axes?))
 }
 

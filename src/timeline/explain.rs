@@ -137,6 +137,10 @@ pub struct Explanation {
     pub scene_seconds: f64,
     /// Whether the picture starts anew here.
     pub cut: bool,
+    /// Near the end of a looping scene: how far it has come back to its beginning, 0 to 1. The values are those
+    /// before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closing: Option<f64>,
     /// Every value, in the order of the manual; texts with their holes filled.
     pub values: Vec<Explained>,
 }
@@ -181,6 +185,7 @@ impl Timeline {
             scene_frames: stage.clock.length,
             scene_seconds: self.seconds(local.into()),
             cut: params.cut,
+            closing: stage.closing(frame),
             values,
         })
     }

@@ -10,13 +10,20 @@ use crate::schedule::film::Call;
 use crate::schedule::span::Span;
 
 /// What has no effect where frames are composed: it is about a frame's way into the next one.
-const OF_THE_LOOP: [&str; 14] = [
+const OF_THE_LOOP: [&str; 21] = [
     "strength",
     "denoise",
     "contrast",
     "border",
     "sampling_mode",
     "cadence",
+    "cadence_flow_factor",
+    "optical_flow_cadence",
+    "diffusion_redo",
+    "optical_flow_redo_generation",
+    "redo_flow_factor",
+    "grayscale",
+    "legacy_colormatch",
     "use_mask",
     "invert_mask",
     "overlay_mask",

@@ -3,9 +3,11 @@
 //! Every value is a pure function of the time, so any frame can be asked for alone and in any order.
 
 mod by_name;
+mod cadence;
 mod camera;
 mod checkpoints;
 mod clock;
+mod closing;
 mod compat;
 mod controls;
 pub mod deforum;
@@ -150,6 +152,11 @@ impl Timeline {
     /// Whether any scene has the 3D camera.
     pub fn is_deep(&self) -> bool {
         self.stages.iter().any(|stage| params::has_effect(&stage.values, "fov"))
+    }
+
+    /// Whether the film is one scene whose last frame leads into its first.
+    pub fn goes_round(&self) -> bool {
+        matches!(self.stages.as_slice(), [stage] if stage.round.is_some())
     }
 
     /// What is odd about the film's keys.

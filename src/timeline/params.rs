@@ -1,13 +1,16 @@
 //! One frame's parameters, section by section. Defaults are those of the table in
 //! `schedule::params` (a test compares them).
 
+use super::cadence;
 use super::camera;
+use super::closing;
 use super::controls;
 use super::depth;
 use super::fill;
 use super::frame::{
-    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, FrameParams, FrameSource, Making, NoiseKind,
-    NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams, SharpenParams,
+    Border, Camera, Camera2d, Camera3d, Coherence, ColourParams, DepthMeaning, FrameParams, FrameSource,
+    Making, NoiseKind, NoiseParams, PerspectiveFlip, PromptBlend, PromptMix, Rng, Sampling, SamplingParams,
+    SharpenParams,
 };
 use super::hold;
 use super::making;
@@ -20,7 +23,7 @@ use super::{guide, hybrid};
 use crate::schedule::diagnostic::Diagnostic;
 
 /// Parameters that only the 3D camera has: one of them makes `animation_mode = auto` 3D.
-pub(super) const DEEP: [&str; 9] = [
+pub(super) const DEEP: [&str; 10] = [
     "translation_z",
     "rotation_3d_x",
     "rotation_3d_y",
@@ -29,8 +32,12 @@ pub(super) const DEEP: [&str; 9] = [
     "aspect_ratio",
     "camera.position",
     "camera.look",
+    "camera.target",
     "camera.fov",
 ];
+
+/// Parameters of the 3D camera that do not make a film 3D.
+const ABOUT_DEEP: [&str; 1] = ["aspect_ratio_use_old_formula"];
 
 /// Parameters that only the flat camera has.
 const FLAT: [&str; 4] = ["zoom", "angle", "transform_center_x", "transform_center_y"];
@@ -86,9 +93,13 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
     let is_deep = is_deep(values, values.constant_choice("animation_mode").as_deref());
     depth::unused(values, is_deep, warnings);
     let (names, camera, hint) = if is_deep {
-        (&FLAT[..], "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
+        (FLAT.to_vec(), "3D", "use `translation_z` and `rotation_3d_z`, or say `animation_mode = flat`")
     } else {
-        (&DEEP[..], "flat", "leave `animation_mode` out, or say `animation_mode = depth`")
+        (
+            [&DEEP[..], &ABOUT_DEEP].concat(),
+            "flat",
+            "leave `animation_mode` out, or say `animation_mode = depth`",
+        )
     };
     for line in names.iter().filter_map(|name| values.lines.get(name)) {
         let message = format!("`{}` has no effect with the {camera} camera", line.param.name);
@@ -109,7 +120,7 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
         _ if FLAT.contains(&name) => !is_deep,
         // A path of the camera's is there only when it is set.
         _ if name.starts_with("camera.") => is_deep && values.has(name),
-        _ if DEEP.contains(&name) => is_deep,
+        _ if DEEP.contains(&name) || ABOUT_DEEP.contains(&name) => is_deep,
         "depth.near" | "depth.far" => is_deep,
         "init_strength" => {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
@@ -139,36 +150,47 @@ fn is_deep(values: &Values, mode: Option<&str>) -> bool {
 /// The parameters of the frame that `reader` reads, in the scene `stage` with number `scene`.
 pub(super) fn frame(reader: &mut Reader<'_>, stage: &Stage, scene: usize) -> FrameParams {
     let values = &stage.values;
-    let cut = reader.frame == stage.clock.start;
+    let shown = reader.frame;
+    let place = stage.grid.at(shown);
+    // What the model is told counts at the frame that it paints; frames between show what came of it.
+    reader.frame = place.painted;
     let source = source::at(reader, stage, scene);
     let (prompt, negative) = prompts(reader, stage);
+    let begins = place.painted == stage.clock.start;
+    let sampling = sampling(reader, stage, begins && is_begun_with(&source));
+    let controls =
+        stage.controls.iter().map(|(name, values)| controls::at(reader, &source, name, values)).collect();
+    let (colour, noise) = (colour(reader, values), noise(reader, values));
+    let (hold, guide) = (hold::at(reader, stage, &source), guide::at(reader, stage));
+    reader.frame = shown;
     let frame = FrameParams {
-        frame: reader.frame,
+        frame: shown,
         scene,
-        cut,
+        cut: shown == stage.clock.start,
         camera: camera(reader, stage),
         border: border(reader, values),
         fill: fill::at(reader, values),
         depth: depth::source(reader, values),
         relief: depth::params(reader, values),
-        colour: colour(reader, values),
-        noise: noise(reader, values),
-        hold: hold::at(reader, stage, &source),
-        sampling: sampling(reader, stage, cut && is_begun_with(&source)),
+        colour,
+        noise,
+        hold,
+        sampling,
         prompt,
         negative,
-        guide: guide::at(reader, stage),
+        guide,
         hybrid: hybrid::at(reader, stage, &source),
         making: Making::default(),
         mask: masks::at(reader, stage, &source),
-        controls: stage
-            .controls
-            .iter()
-            .map(|(name, values)| controls::at(reader, &source, name, values))
-            .collect(),
+        controls,
+        cadence: cadence::at(reader, stage, place),
+        tone: cadence::tone(reader, values),
+        closing: None,
         source,
     };
-    FrameParams { making: making::at(reader, stage, &frame), ..frame }
+    let mut params = FrameParams { making: making::at(reader, stage, &frame), ..frame };
+    closing::close(reader, stage, scene, &mut params);
+    params
 }
 
 /// Whether a scene's first frame is painted over a picture that its other frames are not.
@@ -201,7 +223,7 @@ fn blend(reader: &mut Reader<'_>, values: &Values) -> PromptBlend {
     }
 }
 
-fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
+pub(super) fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
     let values = &stage.values;
     let mode = reader.maybe_choice(values, "animation_mode");
     let is_deep = is_deep(values, mode.as_deref());
@@ -215,6 +237,7 @@ fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
             translation_y: number("translation_y", 0.0),
             center_x: number("transform_center_x", 0.5),
             center_y: number("transform_center_y", 0.5),
+            sampling: sampling_mode(reader, values),
             flip,
         });
     }
@@ -224,15 +247,23 @@ fn camera(reader: &mut Reader<'_>, stage: &Stage) -> Camera {
         fov: number("fov", 70.0),
         zoom: 1.0,
         aspect_ratio: number("aspect_ratio", 1.0),
-        sampling: match reader.maybe_choice(values, "sampling_mode").as_deref() {
-            Some("nearest") => Sampling::Nearest,
-            Some("bilinear") => Sampling::Bilinear,
-            _ => Sampling::Bicubic,
-        },
+        old_aspect: reader.maybe_switch(values, "aspect_ratio_use_old_formula").unwrap_or(false),
+        meaning: DepthMeaning::Inverse,
+        sampling: sampling_mode(reader, values),
         flip,
     };
     camera::steer(reader, stage, &mut deep);
     Camera::Deep(deep)
+}
+
+fn sampling_mode(reader: &mut Reader<'_>, values: &Values) -> Sampling {
+    match reader.maybe_choice(values, "sampling_mode").as_deref() {
+        Some("nearest") => Sampling::Nearest,
+        Some("bilinear") => Sampling::Bilinear,
+        Some("bicubic") => Sampling::Bicubic,
+        Some("lanczos") => Sampling::Lanczos,
+        _ => Sampling::Lagrange,
+    }
 }
 
 /// The perspective flip: when it is switched on, or when one of its angles is set and it is not switched off.

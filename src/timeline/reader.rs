@@ -102,6 +102,13 @@ impl<'a> Reader<'a> {
         self.wrong("E53", message, span, Some(hint));
     }
 
+    /// Says that the camera cannot look at the point at `span` at this frame.
+    pub fn wrong_target(&mut self, span: Span) {
+        let message = "`camera.target` is where the camera is, or straight above or below it";
+        let hint = "a point in front of it: `[0, 0, 1.5]`; the scene lies 1 to 2 away".to_owned();
+        self.wrong("E83", message, span, Some(hint));
+    }
+
     /// A whole number that is not negative.
     pub fn maybe_count(&mut self, values: &Values, name: &str) -> Option<u32> {
         self.maybe_number(values, name).map(|number| number as u32)

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::by_name::ByName;
+use super::cadence::Grid;
 use super::clock::{Clock, lower};
+use super::closing::{self, Round};
 use super::compat::{self, Compat};
 use super::deforum::prompts::PromptSeries;
 use super::eval::evaluate;
@@ -28,8 +30,14 @@ pub(super) struct Stage {
     pub controls: Vec<(String, Values)>,
     /// Prompts in Deforum's notation, with the clock they go by, when they are read its way.
     pub prompts: Option<(PromptSeries, Clock)>,
+    /// The frames that the model paints.
+    pub grid: Grid,
     /// How Deforum's notations are read.
     pub compat: Compat,
+    /// How its end leads back to its beginning, when it loops.
+    pub round: Option<Box<Round>>,
+    /// It is the round after of a scene that loops.
+    pub is_next: bool,
 }
 
 impl Stage {
@@ -44,7 +52,11 @@ impl Stage {
         let seed_moves = ["seed", "seed_schedule"]
             .iter()
             .any(|name| self.values.lines.get(name).is_some_and(|line| !line.is_constant()));
-        if self.prompts.is_some() || (seed_moves && self.values.has("subseed_strength")) {
+        // What the model is told is read at painted frames alone, which are anywhere between keys.
+        if self.prompts.is_some()
+            || !self.grid.is_full()
+            || (seed_moves && self.values.has("subseed_strength"))
+        {
             return None;
         }
         let (first, last) = (self.clock.start, self.clock.start + self.clock.length - 1);
@@ -191,6 +203,11 @@ pub(super) fn stages(
         .enumerate()
         .map(|(index, clock)| stage(film, index, (clock, whole), way, top.clone(), found))
         .collect();
+    let mut painted = 0;
+    for stage in &mut stages {
+        stage.grid.before = painted;
+        painted += stage.grid.count();
+    }
     warn_unused(&stages, found);
     if seed.is_some() {
         stages.iter_mut().for_each(|stage| stage.values.drop_start_seed());
@@ -206,6 +223,7 @@ fn warn_unused(stages: &[Stage], found: &mut Found) {
         super::params::unused(&stage.values, &mut here);
         stage.controls.iter().for_each(|(_, values)| super::controls::unused(values, &mut here));
         super::seed::unused(&stage.values, &mut here);
+        super::cadence::unused(&stage.values, &mut here);
         super::masks::unused(&stage.values, &mut here);
         super::fill::unused(&stage.values, &mut here);
         super::guide::unused(&stage.values, &mut here);
@@ -287,7 +305,20 @@ fn stage(
             None
         }),
     };
-    Stage { name, clock, values, controls, prompts, compat: way.compat }
+    let grid = Grid::new(&values, (clock.start, clock.start + clock.length), way.compat);
+    let mut stage = Stage {
+        name,
+        clock,
+        values,
+        controls,
+        prompts,
+        grid,
+        compat: way.compat,
+        round: None,
+        is_next: false,
+    };
+    stage.round = closing::round(&stage, &mut found.warnings);
+    stage
 }
 
 fn add_controls(

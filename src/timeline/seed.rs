@@ -53,14 +53,17 @@ fn main(reader: &mut Reader<'_>, stage: &Stage) -> (i64, f64) {
     let schedule = values.lines.get("seed_schedule").or(line.filter(|line| !line.is_constant()));
     let clock = line.or(schedule).map(|line| line.clock);
     let clock = clock.or(values.calls.get("seed").map(|(_, clock)| *clock));
-    let count = i64::from(reader.frame) - clock.map_or(0, |clock| i64::from(clock.start));
+    // Seeds go on with each frame that is painted, in the scene or in the film up to it.
+    let own = clock.is_some_and(|clock| clock.start == stage.clock.start);
+    let grid = &stage.grid;
+    let count = grid.at(reader.frame).index + if own { 0 } else { grid.before };
     let behavior = reader.maybe_choice(values, "seed_behavior");
     let behavior = match &behavior {
         Some(behavior) => behavior.as_str(),
         None if schedule.is_some() => "schedule",
         None => "iter",
     };
-    let count = u64::try_from(count).unwrap_or(0);
+    let count = u64::from(count);
     let (start, fraction) = match stage.clock.seed_of(values) {
         // A start of -1 is a random one, drawn from the film's own: the clock is never asked.
         (start, _) if start < 0 => {

@@ -267,6 +267,10 @@ pub(super) fn cell(reader: &mut Reader<'_>, stage: &Stage, place: &Place) -> Cel
         "seed" => return seed_cell(&seed::at(reader, stage)),
         "prompt" => return Cell::Text(params::prompts(reader, stage).0.to_string()),
         "negative" => return Cell::Text(params::prompts(reader, stage).1.to_string()),
+        "fill_strength" if !values.has(name) => match super::fill::at(reader, values) {
+            Some(fill) => return Cell::Number(fill.strength),
+            None => return Cell::Open,
+        },
         "strength" if values.has("denoise") => return opposite(reader, values, "denoise"),
         "denoise" if !values.has("denoise") => return opposite(reader, values, "strength"),
         _ => {}

@@ -20,8 +20,9 @@ mod lanczos;
 use crate::canvas::{Canvas, Size};
 use draw::{Film, Weigh};
 
-/// Scale at which the bands of the innermost key begin to close.
-const CLOSING: f64 = 0.7;
+/// How far the frame looks out over the innermost key when that key's bands begin to close, as a share of half the
+/// shorter side.
+const CLOSING: f64 = 0.4;
 
 /// Where a picture lies in a frame of the same size: about the common middle.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,10 +74,16 @@ fn depth(size: Size, (x, y): (f64, f64)) -> f64 {
 
 /// Whether what is opaque of a placed picture covers the whole frame; with `margin` bands left free at its edge.
 pub fn covers(size: Size, placement: Placement, overlap: f64, margin: f64) -> bool {
-    let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
     // Rounding of scales that are powers must not cost a picture.
-    let least = margin * band(size, overlap) - 1e-6;
-    [(x, y), (-x, y)].into_iter().all(|corner| depth(size, placement.inside(corner.0, corner.1)) >= least)
+    nearest_corner(size, placement) >= margin * band(size, overlap) - 1e-6
+}
+
+/// How far inside a placed picture the corner of the frame lies that is nearest to its edge; negative outside. Pixels.
+fn nearest_corner(size: Size, placement: Placement) -> f64 {
+    let (x, y) = (size.width as f64 / 2.0, size.height as f64 / 2.0);
+    // The other two lie opposite.
+    let inside = |(x, y)| depth(size, placement.inside(x, y));
+    inside((x, y)).min(inside((-x, y)))
 }
 
 /// Which of the key pictures that lie at `places`, the innermost one first, make up a frame: the outermost first, each
@@ -89,9 +96,10 @@ pub fn chosen(size: Size, places: &[Placement], overlap: f64) -> impl Iterator<I
     let last = places.len().saturating_sub(1);
     let lowest = (1..places.len()).find(|key| covers(size, places[*key], overlap, 2.0)).unwrap_or(last);
     let drawn = (0..lowest).rev().take_while(|key| places[key + 1].scale > 1.0).collect::<Vec<usize>>();
-    std::iter::once(lowest).filter(move |_| !places.is_empty()).chain(drawn).map(|key| {
-        let open = (1.0 - places[key].scale) / (1.0 - CLOSING);
-        (key, if key == 0 { open.clamp(0.0, 1.0) } else { 1.0 })
+    std::iter::once(lowest).filter(move |_| !places.is_empty()).chain(drawn).map(move |key| {
+        // As far as the frame looks out over its edge.
+        let gap = -nearest_corner(size, places[key]) / (CLOSING * band(size, 1.0));
+        (key, if key == 0 { gap.clamp(0.0, 1.0) } else { 1.0 })
     })
 }
 

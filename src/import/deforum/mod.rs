@@ -2,6 +2,7 @@
 //! is `track`'s work.
 
 mod blend;
+mod cadence;
 mod clip;
 mod controls;
 mod left;
@@ -246,6 +247,8 @@ impl Deforum<'_> {
             Need::Sharpen => !self.never_sharpens(),
             Need::SeedSchedule => self.scheduled_seed(),
             Need::Variation => self.varies(),
+            Need::CadenceFlow => self.flows(),
+            Need::RedoFlow => self.redoes_flow(),
             Need::Switch(key) => self.is(key),
         };
         (!works).then_some(match need {
@@ -255,6 +258,7 @@ impl Deforum<'_> {
             Need::Sharpen => "sharpening is off",
             Need::SeedSchedule => "seed_behavior is not `schedule`",
             Need::Variation if self.has_subseeds() => "the strength of the variation is 0",
+            Need::CadenceFlow | Need::RedoFlow => "there is no such flow",
             Need::Switch(_) | Need::Variation | Need::Always => "its switch is off",
         })
     }

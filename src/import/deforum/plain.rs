@@ -20,6 +20,7 @@ impl Deforum<'_> {
             Group::Kept => {
                 self.source(lines);
                 self.pictures(lines);
+                self.cadence(lines);
             }
             Group::Colour => {}
             Group::Model => {
@@ -82,9 +83,11 @@ impl Deforum<'_> {
             for key in ["sampling_mode", "use_depth_warping", "depth_algorithm"] {
                 self.idle(key, "only the 3D camera uses it");
             }
+            // The film's sharpening was made for what this takes away.
+            lines.one("sampling_mode", "bilinear");
             return;
         }
-        self.choice("sampling_mode", "sampling_mode", "bicubic", lines);
+        self.choice("sampling_mode", "sampling_mode", "lagrange", lines);
         if self.is("use_depth_warping") {
             self.carried("use_depth_warping", "depth");
             self.done.insert("depth_algorithm".to_owned());
@@ -218,12 +221,8 @@ impl Deforum<'_> {
         lines.one("drift.correct", "0");
         self.done.insert("legacy_colormatch".to_owned());
         if self.is("legacy_colormatch") && coherence != "None" {
-            let why = if self.raw.contains_key("legacy_colormatch") {
-                "colours are matched before and after painting, as newer Deforum does"
-            } else {
-                "the file is older than this setting, so Deforum matches colours only before painting; kinora does it after painting too"
-            };
-            self.report.leave("legacy_colormatch", "true", why);
+            lines.one("legacy_colormatch", "true");
+            self.carried("legacy_colormatch", "legacy_colormatch");
         } else {
             self.idle("legacy_colormatch", "it is off");
         }

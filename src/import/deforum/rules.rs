@@ -33,6 +33,10 @@ pub(super) enum Need {
     SeedSchedule,
     /// With variation seeds that vary anything.
     Variation,
+    /// With flow between painted frames.
+    CadenceFlow,
+    /// With a flow before frames are painted.
+    RedoFlow,
     /// With this switch on.
     Switch(&'static str),
 }
@@ -69,6 +73,8 @@ pub(super) const RULES: &[Rule] = &[
     rule("perspective_flip_gamma", "perspective_flip_gamma", Group::Motion, Need::Flip),
     rule("perspective_flip_fv", "perspective_flip_fv", Group::Motion, Need::Flip),
     rule("strength_schedule", "strength", Group::Kept, Need::Always),
+    rule("cadence_flow_factor_schedule", "cadence_flow_factor", Group::Kept, Need::CadenceFlow),
+    rule("redo_flow_factor_schedule", "redo_flow_factor", Group::Kept, Need::RedoFlow),
     rule("noise_schedule", "noise", Group::Kept, Need::Always),
     rule(
         "noise_multiplier_schedule",
@@ -146,27 +152,6 @@ pub(super) static FEATURES: &[Feature] = &[
         keys: &["use_noise_mask", "noise_mask_schedule"],
     },
     Feature {
-        name: "cadence",
-        is_on: |d| d.number("diffusion_cadence").is_some_and(|n| n > 1.0),
-        why: "cadence is not there yet: every frame is painted, so the same strength keeps less",
-        keys: &["diffusion_cadence"],
-    },
-    Feature {
-        name: "optical flow between cadence frames",
-        is_on: |d| d.word("optical_flow_cadence") != "None",
-        why: "cadence is not there yet",
-        keys: &["optical_flow_cadence", "cadence_flow_factor_schedule"],
-    },
-    Feature {
-        name: "redone generations",
-        is_on: |d| {
-            d.word("optical_flow_redo_generation") != "None"
-                || d.number("diffusion_redo").is_some_and(|n| n > 0.0)
-        },
-        why: "each frame is painted once",
-        keys: &["optical_flow_redo_generation", "redo_flow_factor_schedule", "diffusion_redo"],
-    },
-    Feature {
         name: "seed resize",
         is_on: |d| {
             ["seed_resize_from_w", "seed_resize_from_h"]
@@ -215,12 +200,6 @@ pub(super) static FEATURES: &[Feature] = &[
         is_on: |d| d.is("motion_preview_mode"),
         why: "`kinora preview` does that",
         keys: &["motion_preview_mode"],
-    },
-    Feature {
-        name: "greyscale",
-        is_on: |d| d.is("color_force_grayscale"),
-        why: "grey frames are not there yet",
-        keys: &["color_force_grayscale"],
     },
     Feature {
         name: "colour reference",

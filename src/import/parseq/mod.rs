@@ -43,6 +43,8 @@ struct Parseq {
     names: BTreeSet<String>,
     bench: Bench,
     report: Report,
+    /// Frames from one painted frame to the next, when that is not every frame.
+    cadence: Option<f64>,
 }
 
 /// Imports a document or manifest called `name`.
@@ -75,8 +77,15 @@ pub(super) fn import(name: &str, text: &str) -> Result<Imported, ReadError> {
     let bench = Bench { frames: frames as u32, fps, bpm, seed: 0 };
     let report = Report { source: name.to_owned(), kind: "parseq".to_owned(), ..Report::default() };
     let names = names(&root, document.as_ref(), &rendered);
-    let mut parseq =
-        Parseq { document, rendered, prompts: root.get("prompts").cloned(), names, bench, report };
+    let mut parseq = Parseq {
+        document,
+        rendered,
+        prompts: root.get("prompts").cloned(),
+        names,
+        bench,
+        report,
+        cadence: None,
+    };
     parseq.rest(&root);
     Ok(parseq.film())
 }
@@ -121,11 +130,10 @@ impl Parseq {
             match key.as_str() {
                 "output_fps" => self.report.carry("options.output_fps", "fps"),
                 "bpm" if self.bench.bpm.is_some() => self.report.carry("options.bpm", "bpm"),
-                "cadence" if as_number(value).is_some_and(|n| n > 1.0) => self.report.leave(
-                    "options.cadence",
-                    value.to_string(),
-                    "cadence is not there yet: every frame is painted, so the same strength keeps less",
-                ),
+                "cadence" if as_number(value).is_some_and(|n| n > 1.0) => {
+                    self.cadence = as_number(value).map(f64::trunc);
+                    self.report.carry("options.cadence", "cadence");
+                }
                 _ => self.report.idle(&format!("options.{key}"), value.to_string(), "Parseq's own"),
             }
         }
@@ -139,6 +147,9 @@ impl Parseq {
         }
         let mut length = Group::default();
         length.one("frames", self.bench.frames.to_string());
+        if let Some(cadence) = self.cadence {
+            length.one("cadence", number(cadence.min(1000.0)));
+        }
         let mut words = Group::default();
         self.prompts(&mut words);
         let is_deep = self.is_deep();

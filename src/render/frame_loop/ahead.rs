@@ -15,11 +15,12 @@ use crate::timeline::frame::{Camera, Camera2d, FillParams, FrameParams};
 const CELL: usize = 8;
 
 /// The camera and the fill of a frame that is painted with what lies ahead; `None` of one that is not: its border is
-/// another, its camera is deep (what that uncovers is rebuilt as it comes into sight), or masks or pictures belong to the frame alone.
+/// another, its camera is deep (what that uncovers is rebuilt as it comes into sight), or masks, pictures or the end of a
+/// loop belong to the frame alone.
 fn camera(params: &FrameParams) -> Option<(&Camera2d, &FillParams)> {
     let (hold, masked) = (&params.hold, params.mask.is_some());
     let masked = masked || hold.noise_mask.is_some() || hold.sharpen_mask.is_some();
-    let masked = masked || params.guide.is_some() || params.hybrid.is_some();
+    let masked = masked || params.guide.is_some() || params.hybrid.is_some() || params.closing.is_some();
     match (&params.camera, &params.fill) {
         (Camera::Flat(camera), Some(fill)) if fill.outpaint && !masked => Some((camera, fill)),
         _ => None,
@@ -66,10 +67,9 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// The previous frame and all that is known around it, moved; `None` when the frame is an ordinary one, or
-    /// follows a video: what is known beyond the frame's edges does not move as the video does.
+    /// The previous frame and all that is known around it, moved; `None` when the frame is an ordinary one.
     pub fn of(params: &FrameParams, previous: &Canvas, wide: Option<Wide>) -> Option<Self> {
-        let (camera, fill) = camera(params).filter(|_| params.hybrid.is_none())?;
+        let (camera, fill) = camera(params)?;
         let frame = previous.size();
         let more = ahead(fill, frame);
         let margin = more + CELL;

@@ -7,6 +7,8 @@
 //! painted frame, not to the second one's warp.
 
 mod ahead;
+mod between;
+mod closing;
 mod continued;
 mod course;
 mod guide;
@@ -14,6 +16,8 @@ mod hints;
 mod hybrid;
 mod keys;
 mod masks;
+mod motion;
+mod redo;
 mod relief;
 mod rigid;
 mod state;
@@ -22,6 +26,9 @@ mod underneath;
 
 use std::time::Instant;
 
+use between::Gap;
+
+use crate::canvas::Canvas;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Stop, StopFlag};
 use crate::render::journal::Expected;
@@ -30,9 +37,9 @@ use crate::timeline::frame::{FrameParams, FrameSource};
 pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
-pub use relief::stores_depth;
+pub use relief::{distances, stores_depth};
 pub use state::LoopState;
-pub use studio::{Rules, StageTimes, Studio};
+pub use studio::{CadenceFlow, Reference, Rules, StageTimes, Studio};
 
 /// Whether the frame can be made without the frame before it.
 pub fn independent(params: &FrameParams) -> bool {
@@ -76,7 +83,7 @@ pub fn run(
     let mut last = None;
     let mut scene_start = 0;
     let mut said = [false; 4];
-    for planned in plan {
+    for (at, planned) in plan.iter().enumerate() {
         let params = &planned.params;
         if params.cut {
             scene_start = params.frame;
@@ -93,7 +100,7 @@ pub fn run(
         let follows = last == params.frame.checked_sub(1);
         let mut current = match state.take().filter(|_| follows) {
             Some(state) => state,
-            None => resumed(params, scene_start, store)?,
+            None => resumed(&plan[..=at], scene_start, store, studio)?,
         };
         if !independent(params) {
             current.course.check(params.frame, &params.hold.drift)?;
@@ -119,18 +126,50 @@ pub fn run(
     Ok(())
 }
 
-/// The state in front of a frame, out of the store.
-fn resumed(params: &FrameParams, scene_start: u32, store: &Store) -> Result<LoopState> {
+/// The state in front of the last frame of `plan`, out of the store.
+fn resumed(plan: &[Planned], scene_start: u32, store: &Store, studio: &mut Studio<'_>) -> Result<LoopState> {
+    let Some((params, before)) = plan.split_last().map(|(last, before)| (&last.params, before)) else {
+        return Ok(LoopState::default());
+    };
     if independent(params) {
         return Ok(LoopState::default());
     }
     if params.cut {
         return Ok(LoopState::of_scene_before(store.read(params.frame - 1)?));
     }
-    let mut state = LoopState::new(store.read(params.frame - 1)?, store.read(scene_start)?);
+    let anchor = store.read_painted(scene_start)?;
+    if params.cadence.step > 0 {
+        let gap = &before[before.len().saturating_sub(params.cadence.step as usize)..];
+        return between_frames(gap, anchor, scene_start, store, studio);
+    }
+    let mut state = LoopState::new(store.read(params.frame - 1)?, anchor);
     state.course = Course::read(store, scene_start, params.frame)?;
     state.wide = store.read_wide(params.frame - 1)?;
     state.depth = store.read_depth(params.frame - 1)?;
+    Ok(state)
+}
+
+/// The state behind the frames `gap`, the first of which was painted: its two pictures are moved once more as they were
+/// moved before.
+fn between_frames(
+    gap: &[Planned],
+    anchor: Canvas,
+    scene_start: u32,
+    store: &Store,
+    studio: &mut Studio<'_>,
+) -> Result<LoopState> {
+    let mut state = LoopState::default();
+    state.anchor = Some(anchor);
+    let Some(first) = gap.first().map(|planned| &planned.params) else { return Ok(state) };
+    let alone = independent(first);
+    let before = if alone { None } else { Some(store.read(first.frame - 1)?) };
+    state.previous = before.clone();
+    state.gap = Some(Gap::new(before, store.read_painted(first.frame)?));
+    state.depth = store.read_depth(first.frame)?;
+    for planned in gap {
+        studio.advance(&planned.params, &mut state)?;
+    }
+    state.course = Course::read(store, scene_start, first.frame + gap.len() as u32)?;
     Ok(state)
 }
 

@@ -52,6 +52,12 @@ fn settled(params: &FrameParams, mut estimate: DepthMap, before: Option<&(DepthM
     }
 }
 
+/// The distances over which `params` moves a picture, of the depth `estimate` that belongs to it: as at a scene's second
+/// frame, of nothing before.
+pub fn distances(params: &FrameParams, estimate: DepthMap) -> Relief {
+    Relief::of(Some(&settled(params, estimate, None)), &params.relief)
+}
+
 /// Darkest at 0, brightest at 1; all the same is in the middle.
 fn stretched(mut map: DepthMap) -> DepthMap {
     let ends = map.values().iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
@@ -83,6 +89,19 @@ impl Studio<'_> {
         match state.depth.take().filter(|depth| is_steady(params) && depth.size() == previous.size()) {
             Some(depth) => Ok(depth),
             None => Ok(settled(params, self.seen(&params.depth.before(), previous)?, None)),
+        }
+    }
+
+    /// The depth of the picture that was just painted, which stays where it is while another is moved over it.
+    pub(super) fn depth_of_new(
+        &mut self,
+        params: &FrameParams,
+        painted: &Canvas,
+        state: &LoopState,
+    ) -> Result<DepthMap> {
+        match state.depth.as_ref().filter(|depth| is_steady(params) && depth.size() == painted.size()) {
+            Some(depth) => Ok(depth.clone()),
+            None => self.depth(params, painted),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the loop carries from frame to frame.
 
+use super::between::Gap;
 use super::course::Course;
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::colour::{Anchor, ChannelOrder};
@@ -18,10 +19,14 @@ pub struct LoopState {
     pub previous: Option<Canvas>,
     /// The picture whose colours the scene is held to: its first painted frame.
     pub anchor: Option<Canvas>,
+    /// The depth of `anchor`, for a scene that closes. Derived.
+    pub(super) first_depth: Option<DepthMap>,
     /// The previous frame's depth on the film's scale, where depth is kept steady.
     pub depth: Option<DepthMap>,
     /// Within a frame: the depth of the frame before as it moved with its picture, and where it is covered.
     pub(super) moved_depth: Option<(DepthMap, Plane)>,
+    /// The pictures that frames between painted ones are blended of.
+    pub(super) gap: Option<Gap>,
     /// What its frames have measured.
     pub course: Course,
     /// What is known beyond the edges of the previous frame; `None` when nothing was painted ahead.
@@ -34,6 +39,12 @@ impl LoopState {
     /// The state behind a frame `previous` of a scene whose first frame is `anchor`.
     pub fn new(previous: Canvas, anchor: Canvas) -> Self {
         Self { previous: Some(previous), anchor: Some(anchor), ..Self::default() }
+    }
+
+    /// Colours are held to `anchor` from now on.
+    pub(super) fn hold_to(&mut self, anchor: Canvas) {
+        self.anchor = Some(anchor);
+        self.held_to = None;
     }
 
     /// The state in front of a scene that starts from the last frame of the one before.

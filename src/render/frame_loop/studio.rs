@@ -3,16 +3,19 @@
 use std::time::{Duration, Instant};
 
 use super::ahead::Ahead;
+use super::between::Gap;
 use super::hints::Found;
 use super::independent;
+use super::redo::Sitting;
 use super::state::LoopState;
 use super::underneath::Underneath;
+use crate::camera::Manner;
 use crate::canvas::{Canvas, Size};
-use crate::colour::{ChannelOrder, Measures, Overflow, Pull};
+use crate::colour::{self, ChannelOrder, Measures, Overflow, Pull};
 use crate::error::Result;
 use crate::noise::Outside;
 use crate::render::made::Made;
-use crate::render::seams::{PaintAnew, PaintOnly, PaintRequest, Painter, Sources};
+use crate::render::seams::{PaintAnew, PaintOnly, Painter, Sources};
 use crate::timeline::frame::{ColourReference, FrameParams, FrameSource, MaskParams};
 
 /// Time spent in each stage of the loop.
@@ -34,6 +37,24 @@ pub struct StageTimes {
     pub store: Duration,
 }
 
+/// Which picture the first colour reference is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// The scene's first painted frame.
+    FirstPainted,
+    /// Deforum's: that frame too when it comes from text, else the first moved picture that is to be matched.
+    FirstNeeded,
+}
+
+/// How far the flow between painted frames carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CadenceFlow {
+    /// As far as it leads.
+    Absolute,
+    /// Deforum's: scaled to one pixel at every frame, which its round trip round the camera's warp comes down to.
+    Renormalised,
+}
+
 /// Where the loop can do as Deforum does although that is a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -41,10 +62,16 @@ pub struct Rules {
     pub order: ChannelOrder,
     /// What becomes of values that contrast drives beyond 255.
     pub overflow: Overflow,
+    /// How the previous frame is moved.
+    pub manner: Manner,
     /// What stands where the noise mask is off.
     pub noise_outside: Outside,
     /// Whether frames are measured: what is never painted has no drift.
     pub measured: bool,
+    /// Which picture colours are held to first.
+    pub reference: Reference,
+    /// How far the flow between painted frames carries.
+    pub cadence_flow: CadenceFlow,
 }
 
 impl Rules {
@@ -52,15 +79,21 @@ impl Rules {
     pub const NATIVE: Self = Self {
         order: ChannelOrder::Rgb,
         overflow: Overflow::Clamp,
+        manner: Manner::Native,
         noise_outside: Outside::Untouched,
         measured: true,
+        reference: Reference::FirstPainted,
+        cadence_flow: CadenceFlow::Absolute,
     };
     /// As sd-webui-deforum 32242685.
     pub const DEFORUM: Self = Self {
         order: ChannelOrder::Bgr,
         overflow: Overflow::Wrap,
+        manner: Manner::Deforum,
         noise_outside: Outside::Grey,
         measured: false,
+        reference: Reference::FirstNeeded,
+        cadence_flow: CadenceFlow::Renormalised,
     };
 }
 
@@ -108,7 +141,12 @@ impl Studio<'_> {
             let last = state.previous.take().filter(|_| params.source == FrameSource::SceneBefore);
             *state = last.map_or_else(LoopState::default, LoopState::of_scene_before);
         }
-        let Underneath { init, depth, seen, behind, uncovered, ahead } = self.underneath(params, state)?;
+        if !params.cadence.is_painted() {
+            return self.between(params, state).map(Some);
+        }
+        let before = if params.cadence.length > 1 { state.previous.clone() } else { None };
+        let Underneath { init, depth, seen, behind, uncovered, ahead, held, is_moved } =
+            self.underneath(params, state)?;
         let found = Found { depth: depth.as_ref(), seen: seen.as_ref(), first: state.anchor.as_ref() };
         let mut hints = self.hints(params, &found)?;
         if let Some(ahead) = &ahead {
@@ -127,17 +165,19 @@ impl Studio<'_> {
             feather: ahead.as_ref().map_or(fill.feather, |ahead| ahead.feather),
         });
         let size = ahead.as_ref().map_or(self.size, |ahead| ahead.part.size);
-        let request = PaintRequest { params, size, init: init.as_ref(), hints, mask: only, anew };
-        let painter = &mut *self.painter;
-        let Some(painted) = timed(&mut self.times.paint, || painter.paint(&request, watch))? else {
-            return Ok(None);
+        let sitting = Sitting { size, hints: &hints, only, anew, held: held.as_ref() };
+        let over = is_moved && params.sampling.strength > 0.0;
+        let init = match init {
+            Some(init) if params.cadence.paintings(over) > 1 => {
+                let Some(init) = self.redone(params, init, &sitting, watch)? else { return Ok(None) };
+                Some(init)
+            }
+            init => init,
         };
+        let Some(painted) = self.paint(params, init.as_ref(), &sitting, watch)? else { return Ok(None) };
         self.times.frames += 1;
         let painted = self.guided_colours(painted, guide.as_ref());
-        let painted = self.hybrid_after(params, painted, behind.as_ref())?;
-        let is_free = independent(params) && params.hold.reference == ColourReference::First;
-        let painted = if is_free { painted } else { self.matched(params, painted, state)? };
-        let painted = self.pulled_back(params, painted, state);
+        let painted = self.held(params, painted, behind.as_ref(), state)?;
         let (painted, wide) = match ahead {
             Some(ahead) => {
                 let (shown, wide) = ahead.finish(&painted);
@@ -146,15 +186,56 @@ impl Studio<'_> {
             None => (painted, None),
         };
         let painted = self.overlaid(params, painted, mask.as_ref())?;
-        if state.anchor.is_none() {
-            state.anchor = Some(painted.clone());
-        }
-        let measures = self.rules.measured.then(|| Measures::of(&painted));
-        measures.into_iter().for_each(|measures| state.course.saw(measures));
+        self.refer(params, &painted, init.is_some(), state);
         state.previous = Some(painted.clone());
         state.wide = wide.clone();
         let depth = self.settle(params, &painted, state)?;
-        Ok(Some(Made { depth, measures, wide, ..Made::from(painted) }))
+        if params.cadence.length == 1 {
+            let measures = self.measured(&painted, state);
+            return Ok(Some(Made { depth, measures, wide, ..Made::from(painted) }));
+        }
+        state.previous.clone_from(&before);
+        state.gap = Some(Gap::new(before, painted.clone()));
+        self.advance(params, state)?;
+        let canvas = state.previous.clone().unwrap_or_else(|| painted.clone());
+        let measures = self.measured(&canvas, state);
+        let painted = Some(painted).filter(|painted| *painted != canvas);
+        Ok(Some(Made { canvas, measures, depth, painted, wide }))
+    }
+
+    /// What the model painted, with the video and the colours that the scene is held to.
+    fn held(
+        &mut self,
+        params: &FrameParams,
+        painted: Canvas,
+        behind: Option<&Canvas>,
+        state: &mut LoopState,
+    ) -> Result<Canvas> {
+        let painted = self.hybrid_after(params, painted, behind)?;
+        let is_free = independent(params) && params.hold.reference == ColourReference::First;
+        let is_held = !is_free && (!params.tone.legacy_match || independent(params));
+        let painted = if is_held { self.matched(params, painted, state)? } else { painted };
+        let painted = self.pulled_back(params, painted, state);
+        Ok(if params.tone.grayscale { colour::grey(&painted) } else { painted })
+    }
+
+    /// What a frame measures as it is seen.
+    pub(super) fn measured(&self, shown: &Canvas, state: &mut LoopState) -> Option<Measures> {
+        let measures = self.rules.measured.then(|| Measures::of(shown));
+        measures.into_iter().for_each(|measures| state.course.saw(measures));
+        measures
+    }
+
+    /// Remembers a painted picture when it is the one that colours are held to.
+    fn refer(&self, params: &FrameParams, painted: &Canvas, over: bool, state: &mut LoopState) {
+        let is_reference = match (self.rules.reference, params.tone.legacy_match) {
+            (Reference::FirstPainted, _) => state.anchor.is_none(),
+            (Reference::FirstNeeded, false) => !over,
+            (Reference::FirstNeeded, true) => params.tone.renews_reference,
+        };
+        if is_reference {
+            state.hold_to(painted.clone());
+        }
     }
 
     /// The painted picture with its measures pulled back to those of the scene's first frames. What a mask keeps is left

@@ -5,13 +5,15 @@ use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
 use super::hybrid;
 use super::state::LoopState;
-use super::studio::{Studio, timed};
+use super::studio::{Reference, Studio, timed};
 use crate::camera::{self, Warped};
 use crate::canvas::{Canvas, Plane};
 use crate::colour;
 use crate::error::{Error, Result};
 use crate::noise::{self, NoiseOptions};
-use crate::timeline::frame::{Camera, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree};
+use crate::timeline::frame::{
+    Camera, Coherence, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree,
+};
 
 /// The picture that is painted over, and what controls may be shown of it.
 #[derive(Default)]
@@ -23,6 +25,10 @@ pub(super) struct Underneath {
     pub seen: Option<Canvas>,
     /// The depth of the frame before as a picture, where hybrid masks are made of it.
     pub behind: Option<Canvas>,
+    /// As it was before contrast, sharpening and noise, where the motion of a painting is measured from it.
+    pub held: Option<Canvas>,
+    /// It is the frame before, moved.
+    pub is_moved: bool,
     /// What of the picture is not known.
     pub uncovered: Option<Plane>,
     /// The frame is painted with what lies ahead of the camera: `init` is larger than it.
@@ -78,7 +84,9 @@ impl Studio<'_> {
         let needed = deep || hinted || masked;
         let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
         let relief = camera::Relief::of(depth.as_ref().filter(|_| deep), &params.relief);
-        let warp = |picture: &Canvas| camera::warp_over(picture, &params.camera, params.border, &relief);
+        let manner = self.rules.manner;
+        let warp =
+            |picture: &Canvas| camera::warp_over_as(manner, picture, &params.camera, params.border, &relief);
         let (wide, times) = (state.wide.take(), &mut self.times.warp);
         let ahead = timed(times, || Ahead::of(params, previous, wide));
         let (warped, coverage, uncovered) = timed(times, || match &ahead {
@@ -109,13 +117,25 @@ impl Studio<'_> {
         let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        let init = Some(self.prepared(params, warped, state)?);
-        Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead })
+        let (prepared, held) = self.prepared(params, warped, state)?;
+        let (init, uncovered) = self.closed(params, prepared, uncovered, state)?;
+        let init = Some(init);
+        Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead, held, is_moved: true })
     }
 
-    /// Colour, contrast, sharpness and noise of a moved picture.
-    fn prepared(&mut self, params: &FrameParams, picture: Canvas, state: &mut LoopState) -> Result<Canvas> {
-        let mut picture = self.matched(params, picture, state)?;
+    /// Colour, contrast, sharpness and noise of a moved picture, and how it was with its colour alone when that is
+    /// needed.
+    fn prepared(
+        &mut self,
+        params: &FrameParams,
+        picture: Canvas,
+        state: &mut LoopState,
+    ) -> Result<(Canvas, Option<Canvas>)> {
+        let mut picture = self.first_matched(params, picture, state)?;
+        if params.tone.grayscale {
+            picture = colour::grey(&picture);
+        }
+        let held = params.cadence.redo_flow.map(|_| picture.clone());
         let (noise_mask, sharpen_mask) = self.masks(params)?;
         let overflow = self.rules.overflow;
         let look = &params.colour;
@@ -133,7 +153,25 @@ impl Studio<'_> {
             outside: self.rules.noise_outside,
             ..NoiseOptions::default()
         };
-        Ok(timed(&mut self.times.noise, || noise::add_with(&picture, &params.noise, seed, options)))
+        let noisy = timed(&mut self.times.noise, || noise::add_with(&picture, &params.noise, seed, options));
+        Ok((noisy, held))
+    }
+
+    /// The moved picture with the colours that the scene is held to. By Deforum's rule it is the reference itself
+    /// where there was none.
+    fn first_matched(
+        &mut self,
+        params: &FrameParams,
+        picture: Canvas,
+        state: &mut LoopState,
+    ) -> Result<Canvas> {
+        let is_held = params.colour.coherence != Coherence::None;
+        let is_first = params.hold.reference == ColourReference::First && state.anchor.is_none();
+        if self.rules.reference == Reference::FirstNeeded && is_held && is_first {
+            state.hold_to(picture.clone());
+            return Ok(picture);
+        }
+        self.matched(params, picture, state)
     }
 
     /// The picture with the colours that the scene is held to.

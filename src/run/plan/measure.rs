@@ -37,11 +37,21 @@ pub(super) fn steps(params: &FrameParams, size: Size, painter: &ModelPainter) ->
         FrameSource::Previous => params.cut,
         ref other => *other == FrameSource::Text,
     };
+    let times = paintings(params);
+    if times == 0 {
+        return Ok(0);
+    }
     let share = if from_text { 1.0 } else { 1.0 - params.sampling.strength };
     let rebuilt = params.fill.map_or(share, |fill| share.max(1.0 - fill.strength));
     let share = share + (rebuilt - share) * rebuilding(params, size);
     // A start between two levels costs a step, as in `diffusion::img2img`; 1e-6 is its tolerance.
-    Ok((share.clamp(0.0, 1.0) * f64::from(steps) - 1e-6).ceil().max(0.0) as u64)
+    let each = (share.clamp(0.0, 1.0) * f64::from(steps) - 1e-6).ceil().max(0.0) as u64;
+    Ok(each * u64::from(times))
+}
+
+/// How often the model paints at a frame.
+pub(super) fn paintings(params: &FrameParams) -> u32 {
+    params.cadence.paintings(!params.cut && params.sampling.strength > 0.0)
 }
 
 /// Paints a grey picture over for a few steps with the settings of the frame `first`.
@@ -72,6 +82,7 @@ pub(super) fn time(
     let counted = ends.len().saturating_sub(1).max(1) as f64;
     let step = if ends.len() > 1 { (last - warm) / counted } else { *last };
     let besides = (whole - step * ends.len() as f64).max(0.0);
-    let painting = step * steps as f64 + besides * todo.len() as f64;
+    let painting =
+        step * steps as f64 + besides * todo.iter().map(|params| f64::from(paintings(params))).sum::<f64>();
     Ok(Time { step, besides, painting })
 }

@@ -45,6 +45,9 @@ pub fn text(plan: &Plan) -> String {
         plan.found,
         plan.frames_folder.display()
     );
+    if plan.to_blend > 0 {
+        let _ = writeln!(out, "{} frames between are moved and blended of them", plan.to_blend);
+    }
     scenes(plan, &mut out);
     models(plan, &mut out);
     waiting(plan, &mut out);

@@ -136,6 +136,9 @@ impl Checker {
         let outer = self.scope.clone();
         self.bind(&block.items);
         let (mut settings, mut controls) = (Settings::new(), Vec::new());
+        for label in block.labels.iter().skip(2).filter_map(label_setting) {
+            self.setting(Places::SCENE, &label, &mut settings);
+        }
         for item in &block.items {
             match item {
                 Item::Setting(setting) => self.setting(Places::SCENE, setting, &mut settings),
@@ -193,6 +196,9 @@ impl Checker {
     }
 
     fn extra_label(&mut self, label: &Expr) {
+        if label_setting(label).is_some() {
+            return;
+        }
         let found = match &label.kind {
             ExprKind::Name(name) if name == REVERSE => return,
             ExprKind::Name(name) if later::is_label(name) => later::error(&format!("`{name}`"), label.span),
@@ -200,6 +206,16 @@ impl Checker {
         };
         self.report(found);
     }
+}
+
+/// What a word behind a scene's length switches on, as the setting that it stands for.
+fn label_setting(label: &Expr) -> Option<syntax::Setting> {
+    let ExprKind::Name(name) = &label.kind else { return None };
+    let on = Expr { kind: ExprKind::Name("true".to_owned()), span: label.span };
+    (name == "loop").then(|| syntax::Setting {
+        name: Name { text: name.clone(), span: label.span },
+        value: syntax::Value::Expr(on),
+    })
 }
 
 /// A bare word or a string as a name.

@@ -5,16 +5,21 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::span::Span;
 
 /// Settings; a name that ends in `.` stands for everything below it.
-const SETTINGS: &[&str] = &["cadence", "diffusion_cadence", "optical_flow_cadence", "upscale", "loop"];
+const SETTINGS: &[&str] = &["upscale"];
 
 /// Blocks.
 const BLOCKS: &[&str] = &["easing"];
 
 /// Words behind a scene's length.
-const LABELS: &[&str] = &["loop"];
+const LABELS: &[&str] = &[];
 
 /// Choices and calls: the parameter, and what it could be set to.
-const VALUES: &[(&str, &str)] = &[("interpolate", "rife"), ("interpolate", "film")];
+const VALUES: &[(&str, &str)] = &[
+    ("optical_flow_cadence", "raft"),
+    ("optical_flow_redo_generation", "raft"),
+    ("interpolate", "rife"),
+    ("interpolate", "film"),
+];
 
 pub(super) fn is_setting(name: &str) -> bool {
     SETTINGS.iter().any(|known| *known == name || (known.ends_with('.') && name.starts_with(known)))

@@ -4,10 +4,21 @@ use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::film::{Film, Setting, Settings};
 
 /// What gives the camera's pose, and what that leaves no room for.
-const CLASHES: [(&str, &[&str], &str); 3] = [
+const CLASHES: [(&str, &[&str], &str); 4] = [
     ("camera.position", MOTION, "the path says where the camera is: leave the amount per frame out"),
     ("camera.look", MOTION, "the direction says how the camera is turned: leave the amount per frame out"),
+    ("camera.target", TURNS, "the point says how the camera is turned: leave the other out"),
     ("camera.fov", &["fov"], "`camera.fov` zooms, Deforum's `fov` only scales the motion: give one of them"),
+];
+
+const TURNS: &[&str] = &[
+    "camera.look",
+    "translation_x",
+    "translation_y",
+    "translation_z",
+    "rotation_3d_x",
+    "rotation_3d_y",
+    "rotation_3d_z",
 ];
 
 const MOTION: &[&str] =

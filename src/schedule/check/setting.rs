@@ -69,8 +69,9 @@ impl Checker {
             return;
         }
         if matches!(name.as_str(), "near_schedule" | "far_schedule") {
-            let found = Diagnostic::error("E21", format!("unknown setting `{name}`"), span);
-            self.report(found.hint("it has no effect in Deforum either: leave it out"));
+            let message = format!("`{name}` has no effect: the two planes cancel out of the picture");
+            let found = Diagnostic::warning("W40", message, span);
+            self.report(found.hint("it has none in Deforum either: leave it out"));
             return;
         }
         if let Some((param, form)) = argument_of(name) {

@@ -296,8 +296,21 @@ pub(super) static COHERENCE: &[Choice] = &[
 pub(super) static DRIFT: &[Choice] =
     &[choice("all", &[]), choice("colour", &["color"]), choice("sharpness", &[])];
 
-pub(super) static SAMPLING: &[Choice] =
-    &[choice("nearest", &[]), choice("bilinear", &[]), choice("bicubic", &[])];
+pub(super) static SAMPLING: &[Choice] = &[
+    choice("nearest", &[]),
+    choice("bilinear", &[]),
+    choice("bicubic", &[]),
+    choice("lanczos", &["lanczos3"]),
+    choice("lagrange", &[]),
+];
+
+/// Ways to find the motion between two pictures.
+pub(super) static CADENCE_FLOWS: &[Choice] = &[
+    choice("none", &[]),
+    choice("dis_medium", &["DIS Medium"]),
+    choice("dis_fine", &["DIS Fine"]),
+    choice("farneback", &[]),
+];
 
 pub(super) static NOISE: &[Choice] = &[choice("uniform", &[]), choice("perlin", &[]), choice("latent", &[])];
 

@@ -3,7 +3,9 @@
 //! Every section is handed by value to the room that uses it. Numbers are in the unit that the
 //! field's line says; rates of the language have already become amounts per frame here.
 
+mod cadence;
 mod clip;
+mod closing;
 mod control;
 mod depth;
 mod fill;
@@ -15,8 +17,11 @@ mod making;
 mod mask;
 mod motion;
 mod sampling;
+mod tone;
 
+pub use cadence::{CadenceParams, FlowMethod};
 pub use clip::Clip;
+pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
 pub use fill::{FEATHER, FillParams};
@@ -26,8 +31,11 @@ pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, Hybr
 pub use look::{Coherence, ColourParams, NoiseKind, NoiseParams, SharpenParams};
 pub use making::{ComposeParams, Making};
 pub use mask::{MaskFill, MaskJoin, MaskParams, MaskTree};
-pub use motion::{Border, Camera, Camera2d, Camera3d, DepthSource, PerspectiveFlip, Sampling, Sequence};
+pub use motion::{
+    Border, Camera, Camera2d, Camera3d, DepthMeaning, DepthSource, PerspectiveFlip, Sampling, Sequence,
+};
 pub use sampling::{Rng, SamplingParams};
+pub use tone::ToneParams;
 
 /// Everything the loop needs to know for one frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,8 +78,14 @@ pub struct FrameParams {
     pub mask: Option<MaskParams>,
     /// How the scene's frames come about and are shown.
     pub making: Making,
+    /// Near the end of a looping scene: how it leads back into the first frame.
+    pub closing: Option<Closing>,
     /// ControlNets in force, in the order of the film.
     pub controls: Vec<ControlParams>,
+    /// Whether the model paints here, and what is shown where it does not.
+    pub cadence: CadenceParams,
+    /// Grey films, and where colours are matched.
+    pub tone: ToneParams,
 }
 
 /// What a frame is told in words: one text as a rule, two on the way from one key to the next.

@@ -26,8 +26,24 @@ pub struct Camera2d {
     pub center_x: f64,
     /// Centre of zoom and rotation as a share of the height.
     pub center_y: f64,
+    /// How the picture is sampled.
+    pub sampling: Sampling,
     /// The perspective flip, when it is on.
     pub flip: Option<PerspectiveFlip>,
+}
+
+impl Camera2d {
+    /// A camera that does not move.
+    pub const STILL: Self = Self {
+        zoom: 1.0,
+        angle: 0.0,
+        translation_x: 0.0,
+        translation_y: 0.0,
+        center_x: 0.5,
+        center_y: 0.5,
+        sampling: Sampling::Lagrange,
+        flip: None,
+    };
 }
 
 /// The perspective flip of both camera modes. Degrees.
@@ -58,19 +74,56 @@ pub struct Camera3d {
     pub zoom: f64,
     /// Divides the horizontal offsets.
     pub aspect_ratio: f64,
+    /// Deforum's old formula: the picture's width over its height stands in place of `aspect_ratio`.
+    pub old_aspect: bool,
+    /// What the values of the depth map mean.
+    pub meaning: DepthMeaning,
     /// How the picture is sampled.
     pub sampling: Sampling,
     /// The perspective flip, when it is on.
     pub flip: Option<PerspectiveFlip>,
 }
 
+impl Camera3d {
+    /// A camera that does not move.
+    pub const STILL: Self = Self {
+        translation: [0.0; 3],
+        rotation: [0.0; 3],
+        fov: 70.0,
+        zoom: 1.0,
+        aspect_ratio: 1.0,
+        old_aspect: false,
+        meaning: DepthMeaning::Inverse,
+        sampling: Sampling::Lagrange,
+        flip: None,
+    };
+}
+
+/// What the values of a depth map mean (Deforum's `depth_algorithm`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DepthMeaning {
+    /// Large is near: MiDaS, Depth Anything. Equalised to e in 0..1, distance 2 - e.
+    Inverse,
+    /// Large is far: Zoe, AdaBins, LeReS. Equalised to e in 0..1, distance 1 + e.
+    Metric,
+    /// The values are distances: Deforum's old MiDaS+AdaBins and Zoe+AdaBins blends, which also lift the
+    /// picture by 1/512 - 0.0001 grey levels before it is sampled.
+    Blended,
+}
+
 /// Interpolation between pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "standard names")]
 pub enum Sampling {
+    /// The nearest pixel.
     Nearest,
+    /// Between two pixels each way: what Deforum does in 2D.
     Bilinear,
+    /// Keys' cubic with -0.75, as PyTorch has it: Deforum's default in 3D.
     Bicubic,
+    /// Lanczos' kernel over three lobes: sharp in one warp; over many, fine detail grows too strong.
+    Lanczos,
+    /// The polynomial of fifth degree through six pixels: keeps detail over many warps and never adds any.
+    Lagrange,
 }
 
 /// What stands beyond the edge.

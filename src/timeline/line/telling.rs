@@ -6,6 +6,12 @@ use crate::schedule::film::Ease;
 use crate::schedule::params::Kind;
 
 impl Line {
+    /// The times of its keys in frames of the film, not always whole.
+    pub(in crate::timeline) fn key_times(&self) -> impl Iterator<Item = f64> {
+        let start = f64::from(self.clock.start);
+        self.points.iter().map(move |point| point.time + start)
+    }
+
     /// The keys' frames of the film, not always whole, when nothing can be wrong between two neighbouring ones that
     /// is not wrong at the first or the last frame between them as well. `None` when every frame must be looked at.
     pub(in crate::timeline) fn telling(&self) -> Option<impl Iterator<Item = f64>> {

@@ -1,8 +1,8 @@
 //! The 2D and the 3D warp.
 
 use kinora::camera::{
-    DepthMeaning, Relief, deep_positions, equalise, flat_matrix, flip_matrix, old_aspect_ratio, pose,
-    warp_deep, warp_deep_float, warp_flat,
+    DepthMeaning, Relief, deep_positions, equalise, flat_matrix, flip_matrix, pose, warp_deep,
+    warp_deep_float, warp_flat,
 };
 use kinora::canvas::{Canvas, Size};
 use kinora::timeline::frame::{Border, Camera2d, Camera3d, PerspectiveFlip, Sampling};
@@ -58,6 +58,7 @@ fn camera2d(entry: &Entry) -> Camera2d {
         center_x: entry.param("transform_center_x"),
         center_y: entry.param("transform_center_y"),
         flip,
+        ..Camera2d::STILL
     }
 }
 
@@ -121,7 +122,7 @@ pub fn deep(entry: &Entry) -> Vec<Case> {
 }
 
 fn deep_numbers(entry: &Entry) -> Verdict {
-    let pose = pose(&camera3d(entry, entry.input("input").size()));
+    let pose = pose(&camera3d(entry));
     let rotation = pose.rotation.transpose();
     let errors = [
         relative_error(rotation.iter().copied(), entry.field("rotation_matrix"), 1.0),
@@ -180,13 +181,12 @@ fn deep_picture(entry: &Entry) -> Verdict {
 /// The picture, the camera and the relief of a case.
 fn scene(entry: &Entry) -> (Canvas, Camera3d, Relief) {
     let input = entry.input("input");
-    let camera = camera3d(entry, input.size());
-    let meaning = meaning(entry.text("depth_algorithm")).expect("checked");
-    let relief = Relief::new(entry.input_plane("depth").as_ref(), meaning);
+    let camera = camera3d(entry);
+    let relief = Relief::new(entry.input_plane("depth").as_ref(), camera.meaning);
     (input, camera, relief)
 }
 
-fn camera3d(entry: &Entry, size: Size) -> Camera3d {
+fn camera3d(entry: &Entry) -> Camera3d {
     let three = |prefix: &str| ["x", "y", "z"].map(|axis| entry.param(&format!("{prefix}{axis}")));
     let old = entry.flag("aspect_ratio_use_old_formula");
     Camera3d {
@@ -194,7 +194,9 @@ fn camera3d(entry: &Entry, size: Size) -> Camera3d {
         rotation: three("rotation_3d_"),
         fov: entry.param("fov"),
         zoom: 1.0,
-        aspect_ratio: if old { old_aspect_ratio(size) } else { entry.param("aspect_ratio") },
+        aspect_ratio: entry.param("aspect_ratio"),
+        old_aspect: old,
+        meaning: meaning(entry.text("depth_algorithm")).expect("checked"),
         sampling: sampling(entry.text("sampling_mode")).expect("checked"),
         flip: entry.flag("enable_perspective_flip").then(|| flip(entry)),
     }
