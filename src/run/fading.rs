@@ -1,7 +1,7 @@
 //! Stored frames with the film's crossfades.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::camera;
 use crate::canvas::{Canvas, Size};
@@ -36,15 +36,15 @@ impl<'a> Fading<'a> {
 
     /// The fade at a frame, and how far it has come. Where the scene before is not among the frames there is nothing
     /// to fade from.
-    fn fade(&self, frame: u32) -> Option<(&'a Fade, usize, &PathBuf)> {
+    fn fade(&self, frame: u32) -> Option<(&'a Fade, usize, &Path)> {
         let fade = self.fades.iter().rfind(|fade| fade.start <= frame)?;
         let step = (frame - fade.start) as usize;
         let last = self.frames.iter().position(|listed| listed + 1 == fade.start)?;
-        (step < fade.tail.len()).then(|| (fade, step, &self.paths[last]))
+        (step < fade.tail.len()).then(|| (fade, step, self.paths[last].as_path()))
     }
 
     /// The last picture of the scene before, moved on to this step.
-    fn tail(&self, fade: &Fade, step: usize, last: &PathBuf) -> Result<Canvas> {
+    fn tail(&self, fade: &Fade, step: usize, last: &Path) -> Result<Canvas> {
         let mut moved = self.moved.borrow_mut();
         let known = moved.take().filter(|(start, done, _)| *start == fade.start && *done <= step + 1);
         let (mut done, mut picture) = match known {

@@ -182,8 +182,9 @@ fn solved(mut square: [[f64; 8]; 8], mut right: [f64; 8]) -> Option<[f64; 8]> {
         right.swap(pivot, column);
         for row in column + 1..8 {
             let factor = square[row][column] / square[column][column];
-            for k in column..8 {
-                square[row][k] -= factor * square[column][k];
+            let above = square[column];
+            for (value, above) in square[row].iter_mut().zip(above).skip(column) {
+                *value -= factor * above;
             }
             right[row] -= factor * right[column];
         }
