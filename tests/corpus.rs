@@ -273,6 +273,8 @@ fn number(params: &FrameParams, name: &str) -> Option<f64> {
         ("guide.blend", _) => params.guide.as_ref()?.blend,
         ("guide.colour", _) => params.guide.as_ref()?.colour,
         ("hybrid.alpha", _) => params.hybrid.as_ref()?.alpha,
+        ("fill_strength", _) => params.fill?.strength,
+        ("fill_feather", _) => params.fill?.feather,
         ("noise", _) => params.noise.amount,
         ("noise_multiplier", _) => params.hold.noise_multiplier,
         ("coherence.strength", _) => params.hold.strength,
@@ -331,6 +333,7 @@ fn word(params: &FrameParams, name: &str) -> Option<String> {
         "mask" => tree(&params.mask.as_ref()?.tree),
         "mask.fill" => format!("{:?}", params.mask.as_ref()?.fill).to_lowercase(),
         "mask.overlay" => params.mask.as_ref()?.overlay.to_string(),
+        "border" if params.fill.is_some_and(|fill| fill.outpaint) => "outpaint".to_owned(),
         "border" => format!("{:?}", params.border).to_lowercase(),
         "sampling_mode" => {
             let sampling = match params.camera {

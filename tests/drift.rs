@@ -10,7 +10,7 @@ use kinora::canvas::{Canvas, DepthMap, Size};
 use kinora::colour::Measures;
 use kinora::error::{Error, Result};
 use kinora::progress::{Progress, StopFlag};
-use kinora::render::frame_loop::{Planned, Rules, StageTimes, Studio, independent, run};
+use kinora::render::frame_loop::{FIRST, Planned, Rules, StageTimes, Studio, independent, run};
 use kinora::render::journal::Expected;
 use kinora::render::seams::{PaintRequest, Painter, Sources};
 use kinora::render::store::Store;
@@ -91,8 +91,9 @@ impl Progress for Notes {
 
 /// Renders `settings` to `folder`, up to `until` frames when not all, and gives what was said.
 fn render(folder: &Path, settings: &str, until: Option<usize>) -> (Result<()>, Vec<String>) {
+    let free = if settings.contains("coherence") { "" } else { "coherence = none" };
     let text = format!(
-        "kinora 1\nframes = 160\nprompt = \"a\"\nnoise = 0\nsharpen.amount = 0\ncoherence = none\n{settings}\n"
+        "kinora 1\nframes = 160\nprompt = \"a\"\nnoise = 0\nsharpen.amount = 0\n{free}\n{settings}\n"
     );
     let (film, _) = kinora::schedule::read("film.kin", &text).unwrap();
     let timeline = Timeline::new(&film, &Options::default()).unwrap();
@@ -129,10 +130,12 @@ fn render(folder: &Path, settings: &str, until: Option<usize>) -> (Result<()>, V
     (result, notes.0.into_inner().unwrap())
 }
 
+/// How far a frame has gone from the first ones.
 fn drift_at(folder: &Path, frame: u32) -> [f64; 4] {
     let store = Store::look(folder);
     let of = |frame| Measures::of(&store.read(frame).unwrap());
-    of(frame).drift(&of(0))
+    let first: Vec<Measures> = (0..FIRST as u32).map(of).collect();
+    of(frame).drift(&Measures::median(&first).unwrap())
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn the_command_writes_a_film_that_checks_and_never_replaces_one() {
     );
     desk.run(&["import", "init.txt"]).expect(0);
     let film = String::from_utf8(desk.read("init.kin")).unwrap();
-    assert!(film.contains("source        = init(\"init.png\")\ninit_strength = 0.7"), "{film}");
+    assert!(film.contains("source           = init(\"init.png\")\ninit_strength    = 0.7"), "{film}");
 }
 
 fn schedule() -> impl Strategy<Value = String> {

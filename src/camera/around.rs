@@ -73,18 +73,9 @@ pub fn reach(camera: &Camera2d, frame: Size) -> f64 {
 mod tests {
     use super::super::warp;
     use super::*;
-    use crate::timeline::frame::{Camera, Sampling};
+    use crate::timeline::frame::Camera;
 
-    const STILL: Camera2d = Camera2d {
-        zoom: 1.0,
-        angle: 0.0,
-        translation_x: 0.0,
-        translation_y: 0.0,
-        center_x: 0.5,
-        center_y: 0.5,
-        flip: None,
-        sampling: Sampling::Bilinear,
-    };
+    const STILL: Camera2d = Camera2d::STILL;
 
     #[test]
     fn a_scroll_looks_beyond_one_side_and_a_turn_beyond_all() {

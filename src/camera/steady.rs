@@ -2,8 +2,9 @@
 //! frame, and distances made of them one by one pump.
 //!
 //! Scale and shift of each estimate are those with which it agrees best with the depth of the frame before, moved as
-//! the picture was. The agreement is robust (Huber 1964, by reweighting, with the threshold of 95 % efficiency
-//! and the scale of Hampel 1974), for what was painted anew may be anything. The slope is that of the reduced
+//! the picture was. The agreement is robust, for what was painted anew may be anything: it begins with medians and
+//! median absolute deviations (Hampel 1974), and goes on by reweighting with Tukey's biweight at 95 % efficiency (Beaton
+//! & Tukey 1974), for which what is far off does not count at all. The slope is that of the reduced
 //! major axis (Kermack & Haldane 1950), the quotient of the deviations: least squares would shrink it by the noise of
 //! the estimate, at every frame, and after a hundred of them the relief would be flat.
 //!
@@ -28,8 +29,8 @@ const SMALLEST_SPAN: f64 = 0.1;
 /// Pixels that are looked at, at least a quarter of them; more change nothing.
 const SAMPLES: usize = 16_384;
 
-/// Huber's threshold in deviations.
-const HUBER: f64 = 1.345;
+/// Errors of so many deviations and more do not count.
+const TUKEY: f64 = 4.685;
 
 /// Deviations over median absolute deviations of a normal distribution.
 const MAD: f64 = 1.4826;
@@ -113,15 +114,28 @@ fn fit(estimate: &DepthMap, moved: &DepthMap, coverage: &Plane, own: (f64, f64))
     if pairs.len() < FEWEST {
         return None;
     }
-    // Begins at the estimate's own scale, moved to where the frame before was.
-    let mut errors: Vec<f64> = pairs.iter().map(|(e, m)| m - own.0 * e).collect();
-    let (mut scale, mut shift) = (own.0, median(&mut errors));
+    // Begins where half of the picture may be new without being felt.
+    let spread_of = |values: Vec<f64>| {
+        let mut values = values;
+        let middle = median(&mut values);
+        values.iter_mut().for_each(|v| *v = (*v - middle).abs());
+        (middle, median(&mut values))
+    };
+    let (middle_e, spread_e) = spread_of(pairs.iter().map(|(e, _)| *e).collect());
+    let (middle_m, spread_m) = spread_of(pairs.iter().map(|(_, m)| *m).collect());
+    let start = spread_m / spread_e;
+    let mut scale = if start.is_finite() && start > 0.0 { start } else { own.0 };
+    let mut shift = middle_m - scale * middle_e;
     for _ in 0..ROUNDS {
         let residual = |(e, m): &(f64, f64)| m - scale * e - shift;
         let mut sizes: Vec<f64> = pairs.iter().map(|pair| residual(pair).abs()).collect();
         // Below a stored step errors are rounding.
-        let limit = HUBER * (MAD * median(&mut sizes)).max(f64::from(1.0 / STEPS));
-        let weights = pairs.iter().map(|pair| (limit / residual(pair).abs().max(limit), pair));
+        let limit = TUKEY * (MAD * median(&mut sizes)).max(f64::from(1.0 / STEPS));
+        let weight = |pair: &(f64, f64)| {
+            let share = (residual(pair) / limit).abs().min(1.0);
+            (1.0 - share * share) * (1.0 - share * share)
+        };
+        let weights = pairs.iter().map(|pair| (weight(pair), pair));
         let mut sums = [0.0; 3];
         for (w, (e, m)) in weights.clone() {
             sums = [sums[0] + w, sums[1] + w * e, sums[2] + w * m];

@@ -76,6 +76,7 @@ impl Writer {
             "Eta" => self.number(name, "eta", value),
             "Eta DDIM" => self.number(name, "ddim_eta", value),
             "Sigma noise" => self.number(name, "s_noise", value),
+            "Noise multiplier" => self.number(name, "noise_multiplier", value),
             "ENSD" => self.number(name, "eta_noise_seed_delta", value),
             "RNG" => match value {
                 "CPU" => self.word(name, "rng", "cpu"),

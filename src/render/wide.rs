@@ -143,18 +143,8 @@ impl Wide {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::frame::Sampling;
 
-    const SCROLL: Camera2d = Camera2d {
-        zoom: 1.0,
-        angle: 0.0,
-        translation_x: -3.0,
-        translation_y: 0.0,
-        center_x: 0.5,
-        center_y: 0.5,
-        flip: None,
-        sampling: Sampling::Bilinear,
-    };
+    const SCROLL: Camera2d = Camera2d { translation_x: -3.0, ..Camera2d::STILL };
 
     fn frame() -> Canvas {
         let size = Size::new(16, 8);

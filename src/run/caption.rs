@@ -311,6 +311,9 @@ fn noise(found: &mut Parameters, params: &FrameParams, sampler: Sampler) {
     if set.s_noise != 1.0 {
         found.set("Sigma noise", set.s_noise);
     }
+    if params.hold.noise_multiplier != 1.0 {
+        found.set("Noise multiplier", params.hold.noise_multiplier);
+    }
 }
 
 /// What stands at the end of every text.

@@ -198,7 +198,6 @@ pub(super) fn unused(values: &Values, warnings: &mut Vec<Diagnostic>) {
 
 #[cfg(test)]
 mod tests {
-
     use crate::timeline::{Options, Timeline};
 
     fn painted(film: &str) -> Vec<u32> {

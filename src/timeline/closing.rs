@@ -36,8 +36,8 @@ pub(super) fn round(stage: &Stage, warnings: &mut Vec<Diagnostic>) -> Option<Box
     }
     let length = f64::from(stage.clock.length);
     let asked = values.lines.get("loop.window").and_then(|line| line.at(stage.clock.start).ok());
-    let window = asked.and_then(|(value, _)| value.as_f64()).unwrap_or(length * SHARE);
-    let window = window.round().clamp(1.0, LONGEST.min(length - 1.0)) as u32;
+    let share = asked.and_then(|(value, _)| value.as_f64()).unwrap_or(SHARE);
+    let window = (share * length).round().clamp(1.0, LONGEST.min(length - 1.0)) as u32;
     warn_walk(stage, warnings);
     Some(Box::new(Round { next: shifted(stage), window }))
 }
@@ -248,8 +248,9 @@ mod tests {
 
     #[test]
     fn what_is_periodic_stays() {
-        let looping = film("prompt = \"a\"\nscene a 40f loop { zoom = 1 + osc(sin, period=20f, amp=0.1) }\n");
-        let plain = film("prompt = \"a\"\nscene a 40f { zoom = 1 + osc(sin, period=20f, amp=0.1) }\n");
+        let looping =
+            film("prompt = \"a\"\nscene a 40f loop { zoom = 1 + osc(\"sin\", period=20f, amp=0.1) }\n");
+        let plain = film("prompt = \"a\"\nscene a 40f { zoom = 1 + osc(\"sin\", period=20f, amp=0.1) }\n");
         for frame in 0..40 {
             let (a, b) = (zoom(&looping.at(frame).unwrap()), zoom(&plain.at(frame).unwrap()));
             assert!((a - b).abs() < 1e-12, "{frame}: {a} {b}");

@@ -104,7 +104,12 @@ impl Line {
             if let Some(series) = &self.series {
                 return self.in_series(series, t).map(|value| (value, first.value.span));
             }
-            return Ok((self.at_key(first)?, first.value.span));
+            // Before its beginning, where only a loop's round after looks, a running value has run already.
+            let value = match first.runs && first.time <= 0.0 {
+                true => self.compute(first, t)?,
+                false => self.at_key(first)?,
+            };
+            return Ok((value, first.value.span));
         };
         let point = &self.points[at];
         if let Some(series) = &self.series {

@@ -126,6 +126,10 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
             values.calls.get("source").is_some_and(|(call, _)| matches!(call.spec.name, "init" | "previous"))
         }
         _ if name.starts_with("perspective_flip") => values.has(name),
+        // Nothing stands for these when the film does not set them.
+        "mask" | "guide.images" | "image_strength" | "model" => {
+            values.has(name) && guide::has_effect(values, name)
+        }
         _ if name.starts_with("fill_") => fill::has_effect(values, name),
         _ => {
             masks::has_effect(values, name)

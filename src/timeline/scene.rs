@@ -306,9 +306,17 @@ fn stage(
         }),
     };
     let grid = Grid::new(&values, (clock.start, clock.start + clock.length), way.compat);
-    let (round, is_next) = (None, false);
-    let mut stage =
-        Stage { name, clock, values, controls, prompts, grid, compat: way.compat, round, is_next };
+    let mut stage = Stage {
+        name,
+        clock,
+        values,
+        controls,
+        prompts,
+        grid,
+        compat: way.compat,
+        round: None,
+        is_next: false,
+    };
     stage.round = closing::round(&stage, &mut found.warnings);
     stage
 }

@@ -250,12 +250,12 @@ impl Timeline {
     }
 }
 
-/// Whether values of it can stand in a table; files and calls are the same for a whole scene.
+/// Whether values of it can stand in a table; calls, and files without keys, are the same for a whole scene.
 pub(super) fn is_per_frame(param: &Param) -> bool {
     matches!(
         param.kind,
         Kind::Number(_) | Kind::Vector | Kind::Integer | Kind::Switch | Kind::Choice(_) | Kind::Text
-    )
+    ) || (param.kind == Kind::File && param.keyed)
 }
 
 /// The value of a parameter at the frame that `reader` reads.
@@ -267,6 +267,10 @@ pub(super) fn cell(reader: &mut Reader<'_>, stage: &Stage, place: &Place) -> Cel
         "seed" => return seed_cell(&seed::at(reader, stage)),
         "prompt" => return Cell::Text(params::prompts(reader, stage).0.to_string()),
         "negative" => return Cell::Text(params::prompts(reader, stage).1.to_string()),
+        "fill_strength" if !values.has(name) => match super::fill::at(reader, values) {
+            Some(fill) => return Cell::Number(fill.strength),
+            None => return Cell::Open,
+        },
         "strength" if values.has("denoise") => return opposite(reader, values, "denoise"),
         "denoise" if !values.has("denoise") => return opposite(reader, values, "strength"),
         _ => {}
@@ -323,7 +327,8 @@ impl Timeline {
         for frame in 0..self.frames {
             let mut reader = self.reader(frame);
             let values = &self.stages[self.stage_of(frame)].values;
-            let is_text = values.lines.get(name).is_some_and(|line| line.param.kind == Kind::Text);
+            let is_text =
+                values.lines.get(name).is_some_and(|line| matches!(line.param.kind, Kind::Text | Kind::File));
             cells.push(if is_text {
                 reader.maybe_text(values, name).map_or(Cell::Open, Cell::Text)
             } else {

@@ -306,8 +306,11 @@ fn every_parameter_is_read() {
             Kind::Call => format!("{}(\"a.png\")", param.calls.last().unwrap().name),
         };
         let value = match param.name {
-            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" => "0.25".to_owned(),
+            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" | "fill_strength" => {
+                "0.25".to_owned()
+            }
             "bpm" => "60".to_owned(),
+            "loop.window" => "0.5".to_owned(),
             "camera.shake" => "shake(quake)".to_owned(),
             "animation_mode" => "depth".to_owned(),
             _ => value,
@@ -326,6 +329,8 @@ fn every_parameter_is_read() {
             "redo_flow_factor" => "optical_flow_redo_generation = dis_fine\n",
             "init_strength" => "source = init(\"a.png\")\n",
             "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
+            "fill_feather" | "fill_margin" => "border = outpaint\n",
+            "loop.window" => "loop = true\n",
             _ => "",
         };
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
@@ -343,7 +348,7 @@ fn every_parameter_is_read() {
         let (before, after) =
             (timeline(&text(default_length)), timeline(&text(format!("{} = {value}", param.name))));
         let frames = |film: &Timeline| {
-            (0..film.frames().min(4)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
+            (0..film.frames().min(9)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
         };
         let changed = frames(&before) != frames(&after)
             || before.video() != after.video()

@@ -93,12 +93,40 @@ fn the_number_of_threads_does_not_matter() {
 }
 
 #[test]
+fn noise_of_the_start_and_of_the_latent_counts_over_a_picture_and_only_there() {
+    let mut engine = engine();
+    let init = ramp();
+    let over = PaintJob { init: Some(&init), denoise: 0.5, steps: 4, ..job() };
+    let plain = paint(&mut engine, &over);
+    let changed = [
+        PaintJob { noise_multiplier: 1.2, ..over.clone() },
+        PaintJob { noise_multiplier: 0.0, ..over.clone() },
+        PaintJob { latent_noise: 0.3, ..over.clone() },
+        PaintJob { latent_noise: 0.3, seed: 6, ..over.clone() },
+    ];
+    let pictures = changed.map(|job| {
+        let picture = paint(&mut engine, &job);
+        assert!(picture == paint(&mut engine, &job), "{job:?}");
+        picture
+    });
+    for (i, picture) in pictures.iter().enumerate() {
+        assert!(*picture != plain && !pictures[..i].contains(picture), "{i}");
+    }
+    // From text alone there is nothing to add to, and the whole noise is needed.
+    let text = PaintJob { init: None, ..over };
+    let from_text = paint(&mut engine, &text);
+    assert!(from_text == paint(&mut engine, &PaintJob { noise_multiplier: 1.2, latent_noise: 0.3, ..text }));
+}
+
+#[test]
 fn impossible_noise_is_refused() {
     let mut engine = engine();
     for (job, part) in [
         (PaintJob { eta: Some(-0.1), ..job() }, "eta: expected 0 or more"),
         (PaintJob { eta: Some(f64::NAN), ..job() }, "eta"),
         (PaintJob { s_noise: f64::INFINITY, ..job() }, "s_noise"),
+        (PaintJob { noise_multiplier: -1.0, ..job() }, "noise multiplier: expected 0 or more"),
+        (PaintJob { latent_noise: f64::NAN, ..job() }, "latent noise"),
     ] {
         let error = engine.paint(&job, &mut |_, _| true).unwrap_err();
         assert!(error.to_string().contains(part) && error.hint().is_some(), "{error}");

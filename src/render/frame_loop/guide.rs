@@ -1,5 +1,6 @@
 //! Guided images: a picture is mixed into what is painted over, and lends the painted frame its colours.
 
+use super::ahead::Ahead;
 use super::studio::{Studio, timed};
 use crate::canvas::Canvas;
 use crate::colour::{Anchor, compose};
@@ -18,12 +19,14 @@ impl Studio<'_> {
         &mut self,
         params: &FrameParams,
         init: Option<Canvas>,
+        ahead: Option<&Ahead>,
     ) -> Result<(Option<Canvas>, Option<Guide>)> {
         let (Some(GuideParams { picture, blend, colour }), Some(init)) = (&params.guide, init.as_ref())
         else {
             return Ok((init, None));
         };
         let target = self.sources.picture(picture, self.size, Fit::Crop)?;
+        let target = ahead.map_or_else(|| target.clone(), |ahead| ahead.around(&target));
         let mixed = if params.cut { init.clone() } else { compose::blend(init, &target, *blend) };
         let colours = (*colour > 0.0).then(|| compose::blend(&mixed, &target, *colour));
         Ok((Some(mixed), Some(Guide { colours })))

@@ -152,11 +152,13 @@ impl Studio<'_> {
         if let Some(ahead) = &ahead {
             around(&mut hints, ahead, self.size);
         }
-        let (init, guide) = self.guided(params, init)?;
+        let (init, guide) = self.guided(params, init, ahead.as_ref())?;
         let mask = if init.is_some() { self.mask(params)? } else { None };
+        let wide_mask = mask.as_ref().zip(ahead.as_ref()).map(|(mask, ahead)| ahead.around(mask));
         let only =
             |set: &MaskParams, mask| PaintOnly { mask, fill: set.fill, blur: set.blur, region: set.region };
-        let only = params.mask.as_ref().zip(mask.as_ref()).map(|(set, mask)| only(set, mask));
+        let only =
+            params.mask.as_ref().zip(wide_mask.as_ref().or(mask.as_ref())).map(|(set, mask)| only(set, mask));
         let anew = uncovered.as_ref().zip(params.fill).map(|(uncovered, fill)| PaintAnew {
             uncovered,
             strength: fill.strength,

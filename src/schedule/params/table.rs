@@ -58,7 +58,7 @@ static TABLE: &[Param] = &[
     param("depth", Kind::Call, "network", "where the distance of each pixel comes from").with(calls::DEPTH).fixed(),
     // How it ends.
     param("loop", Kind::Switch, "false", "the scene's last frame leads into its first one; `scene name 8s loop` says it too").fixed(),
-    number("loop.window", Measure::Time, "25%", "last part of a looping scene, in which it comes back to its beginning; at most 480 frames").fixed().possible(1.0, 480.0),
+    number("loop.window", Measure::Plain, "0.25", "share of a looping scene, at its end, in which it comes back to its beginning; at most 480 frames").fixed().possible(0.001, 1.0),
     number("depth.near", Measure::Plain, "1", "distance of the nearest point from the 3D camera, in units of 200 of `translation_z`").possible(0.01, 10_000.0).usual(0.1, 10.0),
     number("depth.far", Measure::Plain, "2", "distance of the farthest point").possible(0.01, 10_000.0).usual(0.1, 100.0),
     param("depth.invert", Kind::Switch, "false", "exchanges near and far").fixed(),
