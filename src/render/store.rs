@@ -6,21 +6,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::canvas::{Canvas, DepthMap};
+use crate::canvas::Canvas;
 use crate::colour::Measures;
 use crate::error::{Error, Result};
 use crate::infotext;
-use crate::render::depth_file;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 use crate::render::made::Made;
-use crate::render::wide::Wide;
 
 /// Pictures that may wait for the disk. Four hide a slow moment of the disk; more would only cost
 /// memory, since a disk that stays slower than the model stays slower.
 const WAITING: usize = 4;
-
-/// The folder of what is known beyond the edges of frames: beside them it would be taken for frames.
-const AHEAD: &str = "ahead";
 
 /// The file that is locked while somebody renders.
 const LOCK: &str = ".lock";
@@ -80,60 +75,12 @@ impl Store {
         self.folder.join(format!("{frame:06}.png"))
     }
 
-    /// Where the depth of a frame lies, or will lie.
-    pub fn depth_path(&self, frame: u32) -> PathBuf {
-        self.folder.join(format!("{frame:06}.depth.png"))
-    }
-
-    /// Where the painted picture of a frame that shows a blend lies, or will lie.
-    pub fn painted_path(&self, frame: u32) -> PathBuf {
-        self.folder.join(format!("{frame:06}.painted.png"))
-    }
-
-    /// What was painted at a frame: the picture beside it when the journal says that there is one, else the frame.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
-    pub fn read_painted(&self, frame: u32) -> Result<Canvas> {
-        let entries = Journal::read(&self.folder)?;
-        let beside = entries.iter().any(|entry| entry.frame == frame && entry.painted.is_some());
-        Canvas::open(&if beside { self.painted_path(frame) } else { self.path(frame) })
-    }
-
-    /// The depth that the journal says is stored beside a frame; `None` when it says nothing.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
-    pub fn read_depth(&self, frame: u32) -> Result<Option<DepthMap>> {
-        let entries = Journal::read(&self.folder)?;
-        let stored = entries.iter().any(|entry| entry.frame == frame && entry.depth.is_some());
-        stored.then(|| depth_file::read(&self.depth_path(frame))).transpose()
-    }
-
     /// A stored picture.
     ///
     /// # Errors
     /// [`Error::Input`] when it is not there or damaged.
     pub fn read(&self, frame: u32) -> Result<Canvas> {
         Canvas::open(&self.path(frame))
-    }
-
-    /// Where what is known beyond a frame's edges lies, or will lie.
-    fn wide_path(&self, frame: u32) -> PathBuf {
-        self.folder.join(AHEAD).join(format!("{frame:06}.png"))
-    }
-
-    /// What is known beyond the edges of a stored frame; `None` when nothing was painted ahead of it.
-    ///
-    /// # Errors
-    /// [`Error::Output`] when the journal cannot be read, [`Error::Input`] when the picture is damaged.
-    pub fn read_wide(&self, frame: u32) -> Result<Option<Wide>> {
-        let entries = Journal::read(&self.folder)?;
-        // A file of an earlier film may lie there: the journal says whether it counts.
-        match entries.iter().any(|entry| entry.frame == frame && entry.wide.is_some()) {
-            true => Ok(Some(Wide::open(&self.wide_path(frame), self.read(frame)?.size())?)),
-            false => Ok(None),
-        }
     }
 
     /// Which frames are there already and right for the film as it is now.
@@ -246,15 +193,6 @@ impl Store {
         Ok(())
     }
 
-    /// Stores what is known beyond a frame's edges; its hash.
-    fn write_wide(&self, frame: u32, wide: &Wide) -> Result<String> {
-        let (bytes, folder) = (wide.to_png()?, self.folder.join(AHEAD));
-        std::fs::create_dir_all(&folder)
-            .map_err(|e| Error::output(&folder, format!("cannot make a folder: {e}")))?;
-        self.write(&self.wide_path(frame), &bytes)?;
-        Ok(hash(&bytes))
-    }
-
     /// Hash of the picture before `frame`: just written, or found when a run is resumed.
     fn output_before(&self, frame: u32, written: Option<(u32, String)>) -> Result<String> {
         match written {
@@ -266,32 +204,6 @@ impl Store {
                 Ok(hash(&bytes))
             }
         }
-    }
-
-    /// Stores what was painted at a frame that shows a blend, and gives its hash.
-    fn write_painted(&self, frame: u32, painted: Option<&Canvas>) -> Result<Option<String>> {
-        let path = self.painted_path(frame);
-        let Some(painted) = painted else {
-            // Best effort: nobody reads it, for the journal does not name it.
-            let _ = std::fs::remove_file(&path);
-            return Ok(None);
-        };
-        let bytes = painted.to_png()?;
-        self.write(&path, &bytes)?;
-        Ok(Some(hash(&bytes)))
-    }
-
-    /// Stores a frame's depth and gives its hash. One of an earlier run that is not meant any more is taken away.
-    fn write_depth(&self, frame: u32, depth: Option<&DepthMap>) -> Result<Option<String>> {
-        let path = self.depth_path(frame);
-        let Some(depth) = depth else {
-            // Best effort: nobody reads it, for the journal does not name it.
-            let _ = std::fs::remove_file(&path);
-            return Ok(None);
-        };
-        let bytes = depth_file::png(depth)?;
-        self.write(&path, &bytes)?;
-        Ok(Some(hash(&bytes)))
     }
 
     /// Writes beside, syncs, renames.
