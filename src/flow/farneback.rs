@@ -158,8 +158,7 @@ struct Expansion {
     polynomials: Vec<Polynomial>,
 }
 
-/// Fits a polynomial around every pixel. Of the normal equations only 1, x² and y² mix, since the weights are
-/// symmetric.
+/// Fits a polynomial around every pixel.
 fn expansion(picture: &Plane, settings: &FarnebackSettings) -> Expansion {
     let weights = gaussian(settings.reach, settings.sigma);
     let r = settings.reach as i32;
@@ -173,7 +172,7 @@ fn expansion(picture: &Plane, settings: &FarnebackSettings) -> Expansion {
         |px: usize, py: usize| separable(picture, Beyond::Edge, |axis| powers[[px, py][axis]].clone());
     let [m, mx, my, mxx, myy, mxy] =
         [moments(0, 0), moments(1, 0), moments(0, 1), moments(2, 0), moments(0, 2), moments(1, 1)];
-    // With u = x² - m2 the basis 1, u, v is orthogonal but for <u, v> = 0 too: weights factor.
+    // 1, x² - m2 and y² - m2 are orthogonal under weights that factor, so each coefficient stands alone.
     let spread = m4 - m2 * m2;
     let fit = |i: usize| {
         let at = |plane: &Plane| f64::from(plane.values()[i]);

@@ -186,7 +186,7 @@ struct Replay {
     series: BTreeMap<&'static str, Series>,
 }
 
-type Outcome<T> = std::result::Result<T, String>;
+type Outcome<T> = Result<T, String>;
 
 impl Replay {
     fn new(folder: &Path, recorded: &Value) -> Outcome<Self> {
