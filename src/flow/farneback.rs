@@ -50,7 +50,7 @@ type Polynomial = [f32; 5];
 pub fn farneback(first: &Canvas, second: &Canvas, settings: &FarnebackSettings) -> Flow {
     assert_eq!(first.size(), second.size(), "a flow needs two pictures of one size");
     let size = first.size();
-    let pictures = [grey(first), grey(second)];
+    let pictures = [whole(grey(first)), whole(grey(second))];
     let mut flow: Option<Flow> = None;
     for level in (0..levels(size, settings.levels)).rev() {
         let scale = 0.5f64.powi(level as i32);
@@ -66,21 +66,28 @@ pub fn farneback(first: &Canvas, second: &Canvas, settings: &FarnebackSettings) 
     flow.unwrap_or_else(|| Flow::filled(size, [0.0; 2]))
 }
 
+/// Grey levels as 8 bits hold them, which is what the peer's estimator is given.
+fn whole(mut picture: Plane) -> Plane {
+    picture.values_mut().iter_mut().for_each(|value| *value = value.round());
+    picture
+}
+
 /// How many levels a picture is large enough for.
 fn levels(size: Size, most: usize) -> usize {
     let shorter = size.width.min(size.height) as f64;
     (1..=most).take_while(|level| shorter * 0.5f64.powi(*level as i32) >= SHORTEST).count() + 1
 }
 
-/// The picture made smaller by `factor`, blurred first so that nothing fine is left to alias.
+/// The picture made smaller by `factor`, blurred first so that nothing fine is left to alias. One that keeps its size is
+/// blurred by 1 2 1, as OpenCV 4 does where it asks for a deviation of 0.
 fn shrunk(picture: &Plane, size: Size, factor: f64) -> Plane {
-    if picture.size() == size {
-        return picture.clone();
-    }
     let sigma = (factor - 1.0) * 0.5;
     let radius = ((sigma * 5.0).round() as usize | 1).max(3) / 2;
-    let kernel = gaussian(radius, sigma);
-    let soft = separable(picture, |_| kernel.clone());
+    let kernel = if sigma > 0.0 { gaussian(radius, sigma) } else { vec![0.25, 0.5, 0.25] };
+    let soft = separable(picture, Beyond::Mirror, |_| kernel.clone());
+    if picture.size() == size {
+        return soft;
+    }
     let (sx, sy) =
         (picture.size().width as f32 / size.width as f32, picture.size().height as f32 / size.height as f32);
     let value = |i: usize| {
@@ -98,10 +105,31 @@ fn gaussian(radius: usize, sigma: f64) -> Vec<f64> {
     weights.iter().map(|w| w / sum).collect()
 }
 
-/// The picture convolved along x with `kernel(0)` and along y with `kernel(1)`; the edge goes on.
-fn separable(picture: &Plane, kernel: impl Fn(usize) -> Vec<f64>) -> Plane {
+/// What stands beyond the edge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// The edge's own value.
+    Edge,
+    /// The picture mirrored about the edge pixel.
+    Mirror,
+}
+
+impl Beyond {
+    /// The pixel, of `n`, that stands for `i + k - radius`.
+    fn index(self, i: usize, k: usize, radius: usize, n: usize) -> usize {
+        let last = n - 1;
+        match (self, (i + k).checked_sub(radius)) {
+            (Self::Mirror, None) => (radius - i - k).min(last),
+            (Self::Mirror, Some(at)) if at > last => (2 * last).saturating_sub(at),
+            (_, at) => at.unwrap_or(0).min(last),
+        }
+    }
+}
+
+/// The picture convolved along x with `kernel(0)` and along y with `kernel(1)`.
+fn separable(picture: &Plane, beyond: Beyond, kernel: impl Fn(usize) -> Vec<f64>) -> Plane {
     let Size { width, height } = picture.size();
-    let at = |i: usize, k: usize, radius: usize, n: usize| (i + k).saturating_sub(radius).min(n - 1);
+    let at = |i: usize, k: usize, radius: usize, n: usize| beyond.index(i, k, radius, n);
     let (across, down) = (kernel(0), kernel(1));
     let v = picture.values();
     let along: Vec<f32> = (0..width * height)
@@ -130,8 +158,7 @@ struct Expansion {
     polynomials: Vec<Polynomial>,
 }
 
-/// Fits a polynomial around every pixel. Of the normal equations only 1, x² and y² mix, since the weights are
-/// symmetric.
+/// Fits a polynomial around every pixel.
 fn expansion(picture: &Plane, settings: &FarnebackSettings) -> Expansion {
     let weights = gaussian(settings.reach, settings.sigma);
     let r = settings.reach as i32;
@@ -141,10 +168,11 @@ fn expansion(picture: &Plane, settings: &FarnebackSettings) -> Expansion {
     let (m2, m4) = (moment(2), moment(4));
     let powers: Vec<Vec<f64>> =
         (0..3).map(|p| (-r..=r).zip(&weights).map(|(x, w)| w * f64::from(x).powi(p)).collect()).collect();
-    let moments = |px: usize, py: usize| separable(picture, |axis| powers[[px, py][axis]].clone());
+    let moments =
+        |px: usize, py: usize| separable(picture, Beyond::Edge, |axis| powers[[px, py][axis]].clone());
     let [m, mx, my, mxx, myy, mxy] =
         [moments(0, 0), moments(1, 0), moments(0, 1), moments(2, 0), moments(0, 2), moments(1, 1)];
-    // With u = x² - m2 the basis 1, u, v is orthogonal but for <u, v> = 0 too: weights factor.
+    // 1, x² - m2 and y² - m2 are orthogonal under weights that factor, so each coefficient stands alone.
     let spread = m4 - m2 * m2;
     let fit = |i: usize| {
         let at = |plane: &Plane| f64::from(plane.values()[i]);
@@ -168,7 +196,8 @@ fn improved(first: &Expansion, second: &Expansion, flow: &Flow, window: usize) -
         (0..size.area()).into_par_iter().map(|i| equation(first, second, flow, i)).collect();
     let mean = vec![1.0 / window as f64; window | 1];
     let averaged: [Plane; 5] = std::array::from_fn(|c| {
-        separable(&Plane::from_values(size, equations.iter().map(|e| e[c]).collect()), |_| mean.clone())
+        let plane = Plane::from_values(size, equations.iter().map(|e| e[c]).collect());
+        separable(&plane, Beyond::Edge, |_| mean.clone())
     });
     let solved = |i: usize| {
         let [g11, g12, g22, h1, h2] = std::array::from_fn(|c| averaged[c].values()[i]);

@@ -8,11 +8,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use crate::canvas::{Canvas, DepthMap};
+use crate::canvas::Canvas;
 use crate::colour::Measures;
 use crate::error::{Error, Result};
 use crate::infotext;
-use crate::render::depth_file;
 use crate::render::journal::{Entry, Expected, JOURNAL, Journal, START, valid_frames};
 use crate::render::made::Made;
 
@@ -76,36 +75,6 @@ impl Store {
     /// Where a frame's picture lies, or will lie.
     pub fn path(&self, frame: u32) -> PathBuf {
         self.folder.join(format!("{frame:06}.png"))
-    }
-
-    /// Where the depth of a frame lies, or will lie.
-    pub fn depth_path(&self, frame: u32) -> PathBuf {
-        self.folder.join(format!("{frame:06}.depth.png"))
-    }
-
-    /// Where the painted picture of a frame that shows a blend lies, or will lie.
-    pub fn painted_path(&self, frame: u32) -> PathBuf {
-        self.folder.join(format!("{frame:06}.painted.png"))
-    }
-
-    /// What was painted at a frame: the picture beside it when the journal says that there is one, else the frame.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
-    pub fn read_painted(&self, frame: u32) -> Result<Canvas> {
-        let entries = Journal::read(&self.folder)?;
-        let beside = entries.iter().any(|entry| entry.frame == frame && entry.painted.is_some());
-        Canvas::open(&if beside { self.painted_path(frame) } else { self.path(frame) })
-    }
-
-    /// The depth that the journal says is stored beside a frame; `None` when it says nothing.
-    ///
-    /// # Errors
-    /// [`Error::Input`] when it is not there or damaged, [`Error::Output`] when the journal cannot be read.
-    pub fn read_depth(&self, frame: u32) -> Result<Option<DepthMap>> {
-        let entries = Journal::read(&self.folder)?;
-        let stored = entries.iter().any(|entry| entry.frame == frame && entry.depth.is_some());
-        stored.then(|| depth_file::read(&self.depth_path(frame))).transpose()
     }
 
     /// A stored picture.
@@ -237,32 +206,6 @@ impl Store {
                 Ok(hash(&bytes))
             }
         }
-    }
-
-    /// Stores what was painted at a frame that shows a blend, and gives its hash.
-    fn write_painted(&self, frame: u32, painted: Option<&Canvas>) -> Result<Option<String>> {
-        let path = self.painted_path(frame);
-        let Some(painted) = painted else {
-            // Best effort: nobody reads it, for the journal does not name it.
-            let _ = std::fs::remove_file(&path);
-            return Ok(None);
-        };
-        let bytes = painted.to_png()?;
-        self.write(&path, &bytes)?;
-        Ok(Some(hash(&bytes)))
-    }
-
-    /// Stores a frame's depth and gives its hash. One of an earlier run that is not meant any more is taken away.
-    fn write_depth(&self, frame: u32, depth: Option<&DepthMap>) -> Result<Option<String>> {
-        let path = self.depth_path(frame);
-        let Some(depth) = depth else {
-            // Best effort: nobody reads it, for the journal does not name it.
-            let _ = std::fs::remove_file(&path);
-            return Ok(None);
-        };
-        let bytes = depth_file::png(depth)?;
-        self.write(&path, &bytes)?;
-        Ok(Some(hash(&bytes)))
     }
 
     /// Writes beside, syncs, renames.
