@@ -2,8 +2,6 @@
 //!
 //! A file under its final name is a whole file: pictures are written beside it, synced and renamed.
 
-mod ahead;
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
