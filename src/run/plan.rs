@@ -22,7 +22,7 @@ use crate::run::finish::refuse_other_formats;
 use crate::run::memory;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::project::Project;
-use crate::run::render::{RenderOptions, frames_folder, survey, target};
+use crate::run::render::{KeysThere, RenderOptions, frames_folder, survey, target};
 use crate::run::sources::depth_network;
 use crate::timeline::explain::KeyPlace;
 use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams, HybridMaskKind};
@@ -244,7 +244,7 @@ fn found(
     size: Size,
     painter: &mut ModelPainter,
     folder: &std::path::Path,
-) -> Result<(BTreeSet<u32>, BTreeSet<(usize, usize)>)> {
+) -> Result<(BTreeSet<u32>, KeysThere)> {
     if !folder.is_dir() {
         return Ok((BTreeSet::new(), BTreeSet::new()));
     }
@@ -258,7 +258,7 @@ fn missing_keys<'a>(
     chains: &'a [Chain],
     params: &[FrameParams],
     done: &BTreeSet<u32>,
-    there: &BTreeSet<(usize, usize)>,
+    there: &KeysThere,
 ) -> Vec<(usize, &'a Key)> {
     let missing = || params.iter().map(|params| params.frame).filter(|frame| !done.contains(frame));
     let of_chain = |chain: &'a Chain| {

@@ -195,6 +195,9 @@ fn size(project: &Project, options: &RenderOptions, painter: &mut ModelPainter) 
     Ok(if options.draft { Size::new(half(size.width), half(size.height)) } else { size })
 }
 
+/// A frame's numbers, and what its journal entry must say.
+type FrameAndExpected = (FrameParams, Expected);
+
 /// What every frame needs. Models and pictures are looked at: what cannot be used is better known before
 /// the first frame than when its scene comes.
 fn expected(
@@ -202,7 +205,7 @@ fn expected(
     options: &RenderOptions,
     size: Size,
     painter: &mut ModelPainter,
-) -> Result<(Vec<(FrameParams, Expected)>, Vec<Composed>)> {
+) -> Result<(Vec<FrameAndExpected>, Vec<Composed>)> {
     let mut frames = (0..project.timeline.frames())
         .map(|frame| project.timeline.at(frame))
         .collect::<Result<Vec<FrameParams>>>()?;
@@ -225,6 +228,9 @@ fn expected(
     Ok((frames.collect::<Result<_>>()?, composed))
 }
 
+/// Scene and number of each key picture that is there.
+pub(crate) type KeysThere = BTreeSet<(usize, usize)>;
+
 /// Every frame of the film as a render would find it in `store`, and by scene and number the key pictures that are
 /// there for the missing ones.
 pub(crate) fn survey(
@@ -233,7 +239,7 @@ pub(crate) fn survey(
     size: Size,
     painter: &mut ModelPainter,
     store: &Store,
-) -> Result<(Vec<Planned>, BTreeSet<(usize, usize)>)> {
+) -> Result<(Vec<Planned>, KeysThere)> {
     let wanted = (0..project.timeline.frames()).collect();
     let (frames, composed) = expected(project, options, size, painter)?;
     let plan = plan(frames, options, store, &wanted)?;
