@@ -301,7 +301,7 @@ fn a_size_that_is_no_number_is_named_by_the_import() {
 #[test]
 fn a_contact_sheet_takes_the_place_of_the_preview() {
     let desk = Desk::new();
-    desk.write("film.kin", format!("{}zoom = 0: 1, 3: 1.1\n", tiny_film(6)));
+    desk.write("film.kin", format!("{}angle = 0: 0, 3: 2\n", tiny_film(6)));
     desk.run(&["preview", "film.kin", "--sheet"]).expect(0);
     desk.run(&["preview", "film.kin", "-o", "sheet.png"]).expect(0);
     assert_eq!(desk.read("film.preview.png"), desk.read("sheet.png"));

@@ -259,7 +259,7 @@ fn under_deforums_names_there_is_every_schedule_of_deforums() {
     assert_eq!((at("kernel_schedule", 1), at("rotation_3d_x", 4)), (3.5.into(), 4.0.into()));
     assert_eq!(at("sampler_schedule", 0), "DPM++ 2M Karras");
     // The film's own default has an effect, so that is the value, and not Deforum's 0.065.
-    assert_eq!(at("noise_schedule", 0), 0.02);
+    assert_eq!(at("noise_schedule", 0), 0.08);
     // These mean nothing to the film: Deforum's defaults, or what the film keeps for it.
     assert_eq!((at("far", 0), at("checkpoint_schedule", 0)), (10000.0.into(), "model1.ckpt".into()));
     assert_eq!((at("near", 0), at("near", 5)), (100.0.into(), 105.0.into()));
@@ -414,7 +414,7 @@ fn a_plan_finds_frames_that_are_there() {
     assert_eq!((&after["found"], &after["to_paint"], &after["time"]), (&3.into(), &0.into(), &Value::Null));
     assert_eq!((&after["disk"]["measured"], &after["models"]), (&true.into(), &Value::Array(Vec::new())));
     // A change at the end of the film leaves the frames before it.
-    desk.write("film.kin", format!("{}noise = 0: 0.02, 1: 0.02, 2: 0.05\n", tiny_film(3)));
+    desk.write("film.kin", format!("{}noise = 0: 0.08, 1: 0.08, 2: 0.05\n", tiny_film(3)));
     assert_eq!((&plan()["found"], &plan()["to_paint"]), (&2.into(), &1.into()));
 }
 

@@ -134,7 +134,8 @@ fn a_frame_after_the_last_would_be_the_first_moved_there() {
 
 #[test]
 fn a_resumed_loop_has_the_same_frames() {
-    for motion in ["zoom = 1.01", "translation_z = 1"] {
+    // Steady depth would have to be handed on as well, as the store does.
+    for motion in ["zoom = 1.01", "depth.steady = false translation_z = 1"] {
         let film = timeline(&format!("scene a 24f loop {{ {motion} loop.window = 50% strength = 0.6 }}"));
         let whole = frames(&film, LoopState::default(), 0..24);
         for from in [13, 17, 23] {

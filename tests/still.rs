@@ -427,7 +427,7 @@ fn frames_say_how_they_were_made() {
     assert_eq!(first["prompt"], "a tunnel, purple");
     assert_eq!(first["parameters"]["Seed"], "7");
     assert_eq!(first["parameters"]["Denoising strength"], serde_json::Value::Null);
-    assert_eq!(second["parameters"]["Denoising strength"], "0.35");
+    assert_eq!(second["parameters"]["Denoising strength"], "0.5");
     // The first frame comes from text alone: a still of the same settings is the same file.
     desk.run(&["still", "--from", "a.frames/000000.png", "-o", "again.png", "--quiet"]).expect(0);
     assert_eq!(desk.read("again.png"), desk.read("a.frames/000000.png"));

@@ -49,7 +49,8 @@ impl Desk {
         let mut names: Vec<String> = entries
             .flatten()
             .map(|e| e.file_name().to_string_lossy().into_owned())
-            .filter(|name| name.ends_with(".png"))
+            // Depth and painted pictures lie beside the frames.
+            .filter(|name| name.ends_with(".png") && name.matches('.').count() == 1)
             .collect();
         names.sort();
         names
