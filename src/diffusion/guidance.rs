@@ -150,6 +150,7 @@ pub struct GuidedDenoiser<'a> {
     channels: Option<Tensor>,
     levels: Option<(Tensor, Tensor)>,
     steps: usize,
+    before: usize,
     finished: usize,
     calls: usize,
     place: PathBuf,
@@ -177,6 +178,7 @@ impl<'a> GuidedDenoiser<'a> {
             channels: None,
             levels: None,
             steps,
+            before: 0,
             finished: 0,
             calls: 0,
             place: place.to_owned(),
@@ -210,6 +212,11 @@ impl<'a> GuidedDenoiser<'a> {
             Inpaint::Channels(channels) => Self { channels: Some(channels), ..self },
             Inpaint::Levels { starts, init } => Self { levels: Some((starts, init)), ..self },
         }
+    }
+
+    /// Says that `steps` steps of the run were made by a sampler before the next one, which counts from 0 again.
+    pub fn go_on_from(&mut self, steps: usize) {
+        self.before = steps;
     }
 
     /// The network's output for a latent of the VP scale, guided.
@@ -338,6 +345,6 @@ impl Denoiser for GuidedDenoiser<'_> {
     }
 
     fn reached(&mut self, step: usize) {
-        self.finished = step;
+        self.finished = self.before + step;
     }
 }

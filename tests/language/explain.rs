@@ -54,11 +54,13 @@ fn codes(folder: &Path, film: &Fence<'_>) -> BTreeSet<String> {
 #[test]
 fn examples_show_their_code_and_its_fix() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("grammar/corpus");
-    // A build without FFmpeg hears nothing.
-    let heard = PAGES.iter().filter(|page| cfg!(feature = "ffmpeg") || !page.text.contains("audio(\""));
+    // A build without FFmpeg hears and sees nothing.
+    let heard = PAGES.iter().filter(|page| {
+        cfg!(feature = "ffmpeg") || ["audio(\"", "video(\""].iter().all(|call| !page.text.contains(call))
+    });
     for page in heard {
         let folder = tempfile::tempdir().unwrap();
-        for sound in ["beat.wav", "silence.wav"] {
+        for sound in ["beat.wav", "silence.wav", "clip.mp4"] {
             std::fs::copy(corpus.join(sound), folder.path().join(sound)).unwrap();
         }
         let fences = fences(page);
@@ -73,9 +75,12 @@ fn examples_show_their_code_and_its_fix() {
             fences.iter().filter(|fence| fence.language == "kin" && fence.file.is_none()).collect();
         match films.as_slice() {
             [wrong, right] => {
+                // Of the reader's own models, which the films change between, none is here.
+                let own = if page.code == "W34" { "E67" } else { "" };
+                let found = |film| codes(folder.path(), film).into_iter().filter(|code| code != own);
                 let expected = BTreeSet::from([page.code.to_owned()]);
-                assert_eq!(codes(folder.path(), wrong), expected, "{}: the wrong film", page.code);
-                assert_eq!(codes(folder.path(), right), BTreeSet::new(), "{}: the right film", page.code);
+                assert_eq!(found(wrong).collect::<BTreeSet<_>>(), expected, "{}: the wrong film", page.code);
+                assert_eq!(found(right).collect::<Vec<_>>(), [""; 0], "{}: the right film", page.code);
             }
             [] => assert!(!fences.is_empty(), "{} has no example", page.code),
             _ => panic!("{} needs a wrong film and a right one", page.code),

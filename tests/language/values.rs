@@ -287,11 +287,60 @@ fn defaults_are_those_of_the_table() {
     assert_eq!(plain, at(&format!("frames = 3\ncontrol depth {{ {controls} }}"), 1));
 }
 
+/// What a parameter belongs to, without which it would do nothing.
+fn neighbours(name: &str) -> &'static str {
+    match name {
+        "optical_flow_cadence" => "cadence = 3\n",
+        "cadence_flow_factor" => "cadence = 3\noptical_flow_cadence = dis_fine\n",
+        "redo_flow_factor" => "optical_flow_redo_generation = dis_fine\n",
+        "init_strength" => "source = init(\"a.png\")\n",
+        "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
+        "coherence.every" => "coherence.image = video(\"a.mp4\")\n",
+        "use_noise_mask" => "noise_mask = \"a.png\"\n",
+        "fill_feather" | "fill_margin" => "border = outpaint\n",
+        "loop.window" => "loop = true\n",
+        "use_mask"
+        | "invert_mask"
+        | "mask_overlay_blur"
+        | "overlay_mask"
+        | "mask_fill"
+        | "full_res_mask"
+        | "mask_contrast_adjust"
+        | "mask_brightness_adjust" => "mask = \"{box 0 0 1 0.5}\"\n",
+        "full_res_mask_padding" => "mask = \"{box 0 0 1 0.5}\"\nfull_res_mask = true\n",
+        "image_strength"
+        | "blend_factor_max"
+        | "blend_factor_slope"
+        | "tweening_frames"
+        | "color_correction_factor" => "guide.images = 0: \"a.png\", 4: \"b.png\"\n",
+        "hybrid_use_init_image" => "source = init(\"a.png\")\nhybrid_composite = normal\n",
+        "hybrid_composite" | "hybrid_motion" | "hybrid_use_first_frame_as_init_image" => {
+            "hybrid = video(\"a.mp4\")\n"
+        }
+        "hybrid_comp_alpha" | "hybrid_comp_mask_type" => {
+            "hybrid = video(\"a.mp4\")\nhybrid_composite = normal\n"
+        }
+        "hybrid_comp_mask_auto_contrast_cutoff_low" | "hybrid_comp_mask_auto_contrast_cutoff_high" => {
+            "hybrid = video(\"a.mp4\")\nhybrid_composite = normal\nhybrid_comp_mask_type = blend\n\
+             hybrid_comp_mask_auto_contrast = true\n"
+        }
+        name if name.starts_with("hybrid_comp_mask") => {
+            "hybrid = video(\"a.mp4\")\nhybrid_composite = normal\nhybrid_comp_mask_type = blend\n"
+        }
+        "hybrid_consistency_blur" => {
+            "hybrid = video(\"a.mp4\")\nhybrid_motion = optical_flow\nhybrid_flow_consistency = true\n"
+        }
+        name if name.starts_with("hybrid_") => "hybrid = video(\"a.mp4\")\nhybrid_motion = optical_flow\n",
+        _ => "",
+    }
+}
+
 #[test]
 fn every_parameter_is_read() {
     // Each number set away from its default must change some frame's parameters or the film itself.
     for param in all().iter().filter(|param| param.places.has(Places::FILM)) {
         let value = match param.kind {
+            Kind::Number(_) if param.possible.1 < 3.0 => "0.25".to_owned(),
             Kind::Number(_) | Kind::Integer => "3".to_owned(),
             Kind::Vector => "[t, 0, 2]".to_owned(),
             Kind::Choice(choices) => choices
@@ -301,23 +350,23 @@ fn every_parameter_is_read() {
                 .unwrap()
                 .to_owned(),
             Kind::Text | Kind::File => "\"other\"".to_owned(),
-            Kind::Switch => "true".to_owned(),
+            Kind::Switch => (param.default != "true").to_string(),
             Kind::Size => "64x64".to_owned(),
             Kind::Call => format!("{}(\"a.png\")", param.calls.last().unwrap().name),
         };
         let value = match param.name {
-            "coherence.strength" => "0.25".to_owned(),
-            "use_noise_mask" => "false".to_owned(),
-            "strength" | "denoise" | "init_strength" | "noise" | "subseed_strength" | "fill_strength" => {
-                "0.25".to_owned()
-            }
+            "depth.near" => "0.25".to_owned(),
             "bpm" => "60".to_owned(),
             "loop.window" => "0.5".to_owned(),
             "camera.shake" => "shake(quake)".to_owned(),
             "animation_mode" => "depth".to_owned(),
+            "transition" => "crossfade(length = 0.5s)".to_owned(),
+            "method" => "compose()".to_owned(),
+            "source" => "init(\"a.png\")".to_owned(),
             _ => value,
         };
-        let mode = if param.name.starts_with("transform") || matches!(param.name, "zoom" | "angle") {
+        let mode = if param.name.starts_with("transform") || matches!(param.name, "zoom" | "angle" | "method")
+        {
             "flat"
         } else {
             "depth"
@@ -325,18 +374,7 @@ fn every_parameter_is_read() {
         let mode =
             if param.name == "animation_mode" { String::new() } else { format!("animation_mode = {mode}\n") };
         let length = if param.name == "frames" { "" } else { "frames = 9\n" };
-        let init = match param.name {
-            "optical_flow_cadence" => "cadence = 3\n",
-            "cadence_flow_factor" => "cadence = 3\noptical_flow_cadence = dis_fine\n",
-            "redo_flow_factor" => "optical_flow_redo_generation = dis_fine\n",
-            "init_strength" => "source = init(\"a.png\")\n",
-            "prompt.blend" => "prompt = 0: \"a\", 8: \"b\" ~linear\n",
-            "coherence.every" => "coherence.image = video(\"a.mp4\")\n",
-            "use_noise_mask" => "noise_mask = \"a.png\"\n",
-            "fill_feather" | "fill_margin" => "border = outpaint\n",
-            "loop.window" => "loop = true\n",
-            _ => "",
-        };
+        let init = neighbours(param.name);
         let base = if param.name == "seed_schedule" { "seed_behavior = schedule\n" } else { "" };
         let base = if param.name == "bpm" {
             "bpm = 120\nangle = 0: 0, 1b: 8\nanimation_mode = flat\n"
@@ -344,6 +382,7 @@ fn every_parameter_is_read() {
             base
         };
         let text = |line: String| match param.name {
+            "transition" => format!("{line}\nscene a 4 {{ prompt = \"a\" }}\nscene b 9 {{ prompt = \"b\" }}"),
             "bpm" => format!("frames = 9\n{}", base.replace("bpm = 120", &line)),
             _ => format!("{mode}{length}{init}{base}{line}"),
         };
@@ -352,10 +391,11 @@ fn every_parameter_is_read() {
         let (before, after) =
             (timeline(&text(default_length)), timeline(&text(format!("{} = {value}", param.name))));
         let frames = |film: &Timeline| {
-            (0..film.frames().min(9)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
+            (0..film.frames().min(13)).map(|frame| film.at(frame).unwrap()).collect::<Vec<_>>()
         };
         let changed = frames(&before) != frames(&after)
             || before.video() != after.video()
+            || before.fades() != after.fades()
             || before.frames() != after.frames();
         assert!(changed, "`{} = {value}` changes nothing", param.name);
     }

@@ -59,9 +59,9 @@ impl Engine {
         let rebuild = Rebuild::of(job)?;
         let tail =
             |denoise| continuous_tail(job.sampler, spacing, job.steps as usize, denoise, &self.schedule);
-        let sigmas = rebuild.as_ref().map_or_else(|| tail(denoise), |rebuild| rebuild.sigmas(&tail));
+        let legs = rebuild.as_ref().map_or_else(|| vec![tail(denoise)], |rebuild| rebuild.legs(&tail));
         let denoise = rebuild.as_ref().map_or(denoise, Rebuild::denoise);
-        if let (Some(init), true) = (job.init, sigmas.is_empty()) {
+        if let (Some(init), true) = (job.init, legs[0].is_empty()) {
             return Ok(Some(init.clone()));
         }
         // What is new is new even where the mask would keep it: nothing is there to be kept.
@@ -86,7 +86,7 @@ impl Engine {
         let run = Over { masked: masked.as_ref(), rebuild: rebuild.as_ref(), tail: &tail };
         // Every device computes in f32 today, see `Precision`.
         let made = guarded(Precision::Single, |_| {
-            let latent = self.sample(job, &run, conditions.clone(), &sigmas, watch)?;
+            let latent = self.sample(job, &run, conditions.clone(), &legs, watch)?;
             self.develop(&latent, masked.as_ref().map(|masked| &masked.init).or(job.init), denoise)
         });
         match made {
@@ -113,13 +113,13 @@ impl Engine {
             .map_err(|e| self.broken(&e))
     }
 
-    /// Runs the sampler from noise, on top of the first picture where there is one.
+    /// Runs the sampler from noise, on top of the first picture where there is one, down each of the `legs`.
     fn sample(
         &self,
         job: &PaintJob,
         ground: &Over<'_>,
         conditions: Conditions,
-        sigmas: &[f64],
+        legs: &[Vec<f64>],
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
         let masked = ground.masked;
@@ -128,14 +128,14 @@ impl Engine {
             .varied(job.variation)
             .with_seed_delta(job.ensd);
         let start = noise.draw()?;
-        let steps = sigmas.len() - 1;
+        let steps = legs.iter().map(|sigmas| sigmas.len() - 1).sum();
         let (controls, lllites) = self.units(job, masked)?;
         let mut model = GuidedDenoiser::new(self.unet()?, &self.schedule, conditions, steps, &self.place)
             .with_controls(controls)
             .with_lllites(lllites)
             .with_references(self.references(job)?);
         let over = if job.init.is_some() { job.noise_multiplier } else { 1.0 };
-        let mut x = mix([(sigmas[0] * over, &start)])?;
+        let mut x = mix([(legs[0][0] * over, &start)])?;
         if let Some(init) = masked.map(|masked| &masked.init).or(job.init) {
             let mut latent = self.roughened(job, self.encode(init)?)?;
             if let Some(masked) = masked {
@@ -153,10 +153,6 @@ impl Engine {
         if self.inpaints {
             model = model.with_inpaint(Inpaint::Channels(self.inpainting_channels(job, ground)?));
         }
-        let mut each = |step: &Step| match watch(step.index, step.of) {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        };
         let mut brownian;
         let noise: &mut dyn NoiseSource = if job.sampler.draws_brownian_noise() {
             let spacing = job.spacing.for_family(self.is_xl);
@@ -171,9 +167,18 @@ impl Engine {
             &mut noise
         };
         let settings = SamplerSettings { eta: job.eta, s_noise: job.s_noise, ..SamplerSettings::default() };
-        let mut run = Run { model: &mut model as _, noise, watch: &mut each };
-        let latent = job.sampler.sample_with(settings, &mut run, x, sigmas, &self.schedule)?;
-        model.keep(latent, 0.0)
+        let mut done = 0;
+        for sigmas in legs {
+            model.go_on_from(done);
+            let mut each = |step: &Step| match watch(done + step.index, steps.max(done + step.of)) {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            };
+            let mut run = Run { model: &mut model as _, noise: &mut *noise, watch: &mut each };
+            x = job.sampler.sample_with(settings, &mut run, x, sigmas, &self.schedule)?;
+            done += sigmas.len() - 1;
+        }
+        model.keep(x, 0.0)
     }
 
     /// The latent of the first picture with the noise that is added to it.

@@ -63,13 +63,17 @@ impl Rebuild {
         self.weak.max(self.strong)
     }
 
-    /// The levels of the run: those of the places that are rebuilt most, until the others begin, and then just those
-    /// that a run of the others alone would have.
-    pub fn sigmas(&self, tail: &Tail<'_>) -> Vec<f64> {
+    /// The levels of the run in legs: those of the places that are rebuilt most, until the others begin, and then just
+    /// those that a run of the others alone would have. Each leg begins with the last level of the one before.
+    ///
+    /// The second leg is a run of its own because samplers that look back must not see there what a place was held to:
+    /// it is a better estimate than any network's, and extrapolating from it overshoots.
+    pub fn legs(&self, tail: &Tail<'_>) -> Vec<Vec<f64>> {
         let (long, short) = (tail(self.denoise()), tail(self.weak.min(self.strong)));
-        let Some(first) = short.first().copied() else { return long };
+        let Some(first) = short.first().copied() else { return vec![long] };
         let before = long.into_iter().filter(|sigma| *sigma > first * (1.0 + SAME_LEVEL));
-        before.chain(short).collect()
+        let first_leg: Vec<f64> = before.chain([first]).collect();
+        if first_leg.len() == 1 { vec![short] } else { vec![first_leg, short] }
     }
 
     /// The level at which each place of the latent runs free: `[1, 1, h, w]`, 0 never.

@@ -215,6 +215,3 @@ fn too_many(first: &FrameParams, compose: ComposeParams) -> Error {
         hint: Some("zoom less, or give `compose` a larger `ratio`".to_owned()),
     }
 }
-
-#[cfg(test)]
-mod tests;

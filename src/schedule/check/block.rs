@@ -202,7 +202,8 @@ impl Checker {
         let found = match &label.kind {
             ExprKind::Name(name) if name == REVERSE => return,
             ExprKind::Name(name) if later::is_label(name) => later::error(&format!("`{name}`"), label.span),
-            _ => Diagnostic::error("E25", "expected `{` after the scene's length", label.span),
+            _ => Diagnostic::error("E25", "expected `{` after the scene's length", label.span)
+                .hint("only `loop` and `reverse` may stand between them"),
         };
         self.report(found);
     }

@@ -1,6 +1,13 @@
-use super::*;
-use crate::schedule;
-use crate::timeline::{Options, Timeline};
+//! Which key pictures a composed zoom has, and which of them make up each frame.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use kinora::camera::zoom;
+use kinora::canvas::Size;
+use kinora::render::zoom::Chain;
+use kinora::schedule;
+use kinora::timeline::frame::{FrameParams, FrameSource};
+use kinora::timeline::{Options, Timeline};
 
 const SIZE: Size = Size::new(64, 48);
 
