@@ -161,6 +161,38 @@ fn videos_are_read_and_their_sound_is_kept() {
 
 #[cfg(feature = "ffmpeg")]
 #[test]
+fn the_sound_of_a_film_that_goes_round_leads_into_its_beginning() {
+    use kinora::encode::SoundReader;
+    let desk = desk();
+    std::fs::copy(root().join("grammar/corpus/beat.wav"), desk.path("beat.wav")).unwrap();
+    let heard = |label: &str| {
+        // Three quarters of a second, of a sound of two.
+        film(
+            &desk,
+            &format!("audio = \"beat.wav\"\nout = \"heard.mp4\"\nscene a 9f {label} {{ zoom = 1.02 }}\n"),
+        );
+        desk.run(&["render", "film.kin"]).expect(0);
+        let mut sound = SoundReader::open(&desk.path("heard.mp4")).unwrap();
+        let mut all = Vec::new();
+        while let Some(samples) = sound.read().unwrap() {
+            all.extend(samples);
+        }
+        all
+    };
+    let (once, round) = (heard(""), heard("loop"));
+    assert_eq!(once.len(), round.len());
+    let difference = |range: std::ops::Range<usize>| {
+        let sum: f64 = range.clone().map(|n| (once[n] - round[n]).abs()).sum();
+        sum / range.len() as f64
+    };
+    // A quarter of the film at 8000 samples a second, behind the packet that AAC begins with; a packet later the codec
+    // has forgotten it.
+    let (faded, rest) = (difference(1024..2500), difference(4600..6000));
+    assert!(faded > 0.01 && rest < 0.1 * faded, "{faded} and {rest}");
+}
+
+#[cfg(feature = "ffmpeg")]
+#[test]
 fn a_crossfade_keeps_the_length_and_mixes_the_scenes() {
     use kinora::encode::VideoReader;
     let desk = desk();

@@ -166,7 +166,7 @@ pub mod soundtrack {
     ///
     /// # Errors
     /// Always [`crate::error::Error::Video`].
-    pub fn add(_video: &Path, _sound: &Path, _start: f64, _out: &Path) -> Result<()> {
+    pub fn add(_video: &Path, _sound: &Path, _start: f64, _round: Option<f64>, _out: &Path) -> Result<()> {
         Err(super::absent())
     }
 }

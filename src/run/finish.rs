@@ -243,7 +243,8 @@ impl Finish {
                 (&clip.path, first as f64 / rate)
             }
         };
-        encode::soundtrack::add(silent, path, start + ahead, &self.out)
+        let round = self.is_closed(frames).then(|| frames.len() as f64 / self.fps.as_f64());
+        encode::soundtrack::add(silent, path, start + ahead, round, &self.out)
     }
 
     /// Hash of the sound's file.

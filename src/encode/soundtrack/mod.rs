@@ -1,6 +1,8 @@
 //! Puts a sound to a finished video: the pictures are copied as they are, the sound becomes AAC unless it is that
 //! already.
 
+mod stereo;
+
 use std::path::Path;
 
 use ffmpeg_next as ff;
@@ -9,6 +11,7 @@ use ffmpeg_next::format::context::{Input, Output};
 use ffmpeg_next::format::{Sample, sample::Type};
 use ffmpeg_next::frame::Audio as Frame;
 
+use self::stereo::{Stereo, Tail};
 use super::SoundReader;
 use super::ffmpeg::{self, failed, reason};
 use super::video::Partial;
@@ -24,10 +27,13 @@ const RATES: [u32; 13] =
 /// Writes the pictures of `video` and the sound of `sound`, from `start` seconds of it on, into `out`. The sound ends
 /// with the pictures, or before them when it is shorter. `out` appears under its name when it is whole.
 ///
+/// `round` is the length in seconds of a film that goes round: what the sound has behind its end is then heard under its
+/// beginning for a moment, so that the end leads into it.
+///
 /// # Errors
 /// [`Error::Input`] when one of the files cannot be read or has no sound, [`Error::Video`] when the sound cannot be
 /// encoded, [`Error::Output`] when the disk refuses.
-pub fn add(video: &Path, sound: &Path, start: f64, out: &Path) -> Result<()> {
+pub fn add(video: &Path, sound: &Path, start: f64, round: Option<f64>, out: &Path) -> Result<()> {
     ffmpeg::start();
     let partial = Partial::beside(out)?;
     let mut pictures = open(video)?;
@@ -37,7 +43,11 @@ pub fn add(video: &Path, sound: &Path, start: f64, out: &Path) -> Result<()> {
     let cannot = |e: ff::Error| Error::output(out, format!("cannot write the sound: {}", reason(e)));
     let mut output = ff::format::output_as(&ffmpeg::url(partial.path())?, "mp4").map_err(cannot)?;
     copied(&mut output, stream.parameters()).map_err(cannot)?;
-    let mut track = Track::open(sound, start, &mut output)?;
+    let tail = match round {
+        Some(length) => Tail::read(sound, start + length, length)?,
+        None => None,
+    };
+    let mut track = Track::open(sound, start, tail, &mut output)?;
     output.set_metadata(pictures.metadata().to_owned());
     let options = [("movflags", "+faststart"), ("fflags", "+bitexact")].into_iter().collect();
     output.write_header_with(options).map_err(cannot)?;
@@ -91,12 +101,13 @@ enum Track {
 }
 
 impl Track {
-    fn open(path: &Path, start: f64, output: &mut Output) -> Result<Self> {
+    fn open(path: &Path, start: f64, tail: Option<Tail>, output: &mut Output) -> Result<Self> {
         // Says what is wrong with a file that has no sound.
         let reader = SoundReader::open(path)?;
         let input = open(path)?;
         let stream = input.streams().best(ff::media::Type::Audio);
-        if let Some(stream) = stream.filter(|stream| stream.parameters().id() == ff::codec::Id::AAC) {
+        let as_it_is = |stream: &ff::Stream<'_>| stream.parameters().id() == ff::codec::Id::AAC;
+        if let Some(stream) = stream.filter(as_it_is).filter(|_| tail.is_none()) {
             let (index, base) = (stream.index(), stream.time_base());
             copied(output, stream.parameters()).map_err(|e| failed("cannot copy the sound", e))?;
             return Ok(Self::Copied(Box::new(Copied {
@@ -108,7 +119,7 @@ impl Track {
                 ended: false,
             })));
         }
-        Ok(Self::Encoded(Box::new(Encoded::open(reader, start, output)?)))
+        Ok(Self::Encoded(Box::new(Encoded::open(Stereo::new(reader, start), tail, output)?)))
     }
 
     /// Writes what is heard before `end` seconds; more comes unless that is the end.
@@ -180,20 +191,20 @@ impl Copied {
 
 /// Sound that becomes AAC, of one or two channels.
 struct Encoded {
-    reader: SoundReader,
+    sound: Stereo,
+    /// What is heard under its beginning.
+    tail: Option<Tail>,
     encoder: Encoder,
     layout: ff::ChannelLayout,
     /// Samples that wait until a frame is full, a list a channel.
     waiting: Vec<Vec<f32>>,
-    /// Samples that are still to be passed over.
-    skip: u64,
     sent: u64,
     ended: bool,
 }
 
 impl Encoded {
-    fn open(reader: SoundReader, start: f64, output: &mut Output) -> Result<Self> {
-        let rate = reader.rate();
+    fn open(sound: Stereo, tail: Option<Tail>, output: &mut Output) -> Result<Self> {
+        let rate = sound.rate();
         if !RATES.contains(&rate) {
             return Err(Error::video(format!(
                 "a sound of {rate} samples per second cannot be put to a video"
@@ -203,7 +214,7 @@ impl Encoded {
         let codec = ff::encoder::find(ff::codec::Id::AAC).ok_or_else(|| {
             Error::video("this FFmpeg has no encoder for AAC").with_hint("give the sound as an .m4a file")
         })?;
-        let channels = reader.channels().min(2);
+        let channels = sound.channels();
         let layout = if channels == 1 { ff::ChannelLayout::MONO } else { ff::ChannelLayout::STEREO };
         let cannot = |e: ff::Error| failed("cannot set up the sound's encoder", e);
         let mut audio = ff::codec::Context::new_with_codec(codec).encoder().audio().map_err(cannot)?;
@@ -217,13 +228,12 @@ impl Encoded {
         let mut stream = output.add_stream(codec).map_err(cannot)?;
         stream.set_time_base((1, rate as i32));
         stream.set_parameters(&encoder);
-        let skip = (start * f64::from(rate)).round().max(0.0) as u64;
         let waiting = vec![Vec::new(); channels];
-        Ok(Self { reader, encoder, layout, waiting, skip, sent: 0, ended: false })
+        Ok(Self { sound, tail, encoder, layout, waiting, sent: 0, ended: false })
     }
 
     fn write_until(&mut self, end: f64, is_end: bool, base: ff::Rational, output: &mut Output) -> Result<()> {
-        let rate = f64::from(self.reader.rate());
+        let rate = f64::from(self.sound.rate());
         let last = (end * rate) as u64;
         let size = (self.encoder.frame_size() as usize).max(1);
         loop {
@@ -243,23 +253,9 @@ impl Encoded {
 
     /// Reads on.
     fn fill(&mut self) -> Result<()> {
-        let Some(channels) = self.reader.read_channels()? else {
-            self.ended = true;
-            return Ok(());
-        };
-        let count = channels.first().map_or(0, Vec::len);
-        let skipped = self.skip.min(count as u64);
-        self.skip -= skipped;
-        for (at, waiting) in self.waiting.iter_mut().enumerate() {
-            let value = |n: usize| {
-                if channels.len() > 2 {
-                    // No left and right that could be trusted.
-                    channels.iter().map(|channel| channel[n]).sum::<f64>() / channels.len() as f64
-                } else {
-                    channels[at.min(channels.len() - 1)][n]
-                }
-            };
-            waiting.extend((skipped as usize..count).map(|n| value(n) as f32));
+        match self.sound.next()? {
+            Some(more) => self.waiting.iter_mut().zip(more).for_each(|(waiting, more)| waiting.extend(more)),
+            None => self.ended = true,
         }
         Ok(())
     }
@@ -270,11 +266,14 @@ impl Encoded {
         if frame.planes() < self.waiting.len() {
             return Err(Error::video("not enough memory for the sound"));
         }
-        frame.set_rate(self.reader.rate());
+        frame.set_rate(self.sound.rate());
         frame.set_pts(Some(self.sent as i64));
-        for (plane, waiting) in self.waiting.iter_mut().enumerate() {
-            let samples: Vec<f32> = waiting.drain(..count).collect();
-            frame.plane_mut::<f32>(plane)[..count].copy_from_slice(&samples);
+        for (channel, waiting) in self.waiting.iter_mut().enumerate() {
+            let mut samples: Vec<f32> = waiting.drain(..count).collect();
+            if let Some(tail) = &self.tail {
+                tail.mix(channel, self.sent, &mut samples);
+            }
+            frame.plane_mut::<f32>(channel)[..count].copy_from_slice(&samples);
         }
         self.sent += count as u64;
         self.encoder.send_frame(&frame).map_err(|e| failed("cannot encode the sound", e))
@@ -289,7 +288,7 @@ impl Encoded {
                 Err(e) => return Err(failed("cannot encode the sound", e)),
             }
             packet.set_stream(1);
-            packet.rescale_ts(ff::Rational(1, self.reader.rate() as i32), base);
+            packet.rescale_ts(ff::Rational(1, self.sound.rate() as i32), base);
             packet.write_interleaved(output).map_err(|e| failed("cannot write the sound", e))?;
         }
     }
