@@ -87,7 +87,7 @@ fn stands_alone(values: &Values) -> bool {
     let mode = values.constant_choice("animation_mode");
     matches!(source, Some("still" | "video"))
         || mode.as_deref() == Some("interpolation")
-        || values.constant_choice("border").as_deref() == Some("outpaint")
+        || super::fill::may_outpaint(values)
         || is_loop(values)
         || super::making::composed(values).is_some()
 }

@@ -6,6 +6,7 @@
 //! motion, not as places: a path that flies on for ever need not fly back.
 
 use super::clock::Clock;
+use super::depth;
 use super::frame::{Camera, Closing, FrameParams, PromptMix};
 use super::params;
 use super::reader::Reader;
@@ -109,7 +110,8 @@ pub(super) fn close(reader: &mut Reader<'_>, stage: &Stage, scene: usize, params
         (reader.frame + 1..end).map(|frame| at(reader, frame, |reader| motion(reader, stage))).collect();
     ahead.push(at(reader, end, |reader| params::camera(reader, &round.next)));
     reader.found.truncate(found);
-    params.closing = Some(Closing { weight, ahead });
+    let depth = at(reader, stage.clock.start, |reader| depth::source(reader, &stage.values));
+    params.closing = Some(Closing { weight, ahead, depth });
 }
 
 /// The motion of the reader's frame as [`close`] leaves it.

@@ -44,11 +44,16 @@ impl Studio<'_> {
         first: &Canvas,
         state: &mut LoopState,
     ) -> Result<Option<DepthMap>> {
-        if !matches!(params.camera, Camera::Deep(_)) || params.depth == DepthSource::Flat {
+        let Some(closing) = params.closing.as_ref().filter(|closing| closing.depth != DepthSource::Flat) else {
+            return Ok(None);
+        };
+        if !matches!(params.camera, Camera::Deep(_)) {
             return Ok(None);
         }
         if state.first_depth.is_none() {
-            state.first_depth = Some(self.depth(params, first)?);
+            // A resumed run looks here at another frame: what it sees may not depend on which.
+            let of_first = FrameParams { depth: closing.depth.clone(), ..params.clone() };
+            state.first_depth = Some(self.depth(&of_first, first)?);
         }
         Ok(state.first_depth.clone())
     }
@@ -99,7 +104,7 @@ mod tests {
     fn shares_are_the_weight_inside_and_nothing_outside() {
         let size = Size::new(40, 40);
         let cover = Plane::from_values(size, (0..1600).map(|i| f32::from(i % 40 >= 10)).collect());
-        let share = shares(&Closing { weight: 0.5, ahead: Vec::new() }, &cover);
+        let share = shares(&Closing { weight: 0.5, ahead: Vec::new(), depth: DepthSource::Flat }, &cover);
         assert_eq!((share.values()[5], share.values()[39]), (0.0, 0.5));
         // 40 * 0.25 * 0.5: five pixels.
         assert!((share.values()[12] - 0.3).abs() < 1e-6, "{}", share.values()[12]);
