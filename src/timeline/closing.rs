@@ -224,7 +224,7 @@ fn mixed(own: &PromptMix, their: &PromptMix, share: f64) -> PromptMix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{Camera, FrameParams};
+    use super::super::frame::{Camera, DepthSource, FrameParams};
     use super::super::{Options, Timeline};
 
     fn film(text: &str) -> Timeline {
@@ -273,6 +273,22 @@ mod tests {
         // The nearer the end, the more is kept.
         let strength = |frame| film.at(frame).unwrap().sampling.strength;
         assert!(strength(20) < strength(30) && strength(30) < strength(39) && strength(39) < 1.0);
+    }
+
+    #[test]
+    fn the_first_frame_s_depth_is_its_own_picture() {
+        let film = film(
+            "prompt = \"a\"\ntranslation_z = 1\nscene a 40f loop { depth = pictures(\"d/%d.png\", first=3) }\n",
+        );
+        for frame in [32, 39] {
+            let params = film.at(frame).unwrap();
+            let number = |depth: &DepthSource| match depth {
+                DepthSource::Sequence(_, number) => *number,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(number(&params.depth), frame + 3);
+            assert_eq!(number(&params.closing.unwrap().depth), 3);
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The end of a looping scene: the first frame, moved back by the motion that is still to come, fades in.
 
+use super::relief::is_deep;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera::{Relief, feathered, unwound};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
-use crate::timeline::frame::{Camera, Closing, DepthSource, FrameParams};
+use crate::timeline::frame::{Closing, FrameParams};
 
 /// Share of the shorter side over which the first frame's edge fades in, at the beginning of the window.
 const FEATHER: f32 = 0.25;
@@ -44,12 +45,7 @@ impl Studio<'_> {
         first: &Canvas,
         state: &mut LoopState,
     ) -> Result<Option<DepthMap>> {
-        let Some(closing) = params.closing.as_ref().filter(|closing| closing.depth != DepthSource::Flat) else {
-            return Ok(None);
-        };
-        if !matches!(params.camera, Camera::Deep(_)) {
-            return Ok(None);
-        }
+        let Some(closing) = params.closing.as_ref().filter(|_| is_deep(params)) else { return Ok(None) };
         if state.first_depth.is_none() {
             // A resumed run looks here at another frame: what it sees may not depend on which.
             let of_first = FrameParams { depth: closing.depth.clone(), ..params.clone() };
@@ -99,6 +95,7 @@ fn blended(mut picture: Canvas, first: &Canvas, share: &Plane) -> Canvas {
 mod tests {
     use super::*;
     use crate::canvas::Size;
+    use crate::timeline::frame::DepthSource;
 
     #[test]
     fn shares_are_the_weight_inside_and_nothing_outside() {

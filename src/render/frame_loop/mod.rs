@@ -38,7 +38,7 @@ use crate::timeline::frame::{FrameParams, FrameSource};
 pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
-pub use relief::{distances, stores_depth};
+pub use relief::{distances, is_deep, stores_depth};
 pub use state::LoopState;
 pub use studio::{CadenceFlow, Reference, Rules, StageTimes, Studio};
 
