@@ -28,6 +28,9 @@ pub type Measure = fn(&Path) -> Result<Measured>;
 /// Settings that may be a video, the one that says the film's length first.
 const VIDEOS: [&str; 3] = ["source", "hybrid", "mask_file"];
 
+/// Where a video's colours are looked at, which has neither length nor pace.
+const COLOURS: &str = "coherence.image";
+
 /// A film without scenes and without `frames` is as long as its video: a copy that says so.
 pub(super) fn resolved(mut film: Film, clock: &Clock, measure: Option<Measure>, found: &mut Found) -> Film {
     if !film.scenes.is_empty() || film.setting("frames").is_some() {
@@ -94,7 +97,8 @@ pub(super) fn compare(stages: &[Stage], folder: &Path, measure: Option<Measure>,
     let Some(measure) = measure else { return };
     let mut known: std::collections::BTreeMap<std::path::PathBuf, Option<Measured>> = Default::default();
     for stage in stages {
-        for (call, clock) in VIDEOS.iter().filter_map(|name| stage.values.calls.get(name)) {
+        let named = VIDEOS.into_iter().chain([COLOURS]);
+        for (name, (call, clock)) in named.filter_map(|name| Some((name, stage.values.calls.get(name)?))) {
             let Some(clip) = clip_below(folder, call, clock).filter(|_| call.spec.name == "video") else {
                 continue;
             };
@@ -110,6 +114,8 @@ pub(super) fn compare(stages: &[Stage], folder: &Path, measure: Option<Measure>,
             let pictures = clip.pictures(frames);
             if pictures == 0 {
                 tell(found, no_frame(call, frames));
+            }
+            if pictures == 0 || name == COLOURS {
                 continue;
             }
             if pictures < end {

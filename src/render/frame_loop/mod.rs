@@ -1,9 +1,10 @@
 //! The loop: each frame is the frame before it, moved, held to the scene's colours, roughened and
 //! painted over.
 //!
-//! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
-//! contrast, sharpen, noise, condition, img2img, colour match; last of all drift is pulled back. Deliberate differences: contrast clamps
-//! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
+//! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, hybrid video, colour match,
+//! contrast, sharpen, noise, condition, guide, redo and img2img, the guide's colours, hybrid video after painting,
+//! colour match; then what the peer has not, drift is pulled back; last the mask's overlay. Deliberate differences:
+//! contrast clamps where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
 mod ahead;
