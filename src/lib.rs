@@ -5,10 +5,11 @@
 //!
 //! ```text
 //! .kin text ─parse→ syntax ─check→ Film ─→ Timeline ─at(i)→ FrameParams (plain numbers)
-//! FrameParams + LoopState ─┬ depth, camera: depth of the previous frame → warp
+//! FrameParams + LoopState ─┬ depth, camera, flow: depth of the previous frame → warp, and what it uncovered
 //!                          ├ colour, noise: match to the anchor, contrast, sharpen, noise
 //!                          ├ condition: depth, edges or given pictures → residuals and attention
 //!                          └ diffusion: encode → noised latent → sampler → decode → Canvas
+//! key pictures of a zoom ─compose→ Canvas, each frame by itself
 //! Canvas ─store→ PNG + journal line ─post→ deflicker → interpolate ─encode→ hidden file ─→ final name
 //! ```
 //!

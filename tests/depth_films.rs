@@ -132,3 +132,27 @@ fn the_depth_of_a_picture_is_written_and_read_again_on_its_own_scale() {
     desk.run(&["depth", "photo.png", "--model", "no-such"]).expect(3).says(&["no-such"]);
     desk.run(&["depth", "nothing.png"]).expect(3).says(&["nothing.png"]);
 }
+
+/// In front of the first picture there is none, and none is asked for; a loop's end looks at the first one again,
+/// whichever frame it is taken up at.
+#[test]
+fn numbered_depth_may_begin_anywhere_and_a_loop_over_it_is_taken_up_to_the_bit() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("depth")).unwrap();
+    for number in 5..13_u8 {
+        let shade = |x: usize| (x * usize::from(number) * 9 % 256) as u8;
+        let rgb = (0..64 * 64).flat_map(|at| [shade(at % 64); 3]).collect();
+        let file = desk.path(&format!("depth/{number}.png"));
+        std::fs::write(file, Canvas::from_rgb8(Size::new(64, 64), rgb).to_png().unwrap()).unwrap();
+    }
+    let text = "kinora 1\nvideo { size = 64x64  fps = 4 }\nprompt = \"a tunnel, purple\"\nsteps = 2\n\
+                scene a 8f loop { loop.window = 50%  translation_z = 8  depth = pictures(\"depth/%d.png\", first=5) }\n";
+    desk.write("film.kin", text);
+    desk.run(&["render", "film.kin"]).expect(0);
+    let whole = hashes(&desk, "film");
+    for frame in 6..8 {
+        std::fs::remove_file(desk.path(&format!("film.frames/{frame:06}.png"))).unwrap();
+    }
+    desk.run(&["render", "film.kin"]).expect(0).says(&["were there already"]);
+    assert_eq!(hashes(&desk, "film"), whole);
+}

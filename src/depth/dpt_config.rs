@@ -175,6 +175,9 @@ impl BitConfig {
                 "backbone_config: expected embedding_dynamic_padding = true and width_factor = 1"
             )
         }
+        if self.num_groups == 0 {
+            candle_core::bail!("backbone_config: expected num_groups above 0")
+        }
         // Feature maps of the first two stages, tokens of the third.
         if self.depths.len() != 3 || self.hidden_sizes.len() < 3 {
             candle_core::bail!("backbone_config: expected depths of three stages, found {:?}", self.depths)
@@ -201,6 +204,10 @@ mod tests {
         assert!(refusal(r#"{"neck_hidden_sizes": [1, 2]}"#).contains("(2)"));
         assert!(DptConfig::default().check().is_ok());
         let bit = |json: &str| serde_json::from_str::<BitConfig>(json).unwrap().check();
-        assert!(bit(r#"{"layer_type": "preactivation"}"#).is_err() && bit("{}").is_ok());
+        assert!(
+            bit(r#"{"layer_type": "preactivation"}"#).is_err()
+                && bit("{}").is_ok()
+                && bit(r#"{"num_groups": 0}"#).is_err()
+        );
     }
 }

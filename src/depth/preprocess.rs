@@ -9,6 +9,9 @@ use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::models::ModelFolder;
 
+/// Largest side of what a network sees, in pixels: published networks have 518 at the most, and a file may say anything.
+const LARGEST: usize = 4096;
+
 /// `preprocessor_config.json` of transformers' `DPTImageProcessor`, as it stands there.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -94,14 +97,17 @@ impl Preprocess {
             (false, false) => Self::default(),
         };
         let (height, width) = found.sides();
-        if height == 0
-            || width == 0
+        let possible = 1..=LARGEST;
+        if !possible.contains(&height)
+            || !possible.contains(&width)
+            || found.ensure_multiple_of > LARGEST
             || found.image_std.contains(&0.0)
             || Filter::from_number(found.resample).is_none()
         {
             let message = format!(
-                "expected sides and deviations above 0 and a PIL filter of 0 to 5, found {width}x{height}, {:?}, {}",
-                found.image_std, found.resample
+                "expected sides of 1 to {LARGEST}, multiples of {LARGEST} at most, deviations above 0 and a PIL filter \
+                 of 0 to 5, found {width}x{height}, {}, {:?}, {}",
+                found.ensure_multiple_of, found.image_std, found.resample
             );
             return Err(Error::model(&folder.label().join(FILE), message));
         }

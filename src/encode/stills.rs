@@ -7,6 +7,9 @@ use super::FrameSink;
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 
+/// How the names end of what a render keeps beside a frame.
+const BESIDE: [&str; 2] = [".depth.png", ".painted.png"];
+
 /// The pictures of a folder (`.png`, `.jpg`, `.jpeg` in any case; hidden files left out), in natural order
 /// of their names: `img2.png` before `img10.png`.
 ///
@@ -25,9 +28,10 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::input(folder, "expected PNG or JPEG pictures, found none in the folder")
             .with_hint("sub-folders are not searched"));
     }
-    // What a render keeps beside its frames (`000012.depth.png`) is no frame.
+    // What a render keeps beside its frames (`000012.depth.png`, `000012.painted.png`) is no frame.
     let names: std::collections::BTreeSet<String> = pictures.iter().map(|path| name(path)).collect();
-    pictures.retain(|path| match name(path).strip_suffix(".depth.png") {
+    let frame_of = |name: &str| BESIDE.iter().find_map(|suffix| name.strip_suffix(suffix).map(str::to_owned));
+    pictures.retain(|path| match frame_of(&name(path)) {
         Some(frame) => !names.contains(&format!("{frame}.png")),
         None => true,
     });
@@ -159,9 +163,9 @@ mod tests {
     }
 
     #[test]
-    fn depth_beside_a_frame_is_no_frame() {
+    fn what_lies_beside_a_frame_is_no_frame() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["000001.png", "000001.depth.png", "alone.depth.png"] {
+        for name in ["000001.png", "000001.depth.png", "000001.painted.png", "alone.depth.png"] {
             std::fs::write(folder.path().join(name), b"").unwrap();
         }
         let names: Vec<_> = list(folder.path()).unwrap().iter().map(|p| name(p)).collect();

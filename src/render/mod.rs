@@ -3,7 +3,7 @@
 //! The loop is a recurrence: each frame is painted over the moved frame before it. It knows motion,
 //! colour and noise, and nothing of models: what paints and what sees depth are the two seams.
 
-mod beside;
+pub mod beside;
 pub mod depth_file;
 pub mod frame_loop;
 pub mod journal;

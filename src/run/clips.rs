@@ -13,10 +13,11 @@ use crate::timeline::frame::Clip;
 /// Pictures of a file that are kept: motion is looked for between neighbours, and several users ask for one frame.
 const KEPT: usize = 4;
 
-/// Videos and folders that are open.
+/// Videos and folders that are open. Each clip of a video has a reader of its own: two that are read at different places
+/// would send one reader back to the start at every frame.
 #[derive(Default)]
 pub(crate) struct Clips {
-    open: BTreeMap<PathBuf, Open>,
+    open: BTreeMap<Clip, Open>,
 }
 
 impl Clips {
@@ -25,7 +26,7 @@ impl Clips {
     /// # Errors
     /// [`Error::Input`] when it cannot be read or has no picture in its range.
     pub(crate) fn picture(&mut self, clip: &Clip, number: u32) -> Result<Canvas> {
-        let open = self.open(&clip.path)?;
+        let open = self.open(clip)?;
         loop {
             let frame = clip.frame(number, open.frames).ok_or_else(|| empty(clip, open.frames))?;
             if let Some(canvas) = open.frame(frame)? {
@@ -39,7 +40,7 @@ impl Clips {
     /// # Errors
     /// As [`Clips::picture`].
     pub(crate) fn file(&mut self, clip: &Clip, number: u32) -> Result<PathBuf> {
-        let open = self.open(&clip.path)?;
+        let open = self.open(clip)?;
         let frame = clip.frame(number, open.frames).ok_or_else(|| empty(clip, open.frames))?;
         Ok(match &open.kind {
             Kind::Folder(files) => files[frame as usize].clone(),
@@ -47,11 +48,11 @@ impl Clips {
         })
     }
 
-    fn open(&mut self, path: &Path) -> Result<&mut Open> {
-        if !self.open.contains_key(path) {
-            self.open.insert(path.to_owned(), Open::new(path)?);
+    fn open(&mut self, clip: &Clip) -> Result<&mut Open> {
+        if !self.open.contains_key(clip) {
+            self.open.insert(clip.clone(), Open::new(&clip.path)?);
         }
-        self.open.get_mut(path).ok_or_else(|| Error::Bug("a video was opened and is gone".to_owned()))
+        self.open.get_mut(clip).ok_or_else(|| Error::Bug("a video was opened and is gone".to_owned()))
     }
 }
 

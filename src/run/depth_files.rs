@@ -1,5 +1,8 @@
 //! Sequences of depth pictures: whether every frame has its own.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use crate::encode::stills;
 use crate::schedule::diagnostic::Diagnostic;
 use crate::schedule::film::{FileRef, Film};
@@ -19,9 +22,10 @@ fn is_depth_file(file: &FileRef) -> bool {
 pub(super) fn missing_depth(film: &Film, timeline: &Timeline) -> Option<Diagnostic> {
     let files = film.files();
     let named = files.iter().find(|file| is_depth_file(file))?;
+    let mut counts = Counts::default();
     (0..timeline.frames()).find_map(|frame| {
         let DepthSource::Sequence(sequence, number) = timeline.at(frame).ok()?.depth else { return None };
-        let what = lacking(&sequence, number)?;
+        let what = counts.lacking(&sequence, number)?;
         // A film that lies in the folder at hand has no folder in its paths.
         let folder = film.folder.display().to_string();
         let what = if folder.is_empty() { what } else { what.replace(&format!("{folder}/"), "") };
@@ -30,15 +34,23 @@ pub(super) fn missing_depth(film: &Film, timeline: &Timeline) -> Option<Diagnost
     })
 }
 
-/// What there is not.
-fn lacking(sequence: &Sequence, number: u32) -> Option<String> {
-    if let Some(file) = sequence.file(number) {
-        return (!file.is_file()).then(|| format!("the file `{}`, there is none", file.display()));
+/// How many pictures each folder has: a folder is listed once, not at every frame. `None` is what is no folder, or cannot
+/// be read.
+#[derive(Default)]
+struct Counts(BTreeMap<PathBuf, Option<u64>>);
+
+impl Counts {
+    /// What there is not.
+    fn lacking(&mut self, sequence: &Sequence, number: u32) -> Option<String> {
+        if let Some(file) = sequence.file(number) {
+            return (!file.is_file()).then(|| format!("the file `{}`, there is none", file.display()));
+        }
+        let Sequence::Clip(clip) = sequence else { return None };
+        // A folder that cannot be read is told of as any file is, and of a video the last picture stays.
+        let list = || stills::list(&clip.path).ok().map(|files| files.len() as u64);
+        let count = (*self.0.entry(clip.path.clone()).or_insert_with(list))?;
+        let needs = u64::from(number) + 1;
+        (clip.pictures(count) < needs)
+            .then(|| format!("picture {needs} of the folder `{}`, which has {count}", clip.path.display()))
     }
-    let Sequence::Clip(clip) = sequence else { return None };
-    // A folder that cannot be read is told of as any file is, and of a video the last picture stays.
-    let count = stills::list(&clip.path).ok()?.len() as u64;
-    let needs = u64::from(number) + 1;
-    (clip.pictures(count) < needs)
-        .then(|| format!("picture {needs} of the folder `{}`, which has {count}", clip.path.display()))
 }

@@ -39,8 +39,11 @@ impl<'a> Fading<'a> {
     fn fade(&self, frame: u32) -> Option<(&'a Fade, usize, &Path)> {
         let fade = self.fades.iter().rfind(|fade| fade.start <= frame)?;
         let step = (frame - fade.start) as usize;
+        if step >= fade.tail.len() {
+            return None;
+        }
         let last = self.frames.iter().position(|listed| listed + 1 == fade.start)?;
-        (step < fade.tail.len()).then(|| (fade, step, self.paths[last].as_path()))
+        Some((fade, step, self.paths[last].as_path()))
     }
 
     /// The last picture of the scene before, moved on to this step.

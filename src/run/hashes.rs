@@ -82,7 +82,9 @@ impl<'a> Hashes<'a> {
         for path in files(params) {
             text.push_str(&self.file(path)?);
         }
-        for source in [&params.depth, &params.depth.before()] {
+        // A scene's first frame moves nothing: in front of its first picture there need not be another.
+        let before = (!params.cut).then(|| params.depth.before());
+        for source in [Some(&params.depth), before.as_ref()].into_iter().flatten() {
             let DepthSource::Sequence(sequence, number) = source else { continue };
             text.push_str(&match (sequence, sequence.file(*number)) {
                 (Sequence::Clip(clip), _) => self.picture(clip, *number)?,

@@ -1,5 +1,7 @@
 //! `plan`: what rendering a film will take, before anything is rendered.
 
+mod disk;
+mod loads;
 mod measure;
 mod report;
 
@@ -8,13 +10,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use disk::Disk;
+pub use loads::ModelLoad;
 pub use measure::Time;
 pub use report::{json, text};
 
 use crate::canvas::Size;
 use crate::error::Result;
-use crate::models::ModelFolder;
-use crate::render::frame_loop::{independent, stores_depth, waits};
+use crate::render::frame_loop::{independent, waits};
 use crate::render::store::Store;
 use crate::render::zoom::{Chain, Key};
 use crate::run::cast::Cast;
@@ -23,13 +26,9 @@ use crate::run::memory;
 use crate::run::models::{DeviceChoice, ModelPainter};
 use crate::run::project::Project;
 use crate::run::render::{KeysThere, RenderOptions, frames_folder, survey, target};
-use crate::run::sources::depth_network;
+use crate::timeline::Interpolate;
 use crate::timeline::explain::KeyPlace;
-use crate::timeline::frame::{Camera, ControlInput, DepthSource, FrameParams, HybridMaskKind};
-use crate::timeline::{Encode, Interpolate};
-
-/// Folders of a model that hold weights which are loaded.
-const PARTS: [&str; 5] = ["unet", "vae", "text_encoder", "text_encoder_2", "controlnet"];
+use crate::timeline::frame::FrameParams;
 
 /// Pixels of the largest frame that the embedded model is measured on unasked: a few seconds.
 const CHEAP: usize = 512 * 512;
@@ -74,21 +73,6 @@ pub struct KeyPictures {
     pub frames: Vec<u32>,
 }
 
-/// A model that is loaded.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ModelLoad {
-    /// What it does: `diffusion`, `control NAME`, `depth`.
-    pub role: String,
-    /// Its folder.
-    pub folder: PathBuf,
-    /// The first frame that needs it.
-    pub frame: u32,
-    /// Bytes of its weights on the disk.
-    pub disk_bytes: u64,
-    /// Bytes of its weights in memory.
-    pub memory_bytes: u64,
-}
-
 /// A control that begins with a scene's second frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Waiting {
@@ -96,17 +80,6 @@ pub struct Waiting {
     pub control: String,
     /// The scene's first frame.
     pub frame: u32,
-}
-
-/// Bytes that will be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Disk {
-    /// All frames of the film, as PNG.
-    pub frames_bytes: u64,
-    /// The video.
-    pub video_bytes: u64,
-    /// The frames' size is that of frames that are there already, no estimate by the number of pixels.
-    pub measured: bool,
 }
 
 /// When a key lands.
@@ -195,7 +168,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
     let paintings: Vec<FrameParams> = keys.iter().flat_map(|(_, key)| key.paintings()).collect();
     let todo: Vec<&FrameParams> = looped.iter().copied().chain(&paintings).collect();
     let steps = todo.iter().map(|params| measure::steps(params, size, &painter)).sum::<Result<u64>>()?;
-    let (models, memory_bytes) = models(&todo, &painter)?;
+    let (models, memory_bytes) = loads::models(&todo, &painter)?;
     let work_bytes = memory::work(todo.iter().copied(), size, &painter)?;
     let time = match todo.first() {
         Some(first) if options.measure || (Cast::of(first).is_embedded() && size.area() <= CHEAP) => {
@@ -225,7 +198,7 @@ pub fn plan(project: &Project, options: &PlanOptions) -> Result<Plan> {
         waiting: params.iter().flat_map(waiting).collect(),
         work_bytes,
         memory_warning: memory::warning(memory_bytes.saturating_add(work_bytes)),
-        disk: disk(project, size, &folder, &done, video_fps),
+        disk: disk::disk(project, size, &folder, &done, video_fps),
         frames_folder: folder,
         time,
         keys: timeline.keys().into_iter().map(|(parameter, key)| KeyTime { parameter, key }).collect(),
@@ -304,106 +277,8 @@ fn segments(
     timeline.scenes().enumerate().map(segment).collect()
 }
 
-/// What the frames load, in order, and the most that is in memory at once: the diffusion model of the
-/// moment beside every depth network so far.
-fn models(todo: &[&FrameParams], painter: &ModelPainter) -> Result<(Vec<ModelLoad>, u64)> {
-    let mut loads: Vec<ModelLoad> = Vec::new();
-    let mut depths: BTreeSet<Option<PathBuf>> = BTreeSet::new();
-    let mut loaded: Option<Cast> = None;
-    let (mut own, mut beside, mut most) = (0, 0, 0);
-    for params in todo {
-        let cast = Cast::of(params);
-        if loaded.as_ref() != Some(&cast) {
-            let (model, controls) = painter.folders(&cast)?;
-            let mut added = vec![load("diffusion".to_owned(), &model, params.frame)?];
-            for (role, place) in controls {
-                let weight = place.weigh()?;
-                added.push(ModelLoad {
-                    role,
-                    folder: place.label(),
-                    frame: params.frame,
-                    disk_bytes: weight.disk,
-                    memory_bytes: weight.memory,
-                });
-            }
-            own = added.iter().map(|load| load.memory_bytes).sum();
-            loads.extend(added);
-            loaded = Some(cast);
-        }
-        if let DepthSource::Network(folder) = &params.depth
-            && looks_at_depth(params)
-            && depths.insert(folder.clone())
-        {
-            let network = depth_network(folder.as_deref(), painter.films())?;
-            let load = load("depth".to_owned(), &network, params.frame)?;
-            beside += load.memory_bytes;
-            loads.push(load);
-        }
-        most = most.max(own + beside);
-    }
-    Ok((loads, most))
-}
-
 /// The controls that have nothing to show at a frame.
 fn waiting(params: &FrameParams) -> impl Iterator<Item = Waiting> {
     let idle = params.controls.iter().filter(|control| waits(params, control));
     idle.map(|control| Waiting { control: control.name.clone(), frame: params.frame })
-}
-
-/// Whether the frame asks for the depth of the picture underneath.
-fn looks_at_depth(params: &FrameParams) -> bool {
-    let hinted = params.controls.iter().any(|control| control.input == ControlInput::Depth);
-    let masked = params.hybrid.as_ref().is_some_and(|hybrid| {
-        hybrid
-            .mask
-            .is_some_and(|mask| matches!(mask.kind, HybridMaskKind::Depth | HybridMaskKind::VideoDepth))
-    });
-    let moved = matches!(params.camera, Camera::Deep(_)) && !independent(params);
-    hinted || masked || stores_depth(params) || moved
-}
-
-fn load(role: String, folder: &ModelFolder, frame: u32) -> Result<ModelLoad> {
-    let mut weight = crate::models::Weight::default();
-    let parts: Vec<ModelFolder> =
-        PARTS.iter().map(|part| folder.join(part)).filter(ModelFolder::exists).collect();
-    if parts.is_empty() {
-        weight += folder.weigh()?;
-    }
-    for part in parts {
-        weight += part.weigh()?;
-    }
-    let (disk_bytes, memory_bytes) = (weight.disk, weight.memory);
-    Ok(ModelLoad { role, folder: folder.label(), frame, disk_bytes, memory_bytes })
-}
-
-/// Bytes of a painted pixel in a PNG: kinora's painted frames take 1.3 to 2.
-const PNG: f64 = 1.7;
-/// The same of a depth map of 16 bits, whose noise is in the lower ones.
-const DEPTH: f64 = 1.4;
-/// Bits of a pixel in H.264 at crf 23; 6 less of crf are about twice the bits (x264's own rule of thumb).
-const H264: f64 = 0.1;
-
-fn disk(project: &Project, size: Size, folder: &std::path::Path, done: &BTreeSet<u32>, fps: f64) -> Disk {
-    let frames = project.timeline.frames();
-    let store = Store::look(folder);
-    let length = |path: PathBuf| std::fs::metadata(path).map(|file| file.len()).ok();
-    let there = done.iter().filter_map(|frame| {
-        Some(length(store.path(*frame))? + length(store.depth_path(*frame)).unwrap_or_default())
-    });
-    let (count, bytes) = there.fold((0_u64, 0_u64), |(n, sum), length| (n + 1, sum + length));
-    let stored = |frame: &u32| project.timeline.at(*frame).is_ok_and(|params| stores_depth(&params));
-    let each = if count > 0 {
-        bytes as f64 / count as f64
-    } else {
-        let depths = (0..frames).filter(stored).count() as f64 / f64::from(frames.max(1));
-        size.area() as f64 * (PNG + DEPTH * depths)
-    };
-    let Encode::H264 { crf, .. } = &project.timeline.post().encode;
-    let bits = H264 * libm::exp2((23.0 - f64::from(*crf)) / 6.0);
-    let shown = project.timeline.seconds(frames.into()) * fps;
-    Disk {
-        frames_bytes: (each * f64::from(frames)) as u64,
-        video_bytes: (size.area() as f64 * shown * bits / 8.0) as u64,
-        measured: count > 0,
-    }
 }

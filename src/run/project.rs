@@ -14,7 +14,7 @@ use crate::run::loras::diagnose;
 use crate::run::sound::hearing;
 use crate::run::sources::EMBEDDED_DEPTH;
 use crate::schedule::diagnostic::{Diagnostic, Diagnostics};
-use crate::schedule::film::{FileRef, Film};
+use crate::schedule::film::{FileRef, Film, MASKS};
 use crate::schedule::names::did_you_mean;
 use crate::schedule::variants::{self, Chosen, Variant};
 use crate::timeline::{self, Interpolate, Options, Timeline};
@@ -220,7 +220,11 @@ fn missing(film: &Film, library: &Library, file: &FileRef) -> Option<Diagnostic>
     }
     let found = Diagnostic::error("E60", format!("there is no file `{written}`"), file.span);
     let near = nearest(&file.path).map(|name| format!("did you mean `{name}`?"));
-    Some(found.label(near).hint("its name is relative to the file it is named in"))
+    let is_expression = MASKS.contains(&file.param) && written.contains(['&', '|', '^', '!', '\\', '(']);
+    Some(found.label(near).hint(match is_expression {
+        true => "in an expression the names of files stand in brackets: `[a.png] & [b.png]`",
+        false => "its name is relative to the file it is named in",
+    }))
 }
 
 /// Whether it is a model, which the model folders may have.

@@ -8,11 +8,11 @@ use candle_core::Device;
 use crate::camera::{Manner, Relief, flat_matrix, flip_matrix, pose, warp_over_as};
 use crate::canvas::{Canvas, Plane, Size};
 use crate::error::{Error, Result};
-use crate::render::frame_loop::distances;
+use crate::render::frame_loop::{distances, is_deep};
 use crate::render::seams::Sources as _;
 use crate::run::project::Project;
 use crate::run::sources::Files;
-use crate::timeline::frame::{Camera, DepthSource, Fit};
+use crate::timeline::frame::{Camera, Fit};
 
 /// What the user asks for.
 #[derive(Clone, Debug)]
@@ -42,9 +42,10 @@ pub fn warp(project: &Project, options: &WarpOptions) -> Result<String> {
         }
         None => Canvas::open_upright(&options.image)?,
     };
-    let is_deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
-    let relief = match is_deep {
-        true => distances(&params, files.depth(&params.depth, &picture)?),
+    // What a render moves is the frame before, with the depth that is its own.
+    let depth = if params.cut { params.depth.clone() } else { params.depth.before() };
+    let relief = match is_deep(&params) {
+        true => distances(&params, files.depth(&depth, &picture)?),
         false => Relief::flat(),
     };
     let warped = warp_over_as(options.manner, &picture, &params.camera, params.border, &relief);

@@ -20,7 +20,7 @@ pub const NEWEST: u32 = 1;
 pub const DEFAULT_RATE: Rate = Rate { num: 12, den: 1 };
 
 /// Parameters that take mask expressions.
-const MASKS: [&str; 2] = ["mask", "noise_mask"];
+pub const MASKS: [&str; 3] = ["mask", "noise_mask", "sharpen.mask"];
 
 /// Settings by the name of their parameter.
 pub type Settings = BTreeMap<&'static str, Setting>;

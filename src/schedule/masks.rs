@@ -19,6 +19,9 @@ const MAX_DEPTH: usize = 64;
 /// Most masks and signs in an expression.
 const MAX_PARTS: usize = 1000;
 
+/// Largest number of a place: a shape may move through the picture from far outside, but not from pixels away.
+const FARTHEST: f64 = 10.0;
+
 /// A mask expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mask {
@@ -88,7 +91,9 @@ pub fn read(text: &str) -> Result<Mask, Wrong> {
     let mask = reader.join(0)?;
     match reader.rest.chars().next() {
         None => Ok(mask),
-        Some(')') => Err(Wrong::new("this `)` closes nothing")),
+        Some(')') => {
+            Err(Wrong::new("a `)` closes nothing").hint("leave it out, or open a bracket before it"))
+        }
         Some(found) => Err(Wrong::new(format!("expected a sign between two masks, found `{found}`"))
             .hint("masks are joined by `&`, `|`, `^` and `\\`")),
     }
@@ -134,7 +139,9 @@ impl<'a> Reader<'a> {
                 self.go(1)?;
                 let mask = self.join(depth + 1)?;
                 if !self.rest.starts_with(')') {
-                    return Err(Wrong::new("expected a `)` for this bracket, found none"));
+                    let message =
+                        format!("expected a `)` for the bracket that opens here, found {}", self.next());
+                    return Err(Wrong::new(message).hint("every `(` needs its `)`"));
                 }
                 self.go(1)?;
                 Ok(mask)
@@ -150,11 +157,19 @@ impl<'a> Reader<'a> {
                 let hint = "paint the mask, `[mask.png]`, or give a place, `{box 0.2 0.2 0.5 0.5}`";
                 Err(Wrong { is_words: true, ..Wrong::new(message).hint(hint) })
             }
-            found => {
-                let found = found.map_or("the end".to_owned(), |found| format!("`{found}`"));
-                Err(Wrong::new(format!("expected a mask, found {found}"))
-                    .hint("a mask is `[file.png]`, `{everywhere}`, `{video_mask}` or `{box 0 0 0.5 1}`"))
-            }
+            _ => Err(Wrong::new(format!("expected a mask, found {}", self.next()))
+                .hint("a mask is `[file.png]`, `{everywhere}`, `{video_mask}` or `{box 0 0 0.5 1}`")),
+        }
+    }
+
+    /// The word or sign that comes, to be named.
+    fn next(&self) -> String {
+        let is_sign = |c: char| c.is_whitespace() || "&|^!\\()[]{}<>".contains(c);
+        match self.rest.find(is_sign).unwrap_or(self.rest.len()) {
+            _ if self.rest.is_empty() => "the end".to_owned(),
+            0 => format!("`{}`", self.rest.chars().next().unwrap_or_default()),
+            // Anything may stand here, and a message is one line.
+            end => format!("`{}`", self.rest[..end].chars().take(40).collect::<String>()),
         }
     }
 
@@ -188,14 +203,21 @@ fn place(text: &str) -> Result<Mask, Wrong> {
         _ => {
             let message =
                 format!("expected `everywhere`, `video_mask`, `box` or `ellipse`, found `{{{text}}}`");
-            return Err(Wrong::new(message));
+            return Err(
+                Wrong::new(message).hint("write a place as `{box 0 0 0.5 1}`, a file as `[mask.png]`")
+            );
         }
     };
     let numbers: Option<Vec<f64>> =
         words.map(|word| word.parse().ok().filter(|n: &f64| n.is_finite())).collect();
     match numbers.as_deref() {
         Some([left, top, width, height]) if *width > 0.0 && *height > 0.0 => {
-            Ok(shape([*left, *top, *width, *height]))
+            let place = [*left, *top, *width, *height];
+            match place.into_iter().find(|share| share.abs() > FARTHEST) {
+                Some(share) => Err(Wrong::new(format!("expected shares of the picture, found {share}"))
+                    .hint("0.5 is half of the width or height; pixels would change with the film's size")),
+                None => Ok(shape(place)),
+            }
         }
         _ => Err(Wrong::new(format!("expected four numbers, found `{{{text}}}`")).hint(
             "they are left, top, width and height as shares of the picture: `{box 0.25 0.25 0.5 0.5}`",
@@ -248,9 +270,12 @@ mod tests {
             "{box 1 2 3}",
             "{box 0 0 0 1}",
             "{ellipse 0 0 inf 1}",
+            "{box 0 0 64 64}",
         ] {
             assert!(shown(wrong).starts_with("error"), "{wrong}: {}", shown(wrong));
         }
+        assert_eq!(shown("[a] & b.png"), "error: expected a mask, found `b.png`");
+        assert_eq!(shown("([a] [b]"), "error: expected a `)` for the bracket that opens here, found `[`");
         assert!(read("<sky> & [a]").unwrap_err().is_words);
         assert!(shown(&format!("{}[a]", "(".repeat(100_000))).contains("at most 64"));
         assert!(shown(&"[a]&".repeat(100_000)).contains("at most 1000"));

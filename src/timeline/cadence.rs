@@ -87,7 +87,7 @@ fn stands_alone(values: &Values) -> bool {
     let mode = values.constant_choice("animation_mode");
     matches!(source, Some("still" | "video"))
         || mode.as_deref() == Some("interpolation")
-        || values.constant_choice("border").as_deref() == Some("outpaint")
+        || super::fill::may_outpaint(values)
         || is_loop(values)
         || super::making::composed(values).is_some()
 }
@@ -216,6 +216,9 @@ mod tests {
         // Four keys behind the first are more than the count has frames: a curve.
         assert_eq!(painted("cadence = 4\nstrength = 0: 0.6, 2: 0.5, 5: 0.2, 7: 0.3, 9: 0.4"), [0, 4, 8, 12]);
         assert_eq!(painted("cadence = 4\nsource = still(\"a.png\")"), (0..13).collect::<Vec<_>>());
+        // Edges that are painted at some time are painted frame by frame, whenever the border changes.
+        let border = "cadence = 4\nborder = 0: wrap, 6: outpaint ~cut";
+        assert_eq!(painted(border), (0..13).collect::<Vec<_>>());
     }
 
     #[test]

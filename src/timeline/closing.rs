@@ -6,6 +6,7 @@
 //! motion, not as places: a path that flies on for ever need not fly back.
 
 use super::clock::Clock;
+use super::depth;
 use super::frame::{Camera, Closing, FrameParams, PromptMix};
 use super::params;
 use super::reader::Reader;
@@ -109,7 +110,8 @@ pub(super) fn close(reader: &mut Reader<'_>, stage: &Stage, scene: usize, params
         (reader.frame + 1..end).map(|frame| at(reader, frame, |reader| motion(reader, stage))).collect();
     ahead.push(at(reader, end, |reader| params::camera(reader, &round.next)));
     reader.found.truncate(found);
-    params.closing = Some(Closing { weight, ahead });
+    let depth = at(reader, stage.clock.start, |reader| depth::source(reader, &stage.values));
+    params.closing = Some(Closing { weight, ahead, depth });
 }
 
 /// The motion of the reader's frame as [`close`] leaves it.
@@ -222,7 +224,7 @@ fn mixed(own: &PromptMix, their: &PromptMix, share: f64) -> PromptMix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{Camera, FrameParams};
+    use super::super::frame::{Camera, DepthSource, FrameParams};
     use super::super::{Options, Timeline};
 
     fn film(text: &str) -> Timeline {
@@ -271,6 +273,22 @@ mod tests {
         // The nearer the end, the more is kept.
         let strength = |frame| film.at(frame).unwrap().sampling.strength;
         assert!(strength(20) < strength(30) && strength(30) < strength(39) && strength(39) < 1.0);
+    }
+
+    #[test]
+    fn the_first_frame_s_depth_is_its_own_picture() {
+        let film = film(
+            "prompt = \"a\"\ntranslation_z = 1\nscene a 40f loop { depth = pictures(\"d/%d.png\", first=3) }\n",
+        );
+        for frame in [32, 39] {
+            let params = film.at(frame).unwrap();
+            let number = |depth: &DepthSource| match depth {
+                DepthSource::Sequence(_, number) => *number,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(number(&params.depth), frame + 3);
+            assert_eq!(number(&params.closing.unwrap().depth), 3);
+        }
     }
 
     #[test]

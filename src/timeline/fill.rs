@@ -16,7 +16,7 @@ pub(super) fn has_effect(values: &Values, name: &str) -> bool {
 }
 
 /// Whether the border is `outpaint` at some time, as far as it is known.
-fn may_outpaint(values: &Values) -> bool {
+pub(super) fn may_outpaint(values: &Values) -> bool {
     values.has("border") && values.constant_choice("border").is_none_or(|border| border == "outpaint")
 }
 

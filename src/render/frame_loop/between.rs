@@ -11,6 +11,7 @@
 //! of parts of a flow that it scales to one pixel; [`CadenceFlow::Renormalised`] does as it does.
 
 use super::motion::{flow_border, motion};
+use super::relief::is_deep;
 use super::state::LoopState;
 use super::studio::{CadenceFlow, Studio, timed};
 use crate::camera::{
@@ -21,7 +22,7 @@ use crate::canvas::Canvas;
 use crate::colour;
 use crate::error::{Error, Result};
 use crate::render::made::Made;
-use crate::timeline::frame::{Camera, DepthSource, FrameParams};
+use crate::timeline::frame::{Camera, FrameParams};
 
 /// Two pictures and what moves the one into the other, at the frame that was made last.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ impl Studio<'_> {
             gap.next = self.along(&gap.next, &half, -1.0);
             gap.flow = Some(half);
         }
-        let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
+        let deep = is_deep(params);
         // What is painted over the scene before was painted over its last frame as it stood.
         let old_moves = gap.before.is_some() && !params.cut;
         let depth = match (begins, deep && (old_moves || !begins)) {

@@ -1,11 +1,12 @@
 //! The end of a looping scene: the first frame, moved back by the motion that is still to come, fades in.
 
+use super::relief::is_deep;
 use super::state::LoopState;
 use super::studio::{Studio, timed};
 use crate::camera::{Relief, feathered, unwound};
 use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
-use crate::timeline::frame::{Camera, Closing, DepthSource, FrameParams};
+use crate::timeline::frame::{Closing, FrameParams};
 
 /// Share of the shorter side over which the first frame's edge fades in, at the beginning of the window.
 const FEATHER: f32 = 0.25;
@@ -44,11 +45,11 @@ impl Studio<'_> {
         first: &Canvas,
         state: &mut LoopState,
     ) -> Result<Option<DepthMap>> {
-        if !matches!(params.camera, Camera::Deep(_)) || params.depth == DepthSource::Flat {
-            return Ok(None);
-        }
+        let Some(closing) = params.closing.as_ref().filter(|_| is_deep(params)) else { return Ok(None) };
         if state.first_depth.is_none() {
-            state.first_depth = Some(self.depth(params, first)?);
+            // A resumed run looks here at another frame: what it sees may not depend on which.
+            let of_first = FrameParams { depth: closing.depth.clone(), ..params.clone() };
+            state.first_depth = Some(self.depth(&of_first, first)?);
         }
         Ok(state.first_depth.clone())
     }
@@ -97,12 +98,13 @@ fn blended(mut picture: Canvas, first: &Canvas, share: &Plane) -> Canvas {
 mod tests {
     use super::*;
     use crate::canvas::Size;
+    use crate::timeline::frame::DepthSource;
 
     #[test]
     fn shares_are_the_weight_inside_and_nothing_outside() {
         let size = Size::new(40, 40);
         let cover = Plane::from_values(size, (0..1600).map(|i| f32::from(i % 40 >= 10)).collect());
-        let share = shares(&Closing { weight: 0.5, ahead: Vec::new() }, &cover);
+        let share = shares(&Closing { weight: 0.5, ahead: Vec::new(), depth: DepthSource::Flat }, &cover);
         assert_eq!((share.values()[5], share.values()[39]), (0.0, 0.5));
         // A quarter is free: 40 * (1 - sqrt(0.75)) pixels, more than the 40 * 0.25 * 0.5 of half a weight.
         let (width, third) = (40.0 * (1.0 - 0.75_f32.sqrt()), share.values()[12]);

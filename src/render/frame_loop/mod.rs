@@ -1,9 +1,10 @@
 //! The loop: each frame is the frame before it, moved, held to the scene's colours, roughened and
 //! painted over.
 //!
-//! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, colour match,
-//! contrast, sharpen, noise, condition, img2img, colour match; last of all drift is pulled back. Deliberate differences: contrast clamps
-//! where the peer wraps, and the colours of a scene that begins with a picture are held to its first
+//! Order of the steps as in Deforum (sd-webui-deforum 32242685, `render.py`): depth, warp, hybrid video, colour match,
+//! contrast, sharpen, noise, condition, guide, redo and img2img, the guide's colours, hybrid video after painting,
+//! colour match; then what the peer has not, drift is pulled back; last the mask's overlay. Deliberate differences:
+//! contrast clamps where the peer wraps, and the colours of a scene that begins with a picture are held to its first
 //! painted frame, not to the second one's warp.
 
 mod ahead;
@@ -31,13 +32,14 @@ use between::Gap;
 use crate::canvas::Canvas;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Stop, StopFlag};
+use crate::render::beside::Beside;
 use crate::render::journal::Expected;
 use crate::render::store::{Shelf, Store};
 use crate::timeline::frame::{FrameParams, FrameSource};
 pub use ahead::{painted_size, rebuilding};
 pub use course::{Course, FIRST, RECENT};
 pub use hints::waits;
-pub use relief::{distances, stores_depth};
+pub use relief::{distances, is_deep, stores_depth};
 pub use state::LoopState;
 pub use studio::{CadenceFlow, Reference, Rules, StageTimes, Studio};
 
@@ -79,6 +81,8 @@ pub fn run(
     progress: &dyn Progress,
     stop: &StopFlag,
 ) -> Result<()> {
+    // Frames that are there already are all that is resumed from: what this run adds to the journal is not asked for.
+    let beside = store.beside()?;
     let mut state: Option<LoopState> = None;
     let mut last = None;
     let mut scene_start = 0;
@@ -100,7 +104,7 @@ pub fn run(
         let follows = last == params.frame.checked_sub(1);
         let mut current = match state.take().filter(|_| follows) {
             Some(state) => state,
-            None => resumed(&plan[..=at], scene_start, store, studio)?,
+            None => resumed(&plan[..=at], scene_start, (store, &beside), studio)?,
         };
         if !independent(params) {
             current.course.check(params.frame, &params.hold.drift)?;
@@ -127,7 +131,12 @@ pub fn run(
 }
 
 /// The state in front of the last frame of `plan`, out of the store.
-fn resumed(plan: &[Planned], scene_start: u32, store: &Store, studio: &mut Studio<'_>) -> Result<LoopState> {
+fn resumed(
+    plan: &[Planned],
+    scene_start: u32,
+    (store, beside): (&Store, &Beside<'_>),
+    studio: &mut Studio<'_>,
+) -> Result<LoopState> {
     let Some((params, before)) = plan.split_last().map(|(last, before)| (&last.params, before)) else {
         return Ok(LoopState::default());
     };
@@ -137,15 +146,15 @@ fn resumed(plan: &[Planned], scene_start: u32, store: &Store, studio: &mut Studi
     if params.cut {
         return Ok(LoopState::of_scene_before(store.read(params.frame - 1)?));
     }
-    let anchor = store.read_painted(scene_start)?;
+    let anchor = beside.painted(scene_start)?;
     if params.cadence.step > 0 {
         let gap = &before[before.len().saturating_sub(params.cadence.step as usize)..];
-        return between_frames(gap, anchor, scene_start, store, studio);
+        return between_frames(gap, anchor, scene_start, (store, beside), studio);
     }
     let mut state = LoopState::new(store.read(params.frame - 1)?, anchor);
     state.course = Course::read(store, scene_start, params.frame)?;
-    state.wide = store.read_wide(params.frame - 1)?;
-    state.depth = store.read_depth(params.frame - 1)?;
+    state.wide = beside.wide(params.frame - 1)?;
+    state.depth = beside.depth(params.frame - 1)?;
     Ok(state)
 }
 
@@ -155,7 +164,7 @@ fn between_frames(
     gap: &[Planned],
     anchor: Canvas,
     scene_start: u32,
-    store: &Store,
+    (store, beside): (&Store, &Beside<'_>),
     studio: &mut Studio<'_>,
 ) -> Result<LoopState> {
     let mut state = LoopState::default();
@@ -164,8 +173,8 @@ fn between_frames(
     let alone = independent(first);
     let before = if alone { None } else { Some(store.read(first.frame - 1)?) };
     state.previous = before.clone();
-    state.gap = Some(Gap::new(before, store.read_painted(first.frame)?));
-    state.depth = store.read_depth(first.frame)?;
+    state.gap = Some(Gap::new(before, beside.painted(first.frame)?));
+    state.depth = beside.depth(first.frame)?;
     for planned in gap {
         studio.advance(&planned.params, &mut state)?;
     }

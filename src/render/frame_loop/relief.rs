@@ -11,6 +11,11 @@ use crate::canvas::{Canvas, DepthMap, Plane};
 use crate::error::Result;
 use crate::timeline::frame::{Camera, DepthSource, FrameParams, FrameSource, HybridMotion};
 
+/// Whether the picture is moved over a relief: by a 3D camera, over depth that is not flat.
+pub fn is_deep(params: &FrameParams) -> bool {
+    matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat
+}
+
 /// Whether the depth of this frame is locked to that of the frame before. Where a video moves the picture besides the
 /// camera it is not: depth moves with the camera alone.
 fn is_steady(params: &FrameParams) -> bool {

@@ -4,6 +4,7 @@ use super::ahead::Ahead;
 use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
 use super::hybrid;
+use super::relief::is_deep;
 use super::state::LoopState;
 use super::studio::{Reference, Studio, timed};
 use crate::camera::{self, Warped};
@@ -12,7 +13,7 @@ use crate::colour;
 use crate::error::{Error, Result};
 use crate::noise::{self, NoiseOptions};
 use crate::timeline::frame::{
-    Camera, Coherence, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree,
+    Coherence, ColourReference, DepthSource, Fit, FrameParams, FrameSource, MaskTree,
 };
 
 /// The picture that is painted over, and what controls may be shown of it.
@@ -79,7 +80,7 @@ impl Studio<'_> {
         state: &mut LoopState,
     ) -> Result<Underneath> {
         let hinted = wants_depth_hint(params);
-        let deep = matches!(params.camera, Camera::Deep(_)) && params.depth != DepthSource::Flat;
+        let deep = is_deep(params);
         let masked = hybrid::wants_depth(params);
         let needed = deep || hinted || masked;
         let depth = if needed { Some(self.depth_before(params, previous, state)?) } else { None };
