@@ -54,8 +54,10 @@ fn a_zoom_that_turns_back_meets_its_keys_again() {
     let (there, back) = (there_and_back.shown(10), there_and_back.shown(36));
     assert_eq!(there.len(), back.len());
     // The way there and back is summed in another order: equal but for rounding.
-    for ((key, place, share), (met, found, part)) in there.iter().zip(&back) {
-        assert_eq!((key, place.angle, share), (met, found.angle, part));
+    for ((key, place, passage), (met, found, part)) in there.iter().zip(&back) {
+        assert_eq!((key, place.angle), (met, found.angle));
+        let apart = (passage.share - part.share).abs() + (passage.bands - part.bands).abs();
+        assert!(apart < 1e-12, "{passage:?} and {part:?}");
         assert!((place.scale / found.scale - 1.0).abs() < 1e-12, "{} and {}", place.scale, found.scale);
     }
 }

@@ -12,7 +12,9 @@ use crate::run::hashes::Hashes;
 use crate::timeline::frame::FrameParams;
 
 /// Changes whenever the same key pictures would give other frames than before.
-const COMPOSED: u32 = 1;
+const COMPOSED: u32 = 2;
+/// Changes whenever the same numbers would give another key picture than before.
+const PAINTED: u32 = 2;
 
 /// A scene that is composed, and what its key pictures are made of.
 pub(super) struct Composed {
@@ -34,7 +36,8 @@ impl Composed {
             // Where in the film it stands is seen in its errors, not in the picture.
             let own = hashes.expected(&FrameParams { frame: 0, scene: 0, ..key.params.clone() }, size)?;
             let inner = made_of.last().map_or("", |inner: &Expected| inner.params.as_str());
-            let text = format!("{} {} {:?} {inner}", own.params, own.models, chain.inner(number));
+            let text =
+                format!("painted {PAINTED} {} {} {:?} {inner}", own.params, own.models, chain.inner(number));
             made_of.push(Expected { params: store::hash(text.as_bytes()), ..own });
         }
         Ok(Self { chain, made_of, size })

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::lanczos::Taps;
-use super::{Placement, depth};
+use super::{Placement, depth, smooth};
 use crate::canvas::{Canvas, Size};
 
 /// How much of a drawn picture is seen, by the distance from its edge in its own pixels.
@@ -11,20 +11,28 @@ use crate::canvas::{Canvas, Size};
 pub(super) enum Weigh {
     /// All of it, and its edge goes on beyond it.
     Everything,
-    /// Nothing up to `from`, all behind the next `width` pixels.
-    Band { from: f64, width: f64 },
+    /// Nothing up to `from`, `most` behind the next `width` pixels.
+    Band {
+        /// Pixels from its edge.
+        from: f64,
+        /// Pixels.
+        width: f64,
+        /// Share that is seen there, 0 to 1.
+        most: f64,
+        /// How round the lines of equal share are, 0 (the picture's edge) to 1.
+        round: f64,
+    },
 }
 
 impl Weigh {
-    fn at(self, depth: f64) -> f32 {
-        match self {
-            Self::Everything => 1.0,
-            Self::Band { from, .. } if depth < from.max(0.0) => 0.0,
-            Self::Band { from, width } => {
-                let way = if width > 0.0 { ((depth - from) / width).min(1.0) } else { 1.0 };
-                (way * way * (3.0 - 2.0 * way)) as f32
-            }
+    /// The share at a place of a picture of that size, from its middle.
+    fn at(self, size: Size, place: (f64, f64)) -> f32 {
+        let Self::Band { from, width, most, round } = self else { return 1.0 };
+        let depth = depth(size, place, round);
+        if depth < from.max(0.0) {
+            return 0.0;
         }
+        (most * smooth(if width > 0.0 { (depth - from) / width } else { 1.0 })) as f32
     }
 }
 
@@ -41,6 +49,16 @@ impl Film {
 
     pub fn of(canvas: &Canvas) -> Self {
         Self { size: canvas.size(), values: canvas.as_rgb8().iter().map(|v| f32::from(*v)).collect() }
+    }
+
+    /// Of values, three a pixel, row by row.
+    pub fn from_values(size: Size, values: Vec<f32>) -> Self {
+        Self { size, values }
+    }
+
+    /// Its values, row by row.
+    pub fn values(&self) -> &[f32] {
+        &self.values
     }
 
     pub fn into_canvas(self) -> Canvas {
@@ -113,7 +131,7 @@ impl Film {
             let inside = (y as f64 + 0.5 - half.1) / scale;
             for (x, made) in columns.clone().zip(made.chunks_exact(3)) {
                 let place = ((x as f64 + 0.5 - half.0) / scale, inside);
-                mix(&mut row[x * 3..x * 3 + 3], made, weigh.at(depth(size, place)));
+                mix(&mut row[x * 3..x * 3 + 3], made, weigh.at(size, place));
             }
         });
     }
@@ -128,7 +146,7 @@ impl Film {
             |(across, down), (y, row)| {
                 for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
                     let place = placement.inside(x as f64 + 0.5 - half.0, y as f64 + 0.5 - half.1);
-                    let weight = weigh.at(depth(size, place));
+                    let weight = weigh.at(size, place);
                     if weight == 0.0 {
                         continue;
                     }

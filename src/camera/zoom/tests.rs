@@ -78,7 +78,7 @@ fn frame(keys: &[Canvas], ratio: f64, turn: f64, level: f64) -> Canvas {
     };
     let places: Vec<Placement> = (0..keys.len()).map(placement).collect();
     let layers: Vec<Layer<'_>> = chosen(SIZE, &places, OVERLAP)
-        .map(|(key, feather)| Layer { picture: &keys[key], placement: places[key], feather })
+        .map(|(key, passage)| Layer { picture: &keys[key], placement: places[key], passage })
         .collect();
     compose(SIZE, &layers, OVERLAP)
 }
@@ -86,7 +86,7 @@ fn frame(keys: &[Canvas], ratio: f64, turn: f64, level: f64) -> Canvas {
 #[test]
 fn a_whole_straight_picture_stays_to_the_byte() {
     let picture = noise(SIZE, 3);
-    let layer = Layer { picture: &picture, placement: Placement::WHOLE, feather: 1.0 };
+    let layer = Layer { picture: &picture, placement: Placement::WHOLE, passage: Passage::IN };
     assert_eq!(compose(SIZE, &[layer], OVERLAP), picture);
     let turned = Layer { placement: Placement { angle: 1e-300, ..Placement::WHOLE }, ..layer };
     assert_eq!(compose(SIZE, &[turned], OVERLAP), picture);
@@ -138,6 +138,47 @@ fn the_innermost_key_is_shown_as_it_is_at_its_level() {
     }
 }
 
+/// A painted picture takes over the colours in its middle and keeps its own grain, and nowhere is there an edge: the
+/// colours step by no more than a twentieth of their difference from pixel to pixel, where a picture that is put there
+/// as it is steps by a sixth.
+#[test]
+fn a_settled_picture_has_the_colours_of_the_inner_one_and_no_edge() {
+    let size = Size::new(256, 256);
+    let (painted, inner) = (Canvas::filled(size, [60; 3]), Canvas::filled(size, [160; 3]));
+    let placement = Placement { scale: 0.5, angle: 0.0 };
+    let steepest = |picture: &Canvas| {
+        let level = |x: usize| f64::from(picture.pixel(x, 128)[0]);
+        (1..256).map(|x| (level(x) - level(x - 1)).abs()).fold(0.0, f64::max)
+    };
+    let settled = settle(&painted, &inner, placement, OVERLAP);
+    assert_eq!((settled.pixel(128, 128), settled.pixel(10, 128)), ([160; 3], [60; 3]));
+    assert!(steepest(&settled) <= 11.0, "{}", steepest(&settled));
+    assert!(steepest(&join(&painted, &inner, placement, OVERLAP)) > 15.0);
+    let grain = Canvas::from_rgb8(
+        size,
+        (0..256 * 256).flat_map(|i| [60 + (i + i / 256) % 2 * 20; 3]).map(|v| v as u8).collect(),
+    );
+    let settled = settle(&grain, &inner, placement, OVERLAP);
+    let (a, b) = (settled.pixel(128, 128)[0], settled.pixel(129, 128)[0]);
+    assert_eq!(a.abs_diff(b), 20, "{a} {b}");
+}
+
+/// Two key pictures that have nothing in common pass into each other without a jump and without an edge.
+#[test]
+fn a_finer_picture_comes_in_little_by_little() {
+    let keys =
+        [Canvas::filled(SIZE, [200; 3]), Canvas::filled(SIZE, [50; 3]), Canvas::filled(SIZE, [120; 3])];
+    let middle =
+        |level: f64| f64::from(frame(&keys, 2.0, 0.0, level).pixel(SIZE.width / 2, SIZE.height / 2)[0]);
+    // At its level nothing is seen in a key of the one inside it.
+    assert!(middle(1.0) == 50.0, "{}", middle(1.0));
+    let seen: Vec<f64> = (0..=100).map(|i| middle(1.0 - f64::from(i) / 100.0)).collect();
+    let most = seen.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+    assert!(seen.windows(2).all(|pair| pair[1] >= pair[0]) && seen[100] == 200.0, "{seen:?}");
+    // 150 levels on a hundred steps, at the steepest a Hermite of four fifths of the way.
+    assert!(most <= 150.0 / 80.0 * 1.5 + 1.0, "{most}");
+}
+
 #[test]
 fn what_is_kept_of_the_mask_is_what_the_join_keeps() {
     let (inner, placement) = (noise(SIZE, 1), Placement { scale: 0.5, angle: 5.0 });
@@ -163,7 +204,7 @@ proptest! {
     #[test]
     fn one_colour_stays_that_colour(scale in 0.02_f64..4.0, angle in -180.0_f64..180.0, level in 0_u8..=255) {
         let picture = Canvas::filled(SIZE, [level, 255 - level, 7]);
-        let whole = Layer { picture: &picture, placement: Placement::WHOLE, feather: 1.0 };
+        let whole = Layer { picture: &picture, placement: Placement::WHOLE, passage: Passage::IN };
         let placed = Layer { placement: Placement { scale, angle }, ..whole };
         prop_assert_eq!(compose(SIZE, &[whole, placed], OVERLAP), picture);
     }
@@ -173,8 +214,8 @@ proptest! {
         let placement = Placement { scale, angle };
         prop_assume!(covers(SIZE, placement, OVERLAP, 2.0));
         let (above, below) = (noise(SIZE, 1), Canvas::filled(SIZE, [255, 0, 0]));
-        let over = Layer { picture: &above, placement, feather: 1.0 };
-        let under = Layer { picture: &below, placement: Placement::WHOLE, feather: 1.0 };
+        let over = Layer { picture: &above, placement, passage: Passage::IN };
+        let under = Layer { picture: &below, placement: Placement::WHOLE, passage: Passage::IN };
         prop_assert_eq!(compose(SIZE, &[under, over], OVERLAP), compose(SIZE, &[over], OVERLAP));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::hints::{Found, wants_depth_hint};
 use super::studio::{Studio, timed};
-use crate::camera::zoom::{Placement, around, join, mirrored};
+use crate::camera::zoom::{Placement, around, join, mirrored, settle};
 use crate::canvas::Canvas;
 use crate::error::Result;
 use crate::render::seams::{PaintOnly, PaintRequest};
@@ -10,8 +10,8 @@ use crate::render::zoom::Key;
 use crate::timeline::frame::{Fit, FrameParams, FrameSource, MaskFill};
 
 impl Studio<'_> {
-    /// Paints a key picture around the one inside it, which stays as it is; the innermost one from text or over a
-    /// picture. `first` is the innermost key, where it is there. `None` when `watch` asked to give up.
+    /// Paints a key picture around the one inside it, which stays as it is or, where the whole is painted over then,
+    /// keeps its colours; the innermost one from text or over a picture. `first` is the innermost key, where it is there. `None` when `watch` asked to give up.
     ///
     /// # Errors
     /// Whatever painter or files refuse.
@@ -43,7 +43,7 @@ impl Studio<'_> {
             let Some(refined) = self.paint_over(&params, Some(&whole), None, first, watch)? else {
                 return Ok(None);
             };
-            whole = timed(&mut self.times.warp, || join(&refined, inner, placement, overlap));
+            whole = timed(&mut self.times.warp, || settle(&refined, inner, placement, overlap));
         }
         Ok(Some(whole))
     }

@@ -2,7 +2,9 @@
 //!
 //! A scene's magnification is the product of its `zoom` up to a frame, and its turn the sum of its `angle`, as in the
 //! loop. The innermost key fills the frame that is magnified most, and is painted first; each next one is `ratio`
-//! times wider, is painted around the one before, and has the prompt, seed and model of the frame that it fills. So a
+//! times wider, is painted around the one before, and has the prompt, seed and model of the frame that it fills. Then
+//! it is painted over as a whole, so that one hand has drawn it from edge to edge: its middle shows the key inside it
+//! in its own strokes, and in a frame the finer key comes in while they are magnified. So a
 //! scene takes `1 + log(total zoom) / log(ratio)` paintings, however many frames it has. Zooming in that is backward in
 //! time, zooming out forward; a zoom that turns back meets the same keys again.
 
@@ -11,7 +13,7 @@ mod run;
 
 use std::collections::BTreeMap;
 
-use crate::camera::zoom::{self, Layer, Placement};
+use crate::camera::zoom::{self, Layer, Passage, Placement};
 use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::timeline::frame::{Camera, Camera2d, ComposeParams, FrameParams, FrameSource};
@@ -153,12 +155,12 @@ impl Chain {
         frames.flat_map(|frame| self.shown(frame)).map(|(key, ..)| key + 1).max().unwrap_or(0)
     }
 
-    /// The keys that make up a frame, the outermost first: number, place and share of the bands that is left.
-    pub fn shown(&self, frame: u32) -> Vec<(usize, Placement, f64)> {
+    /// The keys that make up a frame, the outermost first: number, place and how far it has come in.
+    pub fn shown(&self, frame: u32) -> Vec<(usize, Placement, Passage)> {
         let Some(pose) = self.poses.get(&frame) else { return Vec::new() };
         let places: Vec<Placement> = self.keys.iter().map(|key| key.pose.seen_from(*pose)).collect();
         let chosen = zoom::chosen(self.size, &places, self.compose.overlap);
-        chosen.map(|(key, feather)| (key, places[key], feather)).collect()
+        chosen.map(|(key, passage)| (key, places[key], passage)).collect()
     }
 
     /// A frame out of the pictures of the keys that [`Chain::shown`] names.
@@ -166,8 +168,8 @@ impl Chain {
         let layers: Vec<Layer<'_>> = self
             .shown(frame)
             .into_iter()
-            .filter_map(|(key, placement, feather)| {
-                Some(Layer { picture: picture(key)?, placement, feather })
+            .filter_map(|(key, placement, passage)| {
+                Some(Layer { picture: picture(key)?, placement, passage })
             })
             .collect();
         zoom::compose(self.size, &layers, self.compose.overlap)

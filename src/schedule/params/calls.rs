@@ -84,9 +84,9 @@ pub(super) static METHOD: &[CallSpec] = &[
             arg(
                 "refine",
                 Kind::Number(Measure::Plain),
-                Some("0.25"),
+                Some("0.5"),
                 (0.0, 1.0),
-                "how much of a whole key picture is made new, so that it hangs together",
+                "how much of a whole key picture is made new, so that it hangs together; at 0 the next one shows it unchanged, as a finer picture in it",
             ),
         ],
         "zooms through key pictures, each painted around the one before: no frame is painted by itself",
