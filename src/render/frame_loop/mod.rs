@@ -14,6 +14,7 @@ mod course;
 mod guide;
 mod hints;
 mod hybrid;
+mod joined;
 mod keys;
 mod masks;
 mod motion;

@@ -177,7 +177,14 @@ impl Studio<'_> {
         let Some(painted) = self.paint(params, init.as_ref(), &sitting, watch)? else { return Ok(None) };
         self.times.frames += 1;
         let painted = self.guided_colours(painted, guide.as_ref());
-        let painted = self.held(params, painted, behind.as_ref(), state)?;
+        let painted = match &ahead {
+            Some(ahead) if ahead.is_known() => painted,
+            Some(ahead) => {
+                let held = self.held(params, painted.clone(), behind.as_ref(), state)?;
+                timed(&mut self.times.colour, || ahead.held(&painted, held))
+            }
+            None => self.held(params, painted, behind.as_ref(), state)?,
+        };
         let (painted, wide) = match ahead {
             Some(ahead) => {
                 let (shown, wide) = ahead.finish(&painted);

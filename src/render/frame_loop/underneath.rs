@@ -1,6 +1,6 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, keeps};
 use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
 use super::hybrid;
@@ -117,7 +117,9 @@ impl Studio<'_> {
         let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        let (prepared, held) = self.prepared(params, warped, state)?;
+        let stays = ahead.is_some() && keeps(params);
+        // Where nothing but what is new is painted, there is nothing to prepare: that begins as noise.
+        let (prepared, held) = if stays { (warped, None) } else { self.prepared(params, warped, state)? };
         let (init, uncovered) = self.closed(params, prepared, uncovered, state)?;
         let init = Some(init);
         Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead, held, is_moved: true })
