@@ -12,6 +12,7 @@ use super::continued::continued;
 use super::joined::passage;
 use crate::camera::{Sides, reach, reach_round, uncovered_sides};
 use crate::canvas::{Canvas, Plane, Size};
+use crate::noise::stream_seed;
 use crate::render::wide::{Part, Wide};
 use crate::timeline::frame::{Camera, Camera2d, FillParams, FrameParams};
 
@@ -35,6 +36,14 @@ fn camera(params: &FrameParams) -> Option<(&Camera2d, &FillParams)> {
 /// is painted, held to the scene's look or roughened.
 pub(super) fn keeps(params: &FrameParams) -> bool {
     params.sampling.strength >= 1.0
+}
+
+/// Seed of the noise of what is new in a frame: the frame's, but where the same side is painted again and again. There
+/// the same seed would give the same land again, in a film whose `seed` is fixed.
+pub(super) fn seed(params: &FrameParams, is_ahead: bool) -> u64 {
+    let seed = params.sampling.seed.cast_unsigned();
+    // Generators look at 32 bits.
+    if is_ahead { u64::from(stream_seed(seed, params.frame, "outpaint") as u32) } else { seed }
 }
 
 /// Pixels that are painted ahead: whole latent pixels, three at least.
@@ -121,6 +130,8 @@ pub(super) struct Ahead {
     pub uncovered: Option<Plane>,
     /// Pixels over which strengths pass into each other.
     pub feather: f64,
+    /// Beyond which the camera looks.
+    sides: Sides,
     /// What is known stays as it is.
     keeps: bool,
     /// Pixels over which what is new passes into what the scene is held to.
@@ -140,18 +151,38 @@ impl Ahead {
         let part = seen.reaching(sides, more);
         let passage = fill.feather;
         if !seen.lacks(seen.reaching(sides, enough(camera, fill, frame, more)), radius) {
-            return Some(Self { wide, seen, part, uncovered: None, feather: 0.0, keeps, passage });
+            return Some(Self { wide, seen, part, uncovered: None, feather: 0.0, sides, keeps, passage });
         }
         let known = |reach: &usize| !seen.lacks(seen.reaching(sides, *reach), radius);
         let feather = fill.feather.min(out_of_sight(more, known));
         let part = aligned(&seen, part, sides);
         let uncovered = Some(unseen(&seen, part, sides));
-        Some(Self { wide, seen, part, uncovered, feather, keeps, passage })
+        Some(Self { wide, seen, part, uncovered, feather, sides, keeps, passage })
     }
 
     /// Whether nothing is painted: the frame is what is known, as it is seen now.
     pub fn is_known(&self) -> bool {
         self.keeps && self.uncovered.is_none()
+    }
+
+    /// What of the painted part the scene's look is judged by: what is seen of it, or, where that is not painted, what will
+    /// be once the camera has moved on. The part as a whole is not like a frame: beyond its edges there is more sky or
+    /// more ground, and a film that is matched by them drifts away from its first frame.
+    pub fn judged(&self, picture: &Canvas) -> Canvas {
+        let (seen, part) = (self.seen.middle(), self.part);
+        if !self.keeps {
+            return picture.cut(seen.left - part.left, seen.top - part.top, seen.size);
+        }
+        let Sides { left, right, top, bottom } = self.sides;
+        // The end that the camera moves to, or all of an axis on which both ends are.
+        let along = |before: bool, behind: bool, length: usize, frame: usize| match (before, behind) {
+            (true, true) => (0, length),
+            (true, false) => (0, frame),
+            _ => (length - frame, frame),
+        };
+        let (x, width) = along(left, right, part.size.width, seen.size.width);
+        let (y, height) = along(top, bottom, part.size.height, seen.size.height);
+        picture.cut(x, y, Size::new(width, height))
     }
 
     /// What was painted, held to the scene's look: where what is known stays as it is, only what is new is held, the more
