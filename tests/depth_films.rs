@@ -19,7 +19,7 @@ fn flight(frames: u32, more: &str) -> String {
 fn hashes(desk: &Desk, name: &str) -> Vec<(String, String)> {
     let folder = format!("{name}.frames");
     let hash = |file: &String| blake3::hash(&desk.read(&format!("{folder}/{file}"))).to_hex().to_string();
-    desk.frames(&folder).iter().map(|file| (file.clone(), hash(file))).collect()
+    desk.pictures(&folder).iter().map(|file| (file.clone(), hash(file))).collect()
 }
 
 /// The depth of a frame is part of what the next one is made of, and comes out of the store again to the bit.
@@ -65,7 +65,7 @@ fn steadiness_and_near_and_far_change_the_film_and_saving_does_not() {
     for (i, (name, _)) in films.iter().enumerate().skip(2) {
         assert!(last[i] != last[0], "{name} is as if it had not been said");
     }
-    let stored = |name: &str| desk.frames(&format!("{name}.frames")).len();
+    let stored = |name: &str| desk.pictures(&format!("{name}.frames")).len();
     assert_eq!((stored("plain"), stored("saved"), stored("steady"), stored("equal")), (4, 8, 8, 4));
     let depth = depth_file::read(&desk.path("saved.frames/000002.depth.png")).unwrap();
     assert_eq!(depth.size(), Size::new(64, 64));

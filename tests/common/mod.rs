@@ -45,12 +45,17 @@ impl Desk {
 
     /// Names of the frames in a folder, sorted.
     pub fn frames(&self, folder: &str) -> Vec<String> {
+        // Depth and painted pictures lie beside the frames.
+        self.pictures(folder).into_iter().filter(|name| name.matches('.').count() == 1).collect()
+    }
+
+    /// Names of the pictures in a folder, of frames and of what lies beside them, sorted.
+    pub fn pictures(&self, folder: &str) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.path(folder)) else { return Vec::new() };
         let mut names: Vec<String> = entries
             .flatten()
             .map(|e| e.file_name().to_string_lossy().into_owned())
-            // Depth and painted pictures lie beside the frames.
-            .filter(|name| name.ends_with(".png") && name.matches('.').count() == 1)
+            .filter(|name| name.ends_with(".png"))
             .collect();
         names.sort();
         names

@@ -54,11 +54,14 @@ impl Studio<'_> {
     }
 }
 
-/// The first frame's share of each pixel. Its edge is soft as long as it is farther from its place, and none in the end.
+/// The first frame's share of each pixel. Its edge is soft as long as it is far from its place, as wide as what it leaves
+/// free, and none in the end: a narrower one shows as a box that grows.
 fn shares(closing: &Closing, coverage: &Plane) -> Plane {
     let weight = closing.weight as f32;
     let size = coverage.size();
-    let width = size.width.min(size.height) as f32 * FEATHER * (1.0 - weight);
+    let covered: f64 = coverage.values().iter().map(|v| f64::from(*v)).sum();
+    let free = 1.0 - (covered / size.area().max(1) as f64).sqrt() as f32;
+    let width = size.width.min(size.height) as f32 * free.max(FEATHER * (1.0 - weight));
     let mut share = feathered(coverage, width);
     share.values_mut().iter_mut().for_each(|value| *value *= weight);
     share
@@ -101,8 +104,9 @@ mod tests {
         let cover = Plane::from_values(size, (0..1600).map(|i| f32::from(i % 40 >= 10)).collect());
         let share = shares(&Closing { weight: 0.5, ahead: Vec::new() }, &cover);
         assert_eq!((share.values()[5], share.values()[39]), (0.0, 0.5));
-        // 40 * 0.25 * 0.5: five pixels.
-        assert!((share.values()[12] - 0.3).abs() < 1e-6, "{}", share.values()[12]);
+        // A quarter is free: 40 * (1 - sqrt(0.75)) pixels, more than the 40 * 0.25 * 0.5 of half a weight.
+        let (width, third) = (40.0 * (1.0 - 0.75_f32.sqrt()), share.values()[12]);
+        assert!((third - 0.5 * 3.0 / width).abs() < 1e-6, "{third}");
     }
 
     #[test]
