@@ -48,10 +48,13 @@ pub(super) fn seed(params: &FrameParams, is_ahead: bool) -> u64 {
 
 /// Pixels that are painted ahead: whole latent pixels, three at least.
 ///
-/// Where the known is kept, a painting is needed now and then only, and may be large; else every frame is painted with
-/// what lies ahead.
-fn ahead(params: &FrameParams, fill: &FillParams, frame: Size) -> usize {
-    if keeps(params) { most_ahead(fill, frame) } else { whole_cells(fill, frame, 8) }
+/// Where the known is kept a painting is needed now and then only, and may be large; else every frame is painted with
+/// what lies ahead. Not all round the frame, though: a model that is shown a picture in the middle of a much larger one
+/// paints another picture around it, not more of it.
+fn ahead(params: &FrameParams, camera: &Camera2d, fill: &FillParams, frame: Size) -> usize {
+    let Sides { left, right, top, bottom } = uncovered_sides(camera, frame);
+    let is_scroll = !(left && right || top && bottom);
+    if keeps(params) && is_scroll { most_ahead(fill, frame) } else { whole_cells(fill, frame, 8) }
 }
 
 /// The most pixels that are painted ahead in a film of these settings, whatever its strengths.
@@ -78,7 +81,7 @@ fn enough(camera: &Camera2d, fill: &FillParams, frame: Size, more: usize) -> usi
 pub fn painted_size(params: &FrameParams, frame: Size) -> Size {
     let Some((camera, fill)) = camera(params).filter(|_| !params.cut) else { return frame };
     let sides = uncovered_sides(camera, frame);
-    let more = ahead(params, fill, frame) + CELL;
+    let more = ahead(params, camera, fill, frame) + CELL;
     let grown = |length: usize, a: bool, b: bool| length + (usize::from(a) + usize::from(b)) * more;
     Size::new(grown(frame.width, sides.left, sides.right), grown(frame.height, sides.top, sides.bottom))
 }
@@ -90,7 +93,7 @@ pub fn rebuilding(params: &FrameParams, frame: Size) -> f64 {
     }
     match camera(params) {
         Some((camera, fill)) => {
-            let more = ahead(params, fill, frame);
+            let more = ahead(params, camera, fill, frame);
             (reach(camera, frame) / (more - enough(camera, fill, frame, more)) as f64).min(1.0)
         }
         None => 1.0,
@@ -146,7 +149,7 @@ impl Ahead {
         let margin = margin(camera, fill, frame);
         let wide = wide.unwrap_or_else(|| Wide::around(previous, margin)).with_margin(margin).moved(camera);
         let seen = wide.seen(camera.sampling);
-        let (more, radius) = (ahead(params, fill, frame), sight(camera, frame));
+        let (more, radius) = (ahead(params, camera, fill, frame), sight(camera, frame));
         let sides = uncovered_sides(camera, frame);
         let part = seen.reaching(sides, more);
         let passage = fill.feather;

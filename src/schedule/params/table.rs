@@ -53,7 +53,7 @@ static TABLE: &[Param] = &[
     param("border", Kind::Choice(calls::BORDERS), "replicate", "what stands beyond the edge of a moved picture; `outpaint` paints on what the camera uncovers, and with the flat camera does so before it comes into sight").alias(&["padding_mode"]),
     number("fill_strength", Measure::Plain, "", "share that is kept of what the border put where the camera uncovered the picture, the rest of which keeps `strength`; 0.25 for `border = outpaint`, and as `strength` for others, when left out").possible(0.0, 1.0),
     number("fill_feather", Measure::Plain, "16", "pixels over which `fill_strength` passes into `strength`").possible(0.0, 1024.0).usual(0.0, 128.0),
-    param("fill_margin", Kind::Integer, "", "pixels that `border = outpaint` paints ahead of the flat camera beyond an edge, rounded up to whole eights; when left out a quarter of the longer side with `strength = 1`, else an eighth").fixed().possible(1.0, 4096.0),
+    param("fill_margin", Kind::Integer, "", "pixels that `border = outpaint` paints ahead of the flat camera beyond an edge, rounded up to whole eights; when left out a quarter of the longer side in a scroll with `strength = 1`, else an eighth").fixed().possible(1.0, 4096.0),
     param("sampling_mode", Kind::Choice(calls::SAMPLING), "lagrange", "how the moved picture is sampled: `lagrange` keeps detail over many frames without adding any, `lanczos` is sharper in one; Deforum's are `bilinear` in 2D and `bicubic` in 3D").fixed(),
     param("depth", Kind::Call, "network", "where the distance of each pixel comes from").with(calls::DEPTH).fixed(),
     // How it ends.

@@ -10,7 +10,7 @@ pub struct FillParams {
     /// `border = outpaint`: what is uncovered is the picture's continuation, painted before it comes into sight.
     pub outpaint: bool,
     /// Pixels that are painted ahead beyond an edge that the flat camera uncovers, with `outpaint`; `None` is a
-    /// quarter of the longer side where what is known is kept (`strength = 1`), else an eighth.
+    /// quarter of the longer side in a scroll that keeps what is known (`strength = 1`), else an eighth.
     pub margin: Option<u32>,
 }
 
