@@ -65,18 +65,19 @@ fn with_strength_1_alone_what_is_known_stays_to_the_byte() {
 #[test]
 fn what_is_new_is_held_to_the_scene_s_look() {
     let desk = Desk::new();
-    let lines = "translation_y = -4\nstrength = 1";
-    desk.write("held.kin", film(100, lines));
-    desk.write("free.kin", film(100, &format!("{lines}\ncoherence = none\ndrift.correct = 0")));
+    let lines = "translation_x = -4\nstrength = 1";
+    desk.write("held.kin", film(150, lines));
+    desk.write("free.kin", film(150, &format!("{lines}\ncoherence = none\ndrift.correct = 0")));
     let drift = |name: &str| {
         desk.run(&["render", &format!("{name}.kin")]).expect(0);
         let first = Measures::of(&frame(&desk, name, 0));
-        let late: Vec<Measures> = (70..100).map(|n| Measures::of(&frame(&desk, name, n))).collect();
-        let [luma, contrast, ..] = Measures::median(&late).unwrap().drift(&first);
-        luma.abs() + contrast.abs()
+        let late: Vec<Measures> = (120..150).map(|n| Measures::of(&frame(&desk, name, n))).collect();
+        let [_, contrast, _, sharpness] = Measures::median(&late).unwrap().drift(&first);
+        contrast.abs() + sharpness.abs()
     };
     let (held, free) = (drift("held"), drift("free"));
-    // Ground below ground is dark, and its continuation darker: a look that nothing holds is lost within a few frames' ways.
+    // Nine frames' ways on, continuations of continuations have lost a third of contrast and sharpness where nothing holds
+    // them. Measured: 0.35 and 0.73.
     assert!(held < free / 1.5, "held it drifts by {held}, free by {free}");
 }
 
