@@ -35,7 +35,7 @@ fn right_of(from: usize) -> Plane {
 }
 
 fn fill(uncovered: &Plane) -> PaintFill<'_> {
-    PaintFill { uncovered, denoise: 1.0, feather: 16.0 }
+    PaintFill { uncovered, denoise: 1.0, feather: 16.0, seed: 5 }
 }
 
 /// The picture with columns from `from` on of one grey: what a border knows nothing of.
@@ -107,6 +107,28 @@ fn the_rest_looks_as_it_does_without_a_fill() {
         // Attention and decoder see the new part: half of what another seed changes is allowed.
         assert!(near < far / 2.0, "{sampler:?}: {near} to an ordinary frame, {far} to another seed");
         assert!(difference(&filled, &ordinary, 64..96) > 2.0 * near, "{sampler:?}");
+    }
+}
+
+#[test]
+fn what_is_new_has_noise_of_its_own_seed() {
+    let mut engine = engine();
+    let original = paint(&mut engine, &job(Sampler::Euler));
+    let init = blanked(&original, 64);
+    let uncovered = right_of(64);
+    // One that draws no more noise, one that does, one whose noise is a Brownian motion.
+    for sampler in [Sampler::Euler, Sampler::EulerA, Sampler::Dpmpp2mSde] {
+        let first =
+            PaintJob { init: Some(&init), denoise: 0.5, fill: Some(fill(&uncovered)), ..job(sampler) };
+        let other = PaintFill { seed: 77, ..fill(&uncovered) };
+        let other = PaintJob { fill: Some(other), ..first.clone() };
+        let (first, other) = (paint(&mut engine, &first), paint(&mut engine, &other));
+        let (known, new) = (difference(&first, &other, 0..32), difference(&first, &other, 64..96));
+        // The known part sees the new one through attention and decoder.
+        assert!(
+            new > 4.0 && known < new / 3.0,
+            "{sampler:?}: {known} where it is known, {new} where it is new"
+        );
     }
 }
 

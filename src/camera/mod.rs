@@ -44,7 +44,7 @@ mod warp3d;
 pub mod zoom;
 
 pub use crate::timeline::frame::DepthMeaning;
-pub use around::{Sides, reach, uncovered_sides, warp_around};
+pub use around::{Sides, Travel, reach, reach_round, uncovered_sides, warp_around};
 pub use follow::follow;
 pub use matrix::{Pose, flat_matrix, flip_matrix, old_aspect_ratio, pose};
 pub use relief::{Relief, equalise};

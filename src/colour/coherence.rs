@@ -56,18 +56,27 @@ impl Anchor {
     /// truncated to 8 bit), or its mean and covariance to the anchor's ([`Coherence::Mkl`]). Sizes may differ. With [`Coherence::None`], and for empty pictures, it is given
     /// back unchanged.
     pub fn matched(&self, picture: &Canvas) -> Canvas {
+        self.matched_by(picture, None)
+    }
+
+    /// The same, by what would give another picture, `judged`, the anchor's colours: a part of `picture`, say, that is to
+    /// have them. Colours that do not occur in it become those of the nearest that do, or go on in a straight line
+    /// ([`Coherence::Mkl`]).
+    pub fn matched_by(&self, picture: &Canvas, judged: Option<&Canvas>) -> Canvas {
         let size = picture.size();
-        if let Some(target) = self.moments.as_ref().filter(|_| size.area() > 0) {
-            return Transport::between(&Moments::of(picture), target).moved(picture);
+        let counted = judged.unwrap_or(picture).size().area();
+        if let Some(target) = self.moments.as_ref().filter(|_| counted > 0) {
+            return Transport::between(&Moments::of(judged.unwrap_or(picture)), target).moved(picture);
         }
         let empty = self.channels.iter().any(|channel| channel.values.is_empty());
-        if self.coherence == Coherence::None || empty || size.area() == 0 {
+        if self.coherence == Coherence::None || empty || counted == 0 {
             return picture.clone();
         }
         let mut pixels = picture.clone().into_rgb8();
-        let histogram = enter(&mut pixels, self.coherence, self.order);
-        let tables: [[u8; 256]; 3] =
-            std::array::from_fn(|c| self.channels[c].table(&histogram[c], size.area()));
+        let own = enter(&mut pixels, self.coherence, self.order);
+        let histogram =
+            judged.map_or(own, |judged| enter(&mut judged.clone().into_rgb8(), self.coherence, self.order));
+        let tables: [[u8; 256]; 3] = std::array::from_fn(|c| self.channels[c].table(&histogram[c], counted));
         leave(&mut pixels, self.coherence, self.order, &tables);
         Canvas::from_rgb8(size, pixels)
     }
@@ -305,5 +314,19 @@ mod tests {
         assert_eq!(Anchor::new(&nothing, Coherence::None, ChannelOrder::Rgb).matched(&canvas), canvas);
         assert_eq!(Anchor::new(&nothing, Coherence::Lab, ChannelOrder::Rgb).matched(&canvas), canvas);
         assert_eq!(Anchor::new(&canvas, Coherence::Lab, ChannelOrder::Rgb).matched(&nothing), nothing);
+    }
+
+    #[test]
+    fn a_picture_can_be_matched_by_a_part_of_it() {
+        let bytes = |from: u8| (0..48).map(|i| from + i * 2).collect::<Vec<u8>>();
+        let anchor = Canvas::from_rgb8(Size::new(4, 4), bytes(90));
+        let part = Canvas::from_rgb8(Size::new(4, 4), bytes(60));
+        let mut whole = Canvas::filled(Size::new(4, 12), [10, 40, 70]);
+        whole.as_rgb8_mut()[48..96].copy_from_slice(part.as_rgb8());
+        for coherence in [Coherence::Rgb, Coherence::Hsv, Coherence::Lab, Coherence::Mkl] {
+            let anchor = Anchor::new(&anchor, coherence, ChannelOrder::Rgb);
+            let matched = anchor.matched_by(&whole, Some(&part)).cut(0, 4, part.size());
+            assert_eq!(matched, anchor.matched(&part), "{coherence:?}");
+        }
     }
 }

@@ -33,6 +33,8 @@ pub struct PaintAnew<'a> {
     pub strength: f64,
     /// Pixels over which it passes into the frame's strength.
     pub feather: f64,
+    /// Seed of its noise.
+    pub seed: u64,
 }
 
 /// What of a picture is repainted.

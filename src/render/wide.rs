@@ -1,19 +1,36 @@
 //! A frame with what lies beyond its edges: what is painted ahead and what has left the sight.
+//!
+//! As long as nothing is painted the picture itself stays as it was, and only how far the camera has moved it grows: what
+//! is seen is sampled once from what was painted, however many frames ago that was. Sampled from frame to frame, a turn
+//! would be a blur with a whorl in its middle after a second.
 
 use std::path::Path;
 
-use crate::camera::{self, Sides};
+use crate::camera::{self, Sides, Travel};
 use crate::canvas::{Canvas, Plane, Size};
 use crate::error::{Error, Result};
-use crate::timeline::frame::{Border, Camera2d};
+use crate::infotext::{Found, described, find};
+use crate::timeline::frame::{Border, Camera2d, Sampling};
 
-/// A picture in whose middle the frame lies, and which of its pixels are known. As a file it is a PNG that is
-/// transparent where nothing is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A picture in whose middle the frame lies, which of its pixels are known, and how far it has moved since. As a file it is
+/// a PNG that is transparent where nothing is known, and says the nine numbers of the way it has moved.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Wide {
     picture: Canvas,
     known: Vec<bool>,
     frame: Size,
+    travel: Travel,
+}
+
+/// What stands in front of the nine numbers.
+const TRAVEL: &str = "moved by ";
+
+/// How far a file's picture has moved.
+fn travel(png: &[u8]) -> Option<Travel> {
+    let Found::Text(text) = find(png) else { return None };
+    let numbers: Option<Vec<f64>> =
+        text.strip_prefix(TRAVEL)?.split(' ').map(|number| number.parse().ok()).collect();
+    Travel::of(numbers?.try_into().ok()?)
 }
 
 /// A rectangle of a [`Wide`], in its pixels.
@@ -41,6 +58,7 @@ impl Wide {
             picture: Canvas::filled(size, [0; 3]),
             known: vec![false; size.area()],
             frame: frame.size(),
+            travel: Travel::NONE,
         };
         wide.put(wide.middle(), frame);
         let places: Vec<usize> = wide.middle().places(size.width).collect();
@@ -65,7 +83,12 @@ impl Wide {
             Some(alpha) => alpha.as_rgb8().as_chunks::<3>().0.iter().map(|v| v[0] == 255).collect(),
             None => vec![true; size.area()],
         };
-        Ok(Self { picture, known, frame })
+        let bytes = std::fs::read(path).map_err(|e| Error::input(path, format!("cannot be read: {e}")))?;
+        let travel = travel(&bytes).ok_or_else(|| {
+            let message = "expected the nine numbers of how far it has moved, found others or none";
+            Error::input(path, message).with_hint("render with `--fresh`")
+        })?;
+        Ok(Self { picture, known, frame, travel })
     }
 
     /// As the bytes of a PNG file.
@@ -74,7 +97,9 @@ impl Wide {
     /// [`Error::Bug`] when the codec refuses it.
     pub fn to_png(&self) -> Result<Vec<u8>> {
         let alpha: Vec<u8> = self.known.iter().map(|known| u8::from(*known) * 255).collect();
-        self.picture.to_png_with_alpha(&alpha)
+        // As `{}` writes them, numbers come back to the last bit.
+        let numbers = self.travel.numbers().map(|number| number.to_string());
+        Ok(described(&self.picture.to_png_with_alpha(&alpha)?, &format!("{TRAVEL}{}", numbers.join(" "))))
     }
 
     /// Pixels beyond each edge of the frame.
@@ -96,15 +121,42 @@ impl Wide {
         Part { left: margin - left, top: margin - top, size }
     }
 
-    /// The whole as the camera moves it. What is mixed with anything unknown is unknown.
-    pub(crate) fn moved(&self, camera: &Camera2d) -> Self {
-        let moved = camera::warp_around(&self.picture, camera, self.frame, Border::Replicate);
+    /// The same with more room beyond the edges, of which nothing is known; never with less.
+    pub(crate) fn with_margin(self, margin: usize) -> Self {
+        let more = margin.saturating_sub(self.margin());
+        if more == 0 {
+            return self;
+        }
+        let old = Part { left: more, top: more, size: self.picture.size() };
+        let size = Size::new(old.size.width + 2 * more, old.size.height + 2 * more);
+        let mut known = vec![false; size.area()];
+        old.places(size.width).zip(&self.known).for_each(|(place, was)| known[place] = *was);
+        let mut wide = Self { picture: Canvas::filled(size, [0; 3]), known, ..self };
+        wide.put(old, &self.picture);
+        wide
+    }
+
+    /// The same after the camera's way: nothing is sampled yet.
+    pub(crate) fn moved(self, camera: &Camera2d) -> Self {
+        Self { travel: self.travel.then(camera, self.frame), ..self }
+    }
+
+    /// The whole as it is seen now. What is mixed with anything unknown is unknown.
+    pub(crate) fn seen(&self, sampling: Sampling) -> Self {
+        let warp = |picture: &Canvas, border, sampling| {
+            camera::warp_around(picture, self.travel, self.frame, border, sampling)
+        };
+        let moved = warp(&self.picture, Border::Replicate, sampling);
         let grey = self.known.iter().flat_map(|known| [u8::from(*known) * 255; 3]).collect();
-        let grey = Canvas::from_rgb8(self.picture.size(), grey);
-        let known = camera::warp_around(&grey, camera, self.frame, Border::Zeros);
-        let whole = known.canvas.as_rgb8().as_chunks::<3>().0.iter().zip(moved.coverage.values());
+        let known = warp(&Canvas::from_rgb8(self.picture.size(), grey), Border::Zeros, sampling).canvas;
+        let whole = known.as_rgb8().as_chunks::<3>().0.iter().zip(moved.coverage.values());
         let known = whole.map(|(known, covered)| known[0] == 255 && *covered == 1.0).collect();
-        Self { picture: moved.canvas, known, frame: self.frame }
+        Self { picture: moved.canvas, known, frame: self.frame, travel: Travel::NONE }
+    }
+
+    /// Everything.
+    pub(crate) fn whole(&self) -> Part {
+        Part { left: 0, top: 0, size: self.picture.size() }
     }
 
     /// A part of the picture.
@@ -118,9 +170,16 @@ impl Wide {
         Plane::from_values(part.size, values)
     }
 
-    /// Whether any of a part is unknown.
-    pub(crate) fn lacks(&self, part: Part) -> bool {
-        part.places(self.picture.width()).any(|place| !self.known[place])
+    /// Whether any of a part is unknown that lies within `radius` of the frame's middle.
+    pub(crate) fn lacks(&self, part: Part, radius: f64) -> bool {
+        let width = self.picture.width();
+        let middle = (self.picture.height() as f64 - 1.0, width as f64 - 1.0);
+        let is_near = |place: usize| {
+            let (y, x) = ((place / width) as f64, (place % width) as f64);
+            let (y, x) = (y - middle.0 / 2.0, x - middle.1 / 2.0);
+            x * x + y * y <= radius * radius
+        };
+        part.places(width).any(|place| !self.known[place] && is_near(place))
     }
 
     /// Lays a picture of its size over a part.
@@ -155,24 +214,46 @@ mod tests {
     fn a_file_gives_back_picture_and_knowledge() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
-        let wide = Wide::around(&frame(), 8).moved(&SCROLL);
+        let wide = Wide::around(&frame(), 8).moved(&SCROLL).moved(&Camera2d { angle: 0.1, ..SCROLL });
         std::fs::write(&path, wide.to_png().unwrap()).unwrap();
         assert_eq!(Wide::open(&path, wide.frame).unwrap(), wide);
         let error = Wide::open(&path, Size::new(16, 16)).unwrap_err().to_string();
         assert!(error.contains("around a frame of 16x16, found one of 32x24"), "{error}");
+        for damaged in ["moved by 1 0 0", "moved by 1 0 0 0 1 0 0 0 inf", "1 0 0 0 1 0 0 0 1"] {
+            let bytes = wide.picture.to_png_with_alpha(&vec![255; wide.known.len()]).unwrap();
+            std::fs::write(&path, described(&bytes, damaged)).unwrap();
+            let error = Wide::open(&path, wide.frame).unwrap_err();
+            assert!(error.to_string().contains("nine numbers") && error.hint().is_some(), "{error}");
+        }
     }
 
     #[test]
     fn what_leaves_the_frame_stays_known_and_what_enters_is_not() {
-        let wide = Wide::around(&frame(), 8).moved(&SCROLL);
+        let wide = Wide::around(&frame(), 8).moved(&SCROLL).seen(SCROLL.sampling);
         let row: Vec<f32> = wide
             .unknown(wide.reaching(Sides { left: true, right: true, ..Sides::default() }, 8))
             .values()[..32]
             .to_vec();
         let known: Vec<usize> = (0..32).filter(|x| row[*x] == 0.0).collect();
         assert_eq!(known, (5..21).collect::<Vec<_>>());
-        assert!(wide.lacks(wide.middle()));
+        assert!(wide.lacks(wide.middle(), 20.0) && !wide.lacks(wide.middle(), 4.0));
         let shown = wide.cut(wide.middle());
         assert_eq!(shown.pixel(0, 0), frame().pixel(3, 0));
+    }
+
+    #[test]
+    fn a_way_there_and_back_gives_the_same_bytes() {
+        let start = Wide::around(&frame(), 8);
+        let turn = |angle: f64| Camera2d { angle, ..Camera2d::STILL };
+        let mut wide = start.clone();
+        // Powers of two: the sum is 0 exactly, the matrices' product to rounding.
+        for angle in [2.0, 4.0, -4.0, -2.0] {
+            wide = wide.moved(&turn(angle));
+        }
+        assert_eq!(wide.seen(turn(1.0).sampling).cut(start.middle()), frame());
+        let larger = start.clone().with_margin(16);
+        assert_eq!(larger.margin(), 16);
+        assert_eq!(larger.cut(larger.middle()), frame());
+        assert_eq!(larger.clone().with_margin(8), larger);
     }
 }

@@ -264,6 +264,7 @@ fn job<'a>(engine: &Engine, request: &'a PaintRequest<'_>, spoken: &'a Spoken) -
             uncovered: anew.uncovered,
             denoise: 1.0 - anew.strength,
             feather: anew.feather,
+            seed: anew.seed,
         }),
         variation: (subseed_strength > 0.0).then(|| Variation {
             seed: subseed.cast_unsigned(),

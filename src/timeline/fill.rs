@@ -1,6 +1,6 @@
 //! What the camera uncovers: `border = outpaint` and `fill_...`.
 
-use super::frame::{FEATHER, FillParams};
+use super::frame::{FEATHER, FillParams, OUTPAINTED};
 use super::reader::Reader;
 use super::scene::Values;
 use crate::schedule::diagnostic::Diagnostic;
@@ -40,7 +40,7 @@ pub(super) fn at(reader: &mut Reader<'_>, values: &Values) -> Option<FillParams>
         return None;
     }
     Some(FillParams {
-        strength: reader.number(values, "fill_strength", 0.0),
+        strength: reader.number(values, "fill_strength", OUTPAINTED),
         feather: reader.number(values, "fill_feather", FEATHER),
         outpaint,
         margin: reader.maybe_count(values, "fill_margin"),

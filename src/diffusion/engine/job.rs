@@ -111,6 +111,9 @@ pub struct PaintFill<'a> {
     pub denoise: f64,
     /// Pixels beyond the uncovered place over which its strength passes into the job's, 0 or more.
     pub feather: f64,
+    /// Seed of the noise there. The job's own gives what is uncovered again and again at one side the same picture again
+    /// and again, if the job has the same seed each time.
+    pub seed: u64,
 }
 
 /// Inpainting, by sd-webui's rules (1.10).

@@ -8,7 +8,7 @@ use super::guard::{Flaw, Precision, guarded};
 use super::inpaint::{Prepared, thinned};
 use super::picture::{canvas_from_tensor, tensor_from_canvas};
 use super::prompts::Asked;
-use super::rebuild::{Rebuild, Tail};
+use super::rebuild::{Parted, Rebuild, Tail};
 use super::{Engine, PaintJob, PaintMask};
 use crate::canvas::{Canvas, Plane};
 use crate::diffusion::conditions::Conditions;
@@ -123,11 +123,14 @@ impl Engine {
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Tensor> {
         let masked = ground.masked;
-        let shape = self.latent_shape(job);
-        let mut noise = SeededNoise::of(job.noise, job.seed, shape, &self.device)
-            .varied(job.variation)
-            .with_seed_delta(job.ensd);
-        let start = noise.draw()?;
+        let (mut start, mut noise) = self.noise(job, job.seed)?;
+        if let Some(rebuild) = ground.rebuild.filter(|rebuild| rebuild.seed != job.seed) {
+            let (other, new) = self.noise(job, rebuild.seed)?;
+            let is_new = rebuild.reseeded(self.size_unit(), &self.device).map_err(|e| self.broken(&e))?;
+            let parted = Parted { known: noise, new, is_new };
+            start = parted.joined(&start, &other)?;
+            noise = Box::new(parted);
+        }
         let steps = legs.iter().map(|sigmas| sigmas.len() - 1).sum();
         let (controls, lllites) = self.units(job, masked)?;
         let mut model = GuidedDenoiser::new(self.unet()?, &self.schedule, conditions, steps, &self.place)
@@ -153,19 +156,6 @@ impl Engine {
         if self.inpaints {
             model = model.with_inpaint(Inpaint::Channels(self.inpainting_channels(job, ground)?));
         }
-        let mut brownian;
-        let noise: &mut dyn NoiseSource = if job.sampler.draws_brownian_noise() {
-            let spacing = job.spacing.for_family(self.is_xl);
-            let levels = job.sampler.sigmas(job.steps as usize, spacing, &self.schedule);
-            brownian = BrownianNoise::new(job.noise, job.seed, &levels, shape, &self.device).varied(
-                job.noise,
-                &levels,
-                job.variation,
-            );
-            &mut brownian
-        } else {
-            &mut noise
-        };
         let settings = SamplerSettings { eta: job.eta, s_noise: job.s_noise, ..SamplerSettings::default() };
         let mut done = 0;
         for sigmas in legs {
@@ -174,11 +164,27 @@ impl Engine {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
             };
-            let mut run = Run { model: &mut model as _, noise: &mut *noise, watch: &mut each };
+            let mut run = Run { model: &mut model as _, noise: noise.as_mut(), watch: &mut each };
             x = job.sampler.sample_with(settings, &mut run, x, sigmas, &self.schedule)?;
             done += sigmas.len() - 1;
         }
         model.keep(x, 0.0)
+    }
+
+    /// The noise that a run begins with, and that which its sampler draws on the way.
+    fn noise(&self, job: &PaintJob, seed: u64) -> Result<(Tensor, Box<dyn NoiseSource>)> {
+        let shape = self.latent_shape(job);
+        let mut noise = SeededNoise::of(job.noise, seed, shape, &self.device)
+            .varied(job.variation)
+            .with_seed_delta(job.ensd);
+        let start = noise.draw()?;
+        if !job.sampler.draws_brownian_noise() {
+            return Ok((start, Box::new(noise)));
+        }
+        let spacing = job.spacing.for_family(self.is_xl);
+        let levels = job.sampler.sigmas(job.steps as usize, spacing, &self.schedule);
+        let brownian = BrownianNoise::new(job.noise, seed, &levels, shape, &self.device);
+        Ok((start, Box::new(brownian.varied(job.noise, &levels, job.variation))))
     }
 
     /// The latent of the first picture with the noise that is added to it.

@@ -18,7 +18,8 @@ use super::job::PaintJob;
 use super::paint::usage;
 use super::picture::tensor_from_canvas;
 use crate::canvas::{Canvas, Size};
-use crate::error::Result;
+use crate::diffusion::sampler::{NoiseSource, mix};
+use crate::error::{Error, Result};
 
 /// Levels closer than this, relatively, are one: samplers that count in timesteps come back with rounding noise.
 pub(in crate::diffusion) const SAME_LEVEL: f64 = 1e-3;
@@ -33,6 +34,8 @@ pub(super) struct Rebuild {
     weak: f64,
     /// Share that is repainted where nothing is known.
     strong: f64,
+    /// Seed of the noise of all that is repainted more than the rest.
+    pub seed: u64,
 }
 
 /// The levels of a run of a denoising strength, none for 0.
@@ -55,7 +58,7 @@ impl Rebuild {
             _ => f32::from(u8::from(*squared == 0.0)),
         };
         let shares = distances(&is_uncovered, job.size).iter().map(share).collect();
-        Ok(Some(Self { size: job.size, shares, weak: job.denoise, strong: fill.denoise }))
+        Ok(Some(Self { size: job.size, shares, weak: job.denoise, strong: fill.denoise, seed: fill.seed }))
     }
 
     /// The largest share that is repainted anywhere.
@@ -91,6 +94,13 @@ impl Rebuild {
             starts.push(*known.entry(share).or_insert_with(|| level(share)));
         }
         Tensor::from_vec(starts, (1, 1, height, width), device)
+    }
+
+    /// Where the latent has the noise of the fill's seed: `[1, 1, h, w]`, 1 there and 0 elsewhere.
+    pub fn reseeded(&self, unit: usize, device: &Device) -> candle_core::Result<Tensor> {
+        let (width, height) = (self.size.width / unit, self.size.height / unit);
+        let cells: Vec<f32> = self.cells(unit).iter().map(|cell| f32::from(u8::from(*cell > 0.0))).collect();
+        Tensor::from_vec(cells, (1, 1, height, width), device)
     }
 
     /// The largest share in each square of the latent: what touches anything new is new.
@@ -141,6 +151,32 @@ impl Rebuild {
             }
         }
         painted
+    }
+}
+
+/// Noise of one seed where a picture is known, and of another where it is new.
+pub(super) struct Parted<'a> {
+    pub known: Box<dyn NoiseSource + 'a>,
+    pub new: Box<dyn NoiseSource + 'a>,
+    /// `[1, 1, h, w]`: 1 where it is new, 0 elsewhere.
+    pub is_new: Tensor,
+}
+
+impl Parted<'_> {
+    /// One noise where the picture is known, the other where it is new.
+    pub fn joined(&self, known: &Tensor, new: &Tensor) -> Result<Tensor> {
+        let part = |noise: &Tensor, share: candle_core::Result<Tensor>| noise.broadcast_mul(&share?);
+        let parts = part(known, self.is_new.affine(-1.0, 1.0))
+            .and_then(|k| Ok((k, part(new, Ok(self.is_new.clone()))?)));
+        let (known, new) = parts.map_err(|e| Error::Bug(format!("noise of two seeds: {e}")))?;
+        mix([(1.0, &known), (1.0, &new)])
+    }
+}
+
+impl NoiseSource for Parted<'_> {
+    fn next(&mut self, sigma: f64, sigma_next: f64) -> Result<Tensor> {
+        let (known, new) = (self.known.next(sigma, sigma_next)?, self.new.next(sigma, sigma_next)?);
+        self.joined(&known, &new)
     }
 }
 

@@ -15,6 +15,7 @@ mod course;
 mod guide;
 mod hints;
 mod hybrid;
+mod joined;
 mod keys;
 mod masks;
 mod motion;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::ahead::Ahead;
+use super::ahead::{self, Ahead};
 use super::between::Gap;
 use super::hints::Found;
 use super::independent;
@@ -163,6 +163,7 @@ impl Studio<'_> {
             uncovered,
             strength: fill.strength,
             feather: ahead.as_ref().map_or(fill.feather, |ahead| ahead.feather),
+            seed: ahead::seed(params, ahead.is_some()),
         });
         let size = ahead.as_ref().map_or(self.size, |ahead| ahead.part.size);
         let sitting = Sitting { size, hints: &hints, only, anew, held: held.as_ref() };
@@ -177,7 +178,14 @@ impl Studio<'_> {
         let Some(painted) = self.paint(params, init.as_ref(), &sitting, watch)? else { return Ok(None) };
         self.times.frames += 1;
         let painted = self.guided_colours(painted, guide.as_ref());
-        let painted = self.held(params, painted, behind.as_ref(), state)?;
+        let painted = match &ahead {
+            Some(ahead) if ahead.is_known() => painted,
+            Some(ahead) => {
+                let held = self.held(params, painted.clone(), behind.as_ref(), Some(ahead), state)?;
+                timed(&mut self.times.colour, || ahead.held(&painted, held))
+            }
+            None => self.held(params, painted, behind.as_ref(), None, state)?,
+        };
         let (painted, wide) = match ahead {
             Some(ahead) => {
                 let (shown, wide) = ahead.finish(&painted);
@@ -209,13 +217,14 @@ impl Studio<'_> {
         params: &FrameParams,
         painted: Canvas,
         behind: Option<&Canvas>,
+        ahead: Option<&Ahead>,
         state: &mut LoopState,
     ) -> Result<Canvas> {
         let painted = self.hybrid_after(params, painted, behind)?;
         let is_free = independent(params) && params.hold.reference == ColourReference::First;
         let is_held = !is_free && (!params.tone.legacy_match || independent(params));
-        let painted = if is_held { self.matched(params, painted, state)? } else { painted };
-        let painted = self.pulled_back(params, painted, state);
+        let painted = if is_held { self.matched(params, painted, ahead, state)? } else { painted };
+        let painted = self.pulled_back(params, painted, ahead, state);
         Ok(if params.tone.grayscale { colour::grey(&painted) } else { painted })
     }
 
@@ -240,12 +249,22 @@ impl Studio<'_> {
 
     /// The painted picture with its measures pulled back to those of the scene's first frames. What a mask keeps is left
     /// as it is, and so are frames that do not come from the one before.
-    fn pulled_back(&mut self, params: &FrameParams, painted: Canvas, state: &LoopState) -> Canvas {
+    fn pulled_back(
+        &mut self,
+        params: &FrameParams,
+        painted: Canvas,
+        ahead: Option<&Ahead>,
+        state: &LoopState,
+    ) -> Canvas {
         if independent(params) || params.mask.is_some() || params.hold.drift.correct <= 0.0 {
             return painted;
         }
         timed(&mut self.times.colour, || {
-            let pull = state.course.pull(&Measures::of(&painted), &params.hold.drift);
+            let measures = match ahead {
+                Some(ahead) => Measures::of(&ahead.judged(&painted)),
+                None => Measures::of(&painted),
+            };
+            let pull = state.course.pull(&measures, &params.hold.drift);
             if pull == Pull::NONE { painted } else { pull.applied(&painted) }
         })
     }

@@ -1,6 +1,6 @@
 //! What a frame is painted over: a given picture, or the frame before it, moved and prepared.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, keeps};
 use super::continued::continued;
 use super::hints::{wants_depth_hint, wants_edges};
 use super::hybrid;
@@ -118,7 +118,10 @@ impl Studio<'_> {
         let warped = self.hybrid(params, warped, previous, behind.as_ref())?;
         // Noise has edges of its own: they are looked for before it is added.
         let seen = wants_edges(params).then(|| warped.clone());
-        let (prepared, held) = self.prepared(params, warped, state)?;
+        let stays = ahead.is_some() && keeps(params);
+        // Where nothing but what is new is painted, there is nothing to prepare: that begins as noise.
+        let (prepared, held) =
+            if stays { (warped, None) } else { self.prepared(params, warped, ahead.as_ref(), state)? };
         let (init, uncovered) = self.closed(params, prepared, uncovered, state)?;
         let init = Some(init);
         Ok(Underneath { init, depth: hint, seen, behind, uncovered, ahead, held, is_moved: true })
@@ -130,9 +133,10 @@ impl Studio<'_> {
         &mut self,
         params: &FrameParams,
         picture: Canvas,
+        ahead: Option<&Ahead>,
         state: &mut LoopState,
     ) -> Result<(Canvas, Option<Canvas>)> {
-        let mut picture = self.first_matched(params, picture, state)?;
+        let mut picture = self.first_matched(params, picture, ahead, state)?;
         if params.tone.grayscale {
             picture = colour::grey(&picture);
         }
@@ -164,6 +168,7 @@ impl Studio<'_> {
         &mut self,
         params: &FrameParams,
         picture: Canvas,
+        ahead: Option<&Ahead>,
         state: &mut LoopState,
     ) -> Result<Canvas> {
         let is_held = params.colour.coherence != Coherence::None;
@@ -172,14 +177,15 @@ impl Studio<'_> {
             state.hold_to(picture.clone());
             return Ok(picture);
         }
-        self.matched(params, picture, state)
+        self.matched(params, picture, ahead, state)
     }
 
-    /// The picture with the colours that the scene is held to.
+    /// The picture with the colours that the scene is held to; one that is wider than the frame by what of it counts.
     pub(super) fn matched(
         &mut self,
         params: &FrameParams,
         picture: Canvas,
+        ahead: Option<&Ahead>,
         state: &mut LoopState,
     ) -> Result<Canvas> {
         let (order, size, hold) = (self.rules.order, self.size, &params.hold);
@@ -193,7 +199,11 @@ impl Studio<'_> {
             };
             let anchor = state.held_to(params.colour.coherence, &hold.reference, order, read)?;
             Ok(match anchor {
-                Some(anchor) => colour::part_way(picture.clone(), &anchor.matched(&picture), hold.strength),
+                Some(anchor) => {
+                    let judged = ahead.map(|ahead| ahead.judged(&picture));
+                    let matched = anchor.matched_by(&picture, judged.as_ref());
+                    colour::part_way(picture, &matched, hold.strength)
+                }
                 None => picture,
             })
         })

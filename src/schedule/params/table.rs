@@ -51,9 +51,9 @@ static TABLE: &[Param] = &[
     number("perspective_flip_gamma", Measure::Angle, "0", "perspective flip about y in degrees"),
     number("perspective_flip_fv", Measure::Angle, "53", "field of view of the perspective flip in degrees").possible(0.1, 179.9),
     param("border", Kind::Choice(calls::BORDERS), "replicate", "what stands beyond the edge of a moved picture; `outpaint` paints on what the camera uncovers, and with the flat camera does so before it comes into sight").alias(&["padding_mode"]),
-    number("fill_strength", Measure::Plain, "", "share that is kept of what the border put where the camera uncovered the picture, the rest of which keeps `strength`; 0 for `border = outpaint`, and as `strength` for others, when left out").possible(0.0, 1.0),
+    number("fill_strength", Measure::Plain, "", "share that is kept of what the border put where the camera uncovered the picture, the rest of which keeps `strength`; 0.25 for `border = outpaint`, and as `strength` for others, when left out").possible(0.0, 1.0),
     number("fill_feather", Measure::Plain, "16", "pixels over which `fill_strength` passes into `strength`").possible(0.0, 1024.0).usual(0.0, 128.0),
-    param("fill_margin", Kind::Integer, "", "pixels that `border = outpaint` paints ahead of the flat camera beyond an edge, rounded up to whole eights; an eighth of the longer side when left out").fixed().possible(1.0, 4096.0),
+    param("fill_margin", Kind::Integer, "", "pixels that `border = outpaint` paints ahead of the flat camera beyond an edge, rounded up to whole eights; when left out a quarter of the longer side in a scroll with `strength = 1`, else an eighth").fixed().possible(1.0, 4096.0),
     param("sampling_mode", Kind::Choice(calls::SAMPLING), "lagrange", "how the moved picture is sampled: `lagrange` keeps detail over many frames without adding any, `lanczos` is sharper in one; Deforum's are `bilinear` in 2D and `bicubic` in 3D").fixed(),
     param("depth", Kind::Call, "network", "where the distance of each pixel comes from").with(calls::DEPTH).fixed(),
     // How it ends.

@@ -24,7 +24,7 @@ pub use clip::Clip;
 pub use closing::Closing;
 pub use control::{ControlInput, ControlMode, ControlParams, Fit};
 pub use depth::DepthParams;
-pub use fill::{FEATHER, FillParams};
+pub use fill::{FEATHER, FillParams, OUTPAINTED};
 pub use guide::GuideParams;
 pub use hold::{ColourReference, DriftMeasures, DriftParams, HoldParams};
 pub use hybrid::{HybridComposite, HybridMask, HybridMaskKind, HybridMotion, HybridParams, HybridVideo};
