@@ -1,12 +1,22 @@
-//! Speed of warps, colour, noise and sharpening on one thread, beside Deforum's own functions.
+//! Speed of warps, colour, noise and sharpening on one thread, in turns with OpenCV's and Deforum's own functions.
 //!
-//! `cargo bench --bench warp`; with `KINORA_OPENCV_PYTHON` naming a Python that has OpenCV, its own figures are taken in the
-//! same run. Deforum's figures are in `deforum.json`; they were taken on another day and perhaps on
-//! another machine, so a ratio is a sign and not a measurement.
+//! ```text
+//! KINORA_OPENCV_PYTHON=python KINORA_DEFORUM_PYTHON=python KINORA_DEFORUM=sd-webui-deforum cargo bench --bench warp
+//! ```
+//!
+//! The first names a Python with OpenCV, the second one with what Deforum needs (PyTorch, OpenCV, scikit-image, einops,
+//! numexpr, Pillow), the third a checkout of sd-webui-deforum; either may be left out. Of each sample of kinora's the
+//! peer runs once before it, and what is compared is processor time: medians and minima, so that other work on
+//! the machine cancels. Words after `--` select benches.
+//!
+//! Without them Deforum's figures are those of `deforum.json`, taken on another day and perhaps on another machine: a
+//! sign and not a measurement.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::hint::black_box;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
@@ -22,32 +32,133 @@ use kinora::timeline::frame::{
 
 const SIZE: Size = Size::new(768, 512);
 
-/// Median processor times by the names of Deforum's functions.
+/// Median and least processor time, ms.
+#[derive(Clone, Copy)]
+struct Figure {
+    median: f64,
+    least: f64,
+}
+
+impl Figure {
+    fn of(mut samples: Vec<f64>) -> Option<Self> {
+        samples.sort_by(f64::total_cmp);
+        Some(Self { median: *samples.get(samples.len() / 2)?, least: samples[0] })
+    }
+}
+
+/// What one function takes here and with the peers.
+struct Outcome {
+    name: &'static str,
+    ours: Figure,
+    /// As many as there are peers; `None` where a peer has no such function.
+    peers: Vec<Option<Figure>>,
+}
+
 struct Bench {
     criterion: Criterion,
-    times: BTreeMap<&'static str, Duration>,
+    peers: Vec<Peer>,
+    outcomes: Vec<Outcome>,
 }
 
 impl Bench {
     fn run<T>(&mut self, name: &'static str, mut work: impl FnMut() -> T) {
-        let samples = RefCell::new(Vec::new());
+        let ours = RefCell::new(Vec::new());
+        let peers = RefCell::new(&mut self.peers);
+        let theirs = RefCell::new(vec![Vec::new(); peers.borrow().len()]);
         self.criterion.bench_function(name, |bencher| {
             bencher.iter_custom(|n| {
+                for (peer, samples) in peers.borrow_mut().iter_mut().zip(theirs.borrow_mut().iter_mut()) {
+                    samples.extend(peer.run(name));
+                }
                 let (start, busy) = (Instant::now(), processor_time());
                 for _ in 0..n {
                     black_box(work());
                 }
                 let took = start.elapsed();
                 let busy = busy.zip(processor_time()).map_or(took, |(from, to)| to.saturating_sub(from));
-                samples.borrow_mut().push(busy / u32::try_from(n).unwrap_or(u32::MAX));
+                ours.borrow_mut().push(busy.as_secs_f64() * 1e3 / n as f64);
                 took
             });
         });
-        let mut samples = samples.into_inner();
-        samples.sort();
-        if let Some(median) = samples.get(samples.len() / 2) {
-            self.times.insert(name, *median);
+        if let Some(ours) = Figure::of(ours.into_inner()) {
+            let peers = theirs.into_inner().into_iter().map(Figure::of).collect();
+            self.outcomes.push(Outcome { name, ours, peers });
         }
+    }
+
+    fn print(&self) {
+        let reference: serde_json::Value =
+            serde_json::from_str(include_str!("deforum.json")).expect("the figures are JSON");
+        println!(
+            "\n768x512, one thread: processor time in ms, median (least), and how many times as long a peer takes"
+        );
+        for Outcome { name, ours, peers } in &self.outcomes {
+            print!("{name:<26} {:7.2} ({:.2})", ours.median, ours.least);
+            for (peer, figure) in self.peers.iter().zip(peers) {
+                if let Some(Figure { median, least }) = figure {
+                    let (often, best) = (median / ours.median, least / ours.least);
+                    print!("   {} {median:.2} ({least:.2}): {often:.2}x ({best:.2}x)", peer.name);
+                }
+            }
+            match reference["functions"][*name].as_f64() {
+                Some(once) if peers.iter().all(Option::is_none) => println!("   Deforum took {once:.2} once"),
+                _ => println!(),
+            }
+        }
+    }
+}
+
+/// `peers.py`, which waits for the name of a function and answers with the time it took.
+struct Peer {
+    name: &'static str,
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    fn start(name: &'static str, python: OsString, arguments: &[OsString]) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers.py");
+        let mut process = Command::new(python)
+            .arg(script)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the interpreter runs");
+        let (to, from) = (process.stdin.take().expect("a pipe"), process.stdout.take().expect("a pipe"));
+        let mut peer = Self { name, process, to, from: BufReader::new(from) };
+        println!("{}", peer.line());
+        peer
+    }
+
+    /// Those that the environment names.
+    fn all() -> Vec<Self> {
+        let named = std::env::var_os;
+        let opencv = named("KINORA_OPENCV_PYTHON").map(|python| Self::start("OpenCV", python, &[]));
+        let deforum = named("KINORA_DEFORUM_PYTHON").zip(named("KINORA_DEFORUM"));
+        let deforum = deforum.map(|(python, folder)| Self::start("Deforum", python, &[folder]));
+        opencv.into_iter().chain(deforum).collect()
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.from.read_line(&mut line).expect("the peer answers");
+        assert!(read > 0, "{} has ended, see above", self.name);
+        line.trim().to_owned()
+    }
+
+    /// Milliseconds of processor time; `None` when it has no such function.
+    fn run(&mut self, task: &str) -> Option<f64> {
+        writeln!(self.to, "{task}").expect("the peer listens");
+        self.line().parse().ok()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
     }
 }
 
@@ -76,26 +187,36 @@ fn depth() -> Plane {
     Plane::from_values(SIZE, (0..SIZE.area()).map(value).collect())
 }
 
-fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
-    let flat = Camera2d {
-        zoom: 1.02,
-        angle: 0.5,
-        translation_x: 3.0,
-        translation_y: -1.5,
-        center_x: 0.5,
-        center_y: 0.5,
-        sampling: Sampling::Bilinear,
-        flip: None,
-    };
-    let map = flat_matrix(&flat, SIZE);
+const FLAT: Camera2d = Camera2d {
+    zoom: 1.02,
+    angle: 0.5,
+    translation_x: 3.0,
+    translation_y: -1.5,
+    center_x: 0.5,
+    center_y: 0.5,
+    sampling: Sampling::Bilinear,
+    flip: None,
+};
+
+fn flat_cameras(bench: &mut Bench, canvas: &Canvas) {
+    let map = flat_matrix(&FLAT, SIZE);
     bench.run("warp_2d", || warp_flat(canvas, &map, Border::Replicate));
-    let moved = |sampling| Camera::Flat(Camera2d { sampling, ..flat });
-    let lagrange = moved(Sampling::Lagrange);
-    bench.run("warp_2d_lagrange", || warp(canvas, &lagrange, Border::Replicate, None));
-    let out = Camera::Flat(Camera2d { zoom: 0.98, sampling: Sampling::Lagrange, ..flat });
+    let moved = |sampling| Camera::Flat(Camera2d { sampling, ..FLAT });
+    for (name, sampling) in [
+        ("warp_2d_bicubic", Sampling::Bicubic),
+        ("warp_2d_lanczos", Sampling::Lanczos),
+        ("warp_2d_lagrange", Sampling::Lagrange),
+    ] {
+        let camera = moved(sampling);
+        bench.run(name, || warp(canvas, &camera, Border::Replicate, None));
+    }
+    let out = Camera::Flat(Camera2d { zoom: 0.98, sampling: Sampling::Lagrange, ..FLAT });
     bench.run("warp_2d_lagrange_out", || warp(canvas, &out, Border::Replicate, None));
-    let ahead = vec![lagrange; 30];
+    let ahead = vec![moved(Sampling::Lagrange); 30];
     bench.run("loop_back_30", || unwound(canvas, &ahead, Border::Replicate, &Relief::flat()));
+}
+
+fn deep_cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
     let deep = |sampling| Camera3d {
         translation: [2.0, 1.0, 10.0],
         rotation: [0.3, -0.5, 0.2],
@@ -103,16 +224,20 @@ fn cameras(bench: &mut Bench, canvas: &Canvas, depth: &Plane) {
         sampling,
         ..Camera3d::STILL
     };
-    let relief = Relief::new(Some(depth), DepthMeaning::Inverse);
-    let mut moved = |name, sampling, relief: &Relief| {
+    // As Deforum's function: from the depth map to the picture, equalisation included.
+    let mut moved = |name, sampling, depth: Option<&Plane>| {
         let camera = deep(sampling);
-        bench.run(name, || warp_deep(canvas, &camera, Border::Replicate, Border::Replicate, relief));
+        bench.run(name, || {
+            let relief = Relief::new(depth, DepthMeaning::Inverse);
+            warp_deep(canvas, &camera, Border::Replicate, Border::Replicate, &relief)
+        });
     };
-    moved("warp_3d_bicubic_depth", Sampling::Bicubic, &relief);
-    moved("warp_3d_bilinear_depth", Sampling::Bilinear, &relief);
-    moved("warp_3d_bicubic_no_depth", Sampling::Bicubic, &Relief::flat());
+    moved("warp_3d_bicubic_depth", Sampling::Bicubic, Some(depth));
+    moved("warp_3d_bilinear_depth", Sampling::Bilinear, Some(depth));
+    moved("warp_3d_bicubic_no_depth", Sampling::Bicubic, None);
     let camera = Camera::Deep(deep(Sampling::Lagrange));
     bench.run("warp_3d_lagrange_depth", || warp(canvas, &camera, Border::Replicate, Some(depth)));
+    let relief = Relief::new(Some(depth), DepthMeaning::Inverse);
     let ahead = vec![camera; 30];
     bench.run("loop_back_30_deep", || unwound(canvas, &ahead, Border::Replicate, &relief));
     bench.run("depth_equalisation", || equalise(depth));
@@ -141,15 +266,6 @@ fn noises(bench: &mut Bench, canvas: &Canvas) {
     noisy("noise_perlin_octaves4", NoiseKind::Perlin { width: 8, height: 8, octaves: 4, persistence: 0.5 });
 }
 
-/// What OpenCV takes here and now, when there is one.
-fn opencv() -> serde_json::Value {
-    let Some(python) = std::env::var_os("KINORA_OPENCV_PYTHON") else { return serde_json::Value::Null };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/opencv.py");
-    let ran = std::process::Command::new(python).arg(script).output().expect("the interpreter runs");
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    serde_json::from_slice(&ran.stdout).expect("figures as JSON")
-}
-
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("the first use of the pool");
     let criterion = Criterion::default()
@@ -157,22 +273,11 @@ fn main() {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
-    let mut bench = Bench { criterion, times: BTreeMap::new() };
+    let mut bench = Bench { criterion, peers: Peer::all(), outcomes: Vec::new() };
     let (canvas, depth) = (picture(1), depth());
-    cameras(&mut bench, &canvas, &depth);
+    flat_cameras(&mut bench, &canvas);
+    deep_cameras(&mut bench, &canvas, &depth);
     colours(&mut bench, &canvas);
     noises(&mut bench, &canvas);
-    let reference: serde_json::Value =
-        serde_json::from_str(include_str!("deforum.json")).expect("the figures are JSON");
-    println!("\n{:<28} {:>10} {:>12} {:>8}", "768x512, one thread", "kinora ms", "Deforum ms", "ratio");
-    let opencv = opencv();
-    for (name, time) in &bench.times {
-        let ours = time.as_secs_f64() * 1e3;
-        let theirs = reference["functions"][*name].as_f64().unwrap_or(f64::NAN);
-        print!("{name:<28} {ours:>10.2} {theirs:>12.2} {:>7.1}x", theirs / ours);
-        match opencv[*name].as_f64() {
-            Some(theirs) => println!("   OpenCV {theirs:.2} ms, {:.2}x", theirs / ours),
-            None => println!(),
-        }
-    }
+    bench.print();
 }

@@ -99,7 +99,7 @@ pub fn apply(canvas: &Canvas, flow: &Flow, factor: f32, border: FlowBorder) -> W
         FlowBorder::Reflect => Edge::Mirror101,
         FlowBorder::Deforum => Edge::Margin((size.width / 4) as i32, (size.height / 4) as i32),
     };
-    let texture = Texture::new(canvas, 0.0);
+    let texture = Texture::new(canvas, 0.0, Sampling::Bilinear);
     render(&texture, size, edge, (Sampling::Bilinear, false), &Along { flow, factor })
 }
 

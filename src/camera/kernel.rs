@@ -19,8 +19,9 @@ pub(super) const WIDEST: f32 = 8.0;
 /// Most pixels that a stretched kernel reaches along one axis.
 pub(super) const REACH: usize = 2 * LOBES * WIDEST as usize + 2;
 
-/// A kernel that reaches over three pixels to each side, for distances from 0 to 3 and a little beyond.
-pub(super) struct Table(Vec<f32>);
+/// A kernel that reaches over three pixels to each side: for each step of a fraction from 0 to 1 its values at the six
+/// pixels around, in a row of eight.
+pub(super) struct Table(Vec<[f32; 8]>);
 
 /// Lanczos' kernel `sinc(x) sinc(x / 3)` (Duchon, "Lanczos filtering in one and two dimensions", 1979). Nearest to the
 /// ideal in one warp, but it passes some waves on by 2.7 % too strongly, and over a hundred warps those grow fourfold.
@@ -64,29 +65,28 @@ fn lagrange_at(x: f64) -> f64 {
 
 impl Table {
     fn of(kernel: fn(f64) -> f64) -> Self {
-        Self((0..LOBES * STEPS + 2).map(|i| kernel(i as f64 / STEPS as f64) as f32).collect())
+        let step = |i: usize| kernel(i as f64 / STEPS as f64) as f32;
+        // The row of fraction 1 stands for what follows it too.
+        let row = |i: usize| {
+            let i = i.min(STEPS);
+            let near = |from: usize| step(from * STEPS - i);
+            [step(2 * STEPS + i), step(STEPS + i), step(i), near(1), near(2), near(3), 0.0, 0.0]
+        };
+        Self((0..STEPS + 2).map(row).collect())
     }
 
-    /// Weights of the six pixels around a position `t` of the way from the third to the fourth. They sum to 1, so that a
-    /// flat colour stays.
+    /// Weights of the six pixels around a position `t` of the way from the third to the fourth, 0 to 1. They sum to 1,
+    /// so that a flat colour stays.
     #[inline(always)]
     pub(super) fn weights(&self, t: f32) -> [f32; 2 * LOBES] {
-        let table = &self.0;
         let scaled = t * STEPS as f32;
-        let (i, rest) = (scaled as usize, scaled - (scaled as usize) as f32);
-        let farther = |from: usize| {
-            let low = from * STEPS + i;
-            table[low] + (table[low + 1] - table[low]) * rest
-        };
-        let nearer = |from: usize| {
-            let low = from * STEPS - i;
-            let next = low.saturating_sub(1);
-            table[low] + (table[next] - table[low]) * rest
-        };
-        let mut weights = [farther(2), farther(1), farther(0), nearer(1), nearer(2), nearer(3)];
-        let sum = 1.0 / weights.iter().sum::<f32>();
+        let i = scaled as usize;
+        let rest = scaled - i as f32;
+        let (low, next) = (&self.0[i], &self.0[i + 1]);
+        let mut weights: [f32; 8] = std::array::from_fn(|k| low[k] + (next[k] - low[k]) * rest);
+        let sum = 1.0 / weights[..2 * LOBES].iter().sum::<f32>();
         weights.iter_mut().for_each(|w| *w *= sum);
-        weights
+        *weights.first_chunk().expect("six of eight")
     }
 
     #[inline(always)]
@@ -96,7 +96,10 @@ impl Table {
             return 0.0;
         }
         let i = scaled as usize;
-        self.0[i] + (self.0[i + 1] - self.0[i]) * (scaled - i as f32)
+        // Values at 0, 1 and 2 pixels and beyond stand in columns 2, 1 and 0.
+        let (row, column) = (i % STEPS, LOBES - 1 - i / STEPS);
+        let (low, next) = (self.0[row][column], self.0[row + 1][column]);
+        low + (next - low) * (scaled - i as f32)
     }
 }
 

@@ -28,6 +28,9 @@
 //! `align_corners = false`.
 
 mod around;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod bytes;
 mod edge;
 pub mod flow;
 mod follow;

@@ -67,26 +67,81 @@ impl Relief {
 /// or has values that are not finite.
 pub fn equalise(depth: &DepthMap) -> Option<Plane> {
     let (low, high) = range(depth)?;
-    let scaled = |v: f32| (v - low) / (high - low);
-    let mut counts = [0_u32; BINS];
-    for v in depth.values() {
-        counts[bin(scaled(*v))] += 1;
-    }
+    let scale = Scale { low, span: high - low };
+    let pieces = depth.values().par_chunks(PIECE);
+    // Sums of integers: the order in which threads finish cannot show.
+    let counts = pieces.map(|piece| scale.counts(piece)).reduce(
+        || [0; BINS],
+        |mut all, piece| {
+            all.iter_mut().zip(piece).for_each(|(sum, count)| *sum += count);
+            all
+        },
+    );
     let steps = cumulate(&counts, depth.values().len());
-    let values = depth.values().par_iter().with_min_len(4096).map(|v| {
-        let v = scaled(*v);
-        let i = bin(v);
-        let (base, step) = steps[i];
-        let within = f64::from(v) * BINS as f64 - i as f64;
-        (base + within * step) as f32
-    });
-    Some(Plane::from_values(depth.size(), values.collect()))
+    let mut equal = Plane::filled(depth.size(), 0.0);
+    let to = equal.values_mut().par_chunks_mut(PIECE);
+    to.zip(depth.values().par_chunks(PIECE)).for_each(|(to, from)| scale.look_up(from, &steps, to));
+    Some(equal)
 }
 
-/// The bin of a value in 0..=1; 1 itself belongs to the last.
-#[inline(always)]
-fn bin(v: f32) -> usize {
-    ((v * BINS as f32) as usize).min(BINS - 1)
+/// Values that a thread takes at a time.
+const PIECE: usize = 1 << 15;
+/// Values whose bins are found at a time.
+const BLOCK: usize = 256;
+
+/// Brings values of a map to 0..=1.
+#[derive(Clone, Copy)]
+struct Scale {
+    low: f32,
+    span: f32,
+}
+
+impl Scale {
+    /// How many values fall into each bin.
+    fn counts(self, values: &[f32]) -> [u32; BINS] {
+        // Every other one is counted apart: neighbours are often equal, and adding to one number twice in a row waits.
+        let mut counts = [[0_u32; BINS]; 2];
+        let (mut scaled, mut bins) = ([0.0; BLOCK], [0; BLOCK]);
+        for values in values.chunks(BLOCK) {
+            on_widest(|| self.place(values, &mut scaled, &mut bins));
+            for [a, b] in bins[..values.len()].as_chunks::<2>().0 {
+                counts[0][*a as usize & (BINS - 1)] += 1;
+                counts[1][*b as usize & (BINS - 1)] += 1;
+            }
+            if values.len() % 2 == 1 {
+                counts[0][bins[values.len() - 1] as usize & (BINS - 1)] += 1;
+            }
+        }
+        let [mut even, odd] = counts;
+        even.iter_mut().zip(odd).for_each(|(sum, count)| *sum += count);
+        even
+    }
+
+    /// The share of the picture at or below each value.
+    fn look_up(self, values: &[f32], steps: &[(f64, f64); BINS], to: &mut [f32]) {
+        let (mut scaled, mut bins) = ([0.0; BLOCK], [0; BLOCK]);
+        for (values, to) in values.chunks(BLOCK).zip(to.chunks_mut(BLOCK)) {
+            on_widest(|| {
+                self.place(values, &mut scaled, &mut bins);
+                for ((to, v), bin) in to.iter_mut().zip(&scaled).zip(&bins) {
+                    let (base, step) = steps[*bin as usize & (BINS - 1)];
+                    let within = f64::from(*v) * BINS as f64 - f64::from(*bin);
+                    *to = (base + within * step) as f32;
+                }
+            });
+        }
+    }
+
+    /// The scaled values and their bins; 1 itself belongs to the last.
+    #[inline(always)]
+    fn place(self, values: &[f32], scaled: &mut [f32; BLOCK], bins: &mut [i32; BLOCK]) {
+        for ((v, scaled), bin) in values.iter().zip(scaled.iter_mut()).zip(bins.iter_mut()) {
+            *scaled = (v - self.low) / self.span;
+            // SAFETY: the map's values are finite, its lowest one and the span known: this is a number from 0 to 1.
+            let floor = unsafe { (*scaled * BINS as f32).to_int_unchecked::<i32>() };
+            *bin = floor.min(BINS as i32 - 1);
+        }
+    }
 }
 
 /// For each bin the share of pixels up to it, and the step to the next bin's (none after the last).
@@ -105,17 +160,59 @@ fn cumulate(counts: &[u32; BINS], total: usize) -> [(f64, f64); BINS] {
 
 /// Smallest and largest value, when all are finite and they differ.
 fn range(depth: &DepthMap) -> Option<(f32, f32)> {
-    let start = (f32::INFINITY, f32::NEG_INFINITY, true);
-    let (low, high, finite) = depth
-        .values()
-        .iter()
-        .fold(start, |(low, high, finite), v| (low.min(*v), high.max(*v), finite & v.is_finite()));
+    let ranges = depth.values().par_chunks(PIECE).map(|piece| {
+        let mut range = (f32::INFINITY, f32::NEG_INFINITY, true);
+        on_widest(|| range = piece_range(piece));
+        range
+    });
+    let start = || (f32::INFINITY, f32::NEG_INFINITY, true);
+    let (low, high, finite) = ranges.reduce(start, |a, b| (a.0.min(b.0), a.1.max(b.1), a.2 & b.2));
     (finite && low < high && (high - low).is_finite()).then_some((low, high))
 }
 
-fn map(plane: Plane, f: impl Fn(f32) -> f32) -> Plane {
-    let size = plane.size();
-    Plane::from_values(size, plane.values().iter().map(|v| f(*v)).collect())
+/// Smallest and largest value, and whether all are finite, kept for each place of a block until the end.
+#[inline(always)]
+fn piece_range(values: &[f32]) -> (f32, f32, bool) {
+    const WIDE: usize = 32;
+    let (mut low, mut high, mut exponent) = ([f32::INFINITY; WIDE], [f32::NEG_INFINITY; WIDE], [0; WIDE]);
+    let mut take = |values: &[f32]| {
+        for (i, v) in values.iter().enumerate().take(WIDE) {
+            low[i] = if *v < low[i] { *v } else { low[i] };
+            high[i] = if *v > high[i] { *v } else { high[i] };
+            exponent[i] = exponent[i].max(v.to_bits() & 0x7F80_0000);
+        }
+    };
+    let (blocks, rest) = values.as_chunks::<WIDE>();
+    for block in blocks {
+        take(block);
+    }
+    take(rest);
+    let low = low.iter().fold(f32::INFINITY, |low, v| low.min(*v));
+    let high = high.iter().fold(f32::NEG_INFINITY, |high, v| high.max(*v));
+    (low, high, exponent.iter().all(|e| *e < 0x7F80_0000))
+}
+
+/// Runs `work` compiled for the widest registers that the processor has. What it calls must be inlined.
+#[inline(always)]
+fn on_widest(work: impl FnOnce()) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        fn on_avx2(work: impl FnOnce()) {
+            work();
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { on_avx2(work) };
+        }
+    }
+    work();
+}
+
+/// Each value through `f`, in place.
+fn map(mut plane: Plane, f: impl Fn(f32) -> f32) -> Plane {
+    plane.values_mut().iter_mut().for_each(|v| *v = f(*v));
+    plane
 }
 
 #[cfg(test)]

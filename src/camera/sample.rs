@@ -1,7 +1,11 @@
 //! Nearest, bilinear, bicubic, Lanczos and Lagrange sampling of pictures with every border rule.
 
+use rayon::prelude::*;
+
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::edge::Edge;
-use super::kernel::{Table, lagrange, lanczos, wide_weights};
+use super::kernel::{lagrange, lanczos, wide_weights};
 use super::places::{Place, Places};
 use crate::canvas::Canvas;
 use crate::timeline::frame::Sampling;
@@ -20,17 +24,30 @@ pub(super) struct Texture {
     width: i32,
     height: i32,
     rgb: Vec<u8>,
+    /// The same as numbers, for kernels that read each pixel often; empty for the others.
+    texels: Vec<Texel>,
     /// Added to every value.
     lift: f32,
 }
 
 impl Texture {
-    /// Takes a picture; `lift` is added to every value (grey levels).
-    pub(super) fn new(canvas: &Canvas, lift: f32) -> Self {
+    /// Takes a picture that is to be sampled in this way; `lift` is added to every value (grey levels).
+    pub(super) fn new(canvas: &Canvas, lift: f32, sampling: Sampling) -> Self {
         let mut rgb = Vec::with_capacity(canvas.as_rgb8().len() + PADDING);
         rgb.extend_from_slice(canvas.as_rgb8());
         rgb.extend_from_slice(&[0; PADDING]);
-        Self { width: canvas.width() as i32, height: canvas.height() as i32, rgb, lift }
+        let texels = match sampling {
+            Sampling::Nearest | Sampling::Bilinear => Vec::new(),
+            Sampling::Bicubic | Sampling::Lanczos | Sampling::Lagrange => {
+                let pixels = canvas.as_rgb8().as_chunks::<3>().0;
+                pixels
+                    .par_iter()
+                    .with_min_len(1 << 14)
+                    .map(|[r, g, b]| [*r, *g, *b, 0].map(f32::from))
+                    .collect()
+            }
+        };
+        Self { width: canvas.width() as i32, height: canvas.height() as i32, rgb, texels, lift }
     }
 
     /// Samples at every place of a row. `AVX2` promises that the processor has it; the results are the same.
@@ -45,19 +62,33 @@ impl Texture {
         edge: Edge,
         out: &mut [Texel],
     ) {
-        let pairs = places.iter().zip(out);
+        // Loops and no closures: what a closure calls is not compiled for the processor at hand.
         match sampling {
-            Sampling::Nearest => pairs.for_each(|(p, out)| *out = self.tap(p.x, p.y, edge)),
-            Sampling::Bilinear => pairs.for_each(|(p, out)| *out = self.bilinear(p, edge)),
-            // SAFETY: the caller's promise.
-            Sampling::Bicubic => pairs.for_each(|(p, out)| *out = unsafe { self.bicubic::<AVX2>(p, edge) }),
-            Sampling::Lanczos => {
-                let table = lanczos();
-                pairs.for_each(|(p, out)| *out = self.six(table, p, edge));
+            Sampling::Nearest => {
+                for (p, out) in places.iter().zip(out) {
+                    *out = self.tap(p.x, p.y, edge);
+                }
             }
-            Sampling::Lagrange => {
-                let table = lagrange();
-                pairs.for_each(|(p, out)| *out = self.six(table, p, edge));
+            Sampling::Bilinear => {
+                for (p, out) in places.iter().zip(out) {
+                    // SAFETY: the caller's promise.
+                    *out = unsafe { self.bilinear::<AVX2>(p, edge) };
+                }
+            }
+            Sampling::Bicubic => {
+                for (p, out) in places.iter().zip(out) {
+                    let (wx, wy) = (keys_weights(p.fx), keys_weights(p.fy));
+                    // SAFETY: the caller's promise.
+                    *out = unsafe { self.kernel::<AVX2, 4, 2>(p.x - 1, p.y - 1, &wx, &wy, edge) };
+                }
+            }
+            Sampling::Lanczos | Sampling::Lagrange => {
+                let table = if sampling == Sampling::Lanczos { lanczos() } else { lagrange() };
+                for (p, out) in places.iter().zip(out) {
+                    let (wx, wy) = (table.weights(p.fx), table.weights(p.fy));
+                    // SAFETY: the caller's promise.
+                    *out = unsafe { self.kernel::<AVX2, 6, 3>(p.x - 2, p.y - 2, &wx, &wy, edge) };
+                }
             }
         }
     }
@@ -80,78 +111,75 @@ impl Texture {
         }
     }
 
-    #[inline(always)]
-    fn six(&self, table: &Table, place: Place, edge: Edge) -> Texel {
-        let (wx, wy) = (table.weights(place.fx), table.weights(place.fy));
-        match self.window::<6, 24>(place.x - 2, place.y - 2) {
-            Some(rows) => self.weigh(rows, wx, wy),
-            None => self.bordered(place.x - 2, place.y - 2, wx, wy, edge),
-        }
-    }
-
-    #[inline(always)]
-    fn bilinear(&self, place: Place, edge: Edge) -> Texel {
-        let (wx, wy) = ([1.0 - place.fx, place.fx], [1.0 - place.fy, place.fy]);
-        let Some(rows) = self.window::<2, 8>(place.x, place.y) else {
-            return self.bordered(place.x, place.y, wx, wy, edge);
-        };
-        self.weigh(rows, wx, wy)
-    }
-
     /// # Safety
     /// With `AVX2` the processor must have AVX2.
     #[inline(always)]
-    unsafe fn bicubic<const AVX2: bool>(&self, place: Place, edge: Edge) -> Texel {
-        let Some(rows) = self.window::<4, 16>(place.x - 1, place.y - 1) else {
-            let (wx, wy) = (keys_weights(place.fx), keys_weights(place.fy));
-            return self.bordered(place.x - 1, place.y - 1, wx, wy, edge);
+    unsafe fn bilinear<const AVX2: bool>(&self, place: Place, edge: Edge) -> Texel {
+        let (wx, wy) = ([1.0 - place.fx, place.fx], [1.0 - place.fy, place.fy]);
+        let Some(at) = self.inside::<2>(place.x, place.y) else {
+            return self.bordered(place.x, place.y, wx, wy, edge);
         };
+        let (at, stride) = (at * 3, self.width as usize * 3);
+        // SAFETY: both pixels and the ones below are inside; beyond the last there is padding.
+        let rows: [&[u8; 8]; 2] = [at, at + stride].map(|at| unsafe { &*self.rgb.as_ptr().add(at).cast() });
         #[cfg(target_arch = "x86_64")]
         if AVX2 {
             // SAFETY: the caller's promise.
-            return unsafe { avx2::bicubic(rows, place.fx, place.fy, self.lift) };
+            return unsafe { avx2::bilinear(rows, wx, wy, self.lift) };
         }
-        self.weigh(rows, keys_weights(place.fx), keys_weights(place.fy))
-    }
-
-    /// The bytes of N by N pixels from column `x`, row `y`, when all of them lie inside. Each row comes in a register
-    /// of W bytes, of which the last are not its own.
-    #[inline(always)]
-    fn window<const N: usize, const W: usize>(&self, x: i32, y: i32) -> Option<[&[u8; W]; N]> {
-        let n = N as i32;
-        if x < 0 || y < 0 || x > self.width - n || y > self.height - n {
-            return None;
-        }
-        let (at, stride) = ((y * self.width + x) as usize * 3, self.width as usize * 3);
-        let span = self.rgb.get(at..at + (N - 1) * stride + W)?;
-        let mut rows = [span.first_chunk()?; N];
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = span[i * stride..].first_chunk()?;
-        }
-        Some(rows)
-    }
-
-    /// Sums N rows of N pixels: down the columns first, all bytes at once, then along.
-    #[inline(always)]
-    fn weigh<const N: usize, const W: usize>(
-        &self,
-        rows: [&[u8; W]; N],
-        wx: [f32; N],
-        wy: [f32; N],
-    ) -> Texel {
-        let mut down = [0.0; W];
+        let mut down = [0.0; 8];
         for (row, wy) in rows.iter().zip(wy) {
             for (sum, v) in down.iter_mut().zip(*row) {
                 *sum += f32::from(*v) * wy;
             }
         }
-        let mut sum = [self.lift; 4];
-        for (i, wx) in wx.iter().enumerate() {
-            for c in 0..4 {
-                sum[c] += down[i * 3 + c] * wx;
+        std::array::from_fn(|c| self.lift + down[c] * wx[0] + down[c + 3] * wx[1])
+    }
+
+    /// Sums N by N pixels from column `x`, row `y`: down the columns first, then along. `HALF` is half of N.
+    ///
+    /// # Safety
+    /// With `AVX2` the processor must have AVX2.
+    #[inline(always)]
+    unsafe fn kernel<const AVX2: bool, const N: usize, const HALF: usize>(
+        &self,
+        x: i32,
+        y: i32,
+        wx: &[f32; N],
+        wy: &[f32; N],
+        edge: Edge,
+    ) -> Texel {
+        let Some(at) = self.inside::<N>(x, y) else {
+            return self.bordered(x, y, *wx, *wy, edge);
+        };
+        let stride = self.width as usize;
+        // SAFETY: N rows of N pixels from here are inside.
+        let rows: [&[Texel; N]; N] =
+            std::array::from_fn(|i| unsafe { &*self.texels.as_ptr().add(at + i * stride).cast() });
+        #[cfg(target_arch = "x86_64")]
+        if AVX2 {
+            // SAFETY: the caller's promise.
+            return unsafe { avx2::weigh::<N, HALF>(rows, wx, wy, self.lift) };
+        }
+        let mut down = [[0.0; 4]; N];
+        for (row, wy) in rows.iter().zip(wy) {
+            for (sum, texel) in down.iter_mut().zip(*row) {
+                (0..4).for_each(|c| sum[c] += texel[c] * wy);
             }
         }
+        let mut sum = [self.lift; 4];
+        for (down, wx) in down.iter().zip(wx) {
+            (0..4).for_each(|c| sum[c] += down[c] * wx);
+        }
         sum
+    }
+
+    /// Where column `x`, row `y` lies in the list of pixels, when N by N pixels from there are inside.
+    #[inline(always)]
+    fn inside<const N: usize>(&self, x: i32, y: i32) -> Option<usize> {
+        let n = N as i32;
+        let fits = (x >= 0) & (y >= 0) & (x <= self.width - n) & (y <= self.height - n);
+        fits.then(|| y as usize * self.width as usize + x as usize)
     }
 
     /// The weighted sum when some pixels lie outside.
@@ -218,62 +246,6 @@ fn keys_weights(t: f32) -> [f32; 4] {
     std::array::from_fn(|i| ((cubic[i] * t + square[i]) * t + linear[i]) * t + constant[i])
 }
 
-/// [`Texture::weigh`] of bicubic weights, written out for AVX2: the compiler does not find the broadcasts. Operations and
-/// their order are the same, so that the results are.
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use std::arch::x86_64::*;
-
-    use super::{KEYS_TERMS, Texel};
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub(super) fn bicubic(rows: [&[u8; 16]; 4], fx: f32, fy: f32, lift: f32) -> Texel {
-        let (wx, wy) = (weights(fx), _mm256_set_m128(weights(fy), weights(fy)));
-        let (mut left, mut right) = (_mm256_setzero_ps(), _mm256_setzero_ps());
-        let mut add = |row: &[u8; 16], w: __m256| {
-            left = _mm256_add_ps(left, _mm256_mul_ps(widen(row.first_chunk().expect("of 16")), w));
-            right = _mm256_add_ps(right, _mm256_mul_ps(widen(row[6..].first_chunk().expect("of 10")), w));
-        };
-        add(rows[0], _mm256_permute_ps::<0x00>(wy));
-        add(rows[1], _mm256_permute_ps::<0x55>(wy));
-        add(rows[2], _mm256_permute_ps::<0xAA>(wy));
-        add(rows[3], _mm256_permute_ps::<0xFF>(wy));
-        // Each half holds two pixels of three values; the second begins at the fourth place.
-        let second = _mm256_setr_epi32(3, 4, 5, 6, 0, 0, 0, 0);
-        let pixel = |half| _mm256_castps256_ps128(half);
-        let mut sum = _mm_set1_ps(lift);
-        let mut weigh = |pixel: __m128, w: __m128| sum = _mm_add_ps(sum, _mm_mul_ps(pixel, w));
-        weigh(pixel(left), _mm_permute_ps::<0x00>(wx));
-        weigh(pixel(_mm256_permutevar8x32_ps(left, second)), _mm_permute_ps::<0x55>(wx));
-        weigh(pixel(right), _mm_permute_ps::<0xAA>(wx));
-        weigh(pixel(_mm256_permutevar8x32_ps(right, second)), _mm_permute_ps::<0xFF>(wx));
-        let mut texel = [0.0; 4];
-        // SAFETY: four f32 are written to four f32.
-        unsafe { _mm_storeu_ps(texel.as_mut_ptr(), sum) };
-        texel
-    }
-
-    /// The four weights at `t`.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn weights(t: f32) -> __m128 {
-        let [cubic, square, linear, constant] =
-            KEYS_TERMS.map(|row| _mm_setr_ps(row[0], row[1], row[2], row[3]));
-        let t = _mm_set1_ps(t);
-        let inner = _mm_add_ps(_mm_mul_ps(cubic, t), square);
-        _mm_add_ps(_mm_mul_ps(_mm_add_ps(_mm_mul_ps(inner, t), linear), t), constant)
-    }
-
-    /// Eight bytes as eight `f32`.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn widen(bytes: &[u8; 8]) -> __m256 {
-        let bytes = _mm_cvtsi64_si128(i64::from_le_bytes(*bytes));
-        _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,34 +267,40 @@ mod tests {
     fn inside_and_border_paths_agree() {
         let size = Size::new(9, 7);
         let canvas = Canvas::from_rgb8(size, (0..size.area() * 3).map(|i| (i * 37 % 256) as u8).collect());
-        let texture = Texture::new(&canvas, 0.0);
+        let texture = Texture::new(&canvas, 0.0, Sampling::Bicubic);
         let place = Place { x: 3, y: 2, fx: 0.3, fy: 0.8 };
         let near = |a: Texel, b: Texel| (0..3).all(|c| (a[c] - b[c]).abs() < 1e-3);
         let (wx, wy) = (keys_weights(0.3), keys_weights(0.8));
         // SAFETY: nothing is promised.
-        let bicubic = unsafe { texture.bicubic::<false>(place, Edge::Clamp) };
+        let bicubic = unsafe { texture.kernel::<false, 4, 2>(2, 1, &wx, &wy, Edge::Clamp) };
         assert!(near(bicubic, texture.bordered(2, 1, wx, wy, Edge::Clamp)));
         let (wx, wy) = ([1.0 - 0.3, 0.3], [1.0 - 0.8, 0.8]);
-        assert!(near(texture.bilinear(place, Edge::Clamp), texture.bordered(3, 2, wx, wy, Edge::Clamp)));
+        // SAFETY: nothing is promised.
+        let bilinear = unsafe { texture.bilinear::<false>(place, Edge::Clamp) };
+        assert!(near(bilinear, texture.bordered(3, 2, wx, wy, Edge::Clamp)));
     }
 
     #[cfg(target_arch = "x86_64")]
     #[test]
-    fn the_written_out_path_agrees_bit_for_bit() {
+    fn the_written_out_paths_agree_bit_for_bit() {
         if !is_x86_feature_detected!("avx2") {
             return;
         }
         let size = Size::new(64, 8);
         let canvas = Canvas::from_rgb8(size, (0..size.area() * 3).map(|i| (i * i % 256) as u8).collect());
-        let texture = Texture::new(&canvas, 0.25);
-        for i in 0..1000 {
-            let fraction = |step: f32| (i as f32 * step).fract();
-            let place = Place { x: 1 + i % 61, y: 1 + i % 5, fx: fraction(0.618), fy: fraction(0.414) };
+        let texture = Texture::new(&canvas, 0.25, Sampling::Lagrange);
+        let mut places = Places::new(1000);
+        let fraction = |i: usize, step: f64| (i as f64 * step).fract();
+        // Beyond all four edges too.
+        places.between((0..1000).map(|i| [fraction(i, 0.618) * 70.0 - 3.0, fraction(i, 0.414) * 14.0 - 3.0]));
+        for sampling in [Sampling::Bilinear, Sampling::Bicubic, Sampling::Lanczos, Sampling::Lagrange] {
+            let (mut plain, mut wide) = (vec![[0.0; 4]; 1000], vec![[0.0; 4]; 1000]);
             // SAFETY: the processor has AVX2.
-            let (plain, wide) = unsafe {
-                (texture.bicubic::<false>(place, Edge::Clamp), texture.bicubic::<true>(place, Edge::Clamp))
-            };
-            assert_eq!(plain[..3], wide[..3], "{place:?}");
+            unsafe {
+                texture.sample_row::<false>(&places, sampling, Edge::Mirror, &mut plain);
+                texture.sample_row::<true>(&places, sampling, Edge::Mirror, &mut wide);
+            }
+            assert!(plain.iter().zip(&wide).all(|(a, b)| a[..3] == b[..3]), "{sampling:?}");
         }
     }
 }

@@ -51,7 +51,13 @@ pub fn unwound(canvas: &Canvas, ahead: &[Camera], border: Border, relief: &Relie
         }
     });
     let listed = Listed { width: size.width, places };
-    render(&Texture::new(canvas, 0.0), size, border.into(), (Sampling::Lagrange, false), &listed)
+    render(
+        &Texture::new(canvas, 0.0, Sampling::Lagrange),
+        size,
+        border.into(),
+        (Sampling::Lagrange, false),
+        &listed,
+    )
 }
 
 /// One frame's motion, from where a place was to where it is.

@@ -5,6 +5,7 @@ use nalgebra::Matrix3;
 use rayon::prelude::*;
 
 use super::Warped;
+use super::bytes::Finish;
 use super::edge::Edge;
 use super::places::Places;
 use super::sample::{Texel, Texture};
@@ -42,7 +43,7 @@ fn moved(
     }
     let map = Homography::new(matrix, size.width);
     let wide = filtered && sampling != Sampling::Nearest && shrinks(&map, size);
-    render(&Texture::new(canvas, 0.0), size, border.into(), (sampling, wide), &map)
+    render(&Texture::new(canvas, 0.0, sampling), size, border.into(), (sampling, wide), &map)
 }
 
 /// Where a row of the moved picture is sampled.
@@ -157,7 +158,8 @@ impl<P: Positions> Job<'_, P> {
             // SAFETY: the caller's promise.
             unsafe { self.texture.sample_row::<AVX2>(places, self.sampling, self.edge, texels) };
         }
-        round_row(texels, out);
+        // SAFETY: the caller's promise.
+        unsafe { Finish::Round.row::<AVX2>(texels, out) };
     }
 }
 
@@ -215,17 +217,6 @@ impl Positions for Homography {
                 sqrt(across * across + down * down) as f32
             };
             *stretch = [step(0, sx), step(1, sy)];
-        }
-    }
-}
-
-/// Clamps and rounds half to even.
-#[inline(always)]
-pub(super) fn round_row(texels: &[Texel], out: &mut [u8]) {
-    for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
-        for c in 0..3 {
-            // Adding 1.5 * 2^23 rounds half to even and leaves the integer in the low bits.
-            pixel[c] = (texel[c].clamp(0.0, 255.0) + 12_582_912.0).to_bits() as u8;
         }
     }
 }

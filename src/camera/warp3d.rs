@@ -6,19 +6,16 @@
 use libm::sqrt;
 use rayon::prelude::*;
 
+use super::bytes::Finish;
 use super::edge::Edge;
 use super::matrix::{Pose, pose};
 use super::places::Places;
 use super::relief::Relief;
 use super::sample::{Texel, Texture};
-use super::warp2d::{Homography, Positions, cover_row, round_row, shrinks, warp_flat};
+use super::warp2d::{Homography, Positions, cover_row, shrinks, warp_flat};
 use super::{Warped, flip_matrix, old_aspect_ratio};
 use crate::canvas::{Canvas, Plane, Size};
 use crate::timeline::frame::{Border, Camera3d, Sampling};
-
-/// Added before truncating to 8 bit, so that the rounding of weights does not darken a flat area by one level
-/// a frame. Far below what truncation itself does.
-const SLACK: f32 = 1.0 / 1024.0;
 
 /// Moves a picture over its relief. `border` fills what comes in from outside; `flip_border` does so for the
 /// perspective flip, which comes first as a warp of its own. Values are truncated to 8 bit, as in Deforum.
@@ -38,7 +35,7 @@ pub fn warp_deep(
         let warped = warp_deep(&flipped.canvas, &camera, border, flip_border, relief);
         return cover_twice(&flipped.coverage, warped, &camera, relief);
     }
-    painted(&Deep::new(canvas, camera, border, relief), truncate_row)
+    painted(&Deep::new(canvas, camera, border, relief), Finish::Truncate)
 }
 
 /// As [`warp_deep`], but the flip and the move over the relief are one map and the picture is sampled once; values are
@@ -56,11 +53,11 @@ pub fn warp_deep_once(
     let mut deep = Deep::new(canvas, camera, border, relief);
     deep.view.flip = flipped(camera, canvas.size());
     deep.wide = filtered && camera.sampling != Sampling::Nearest && shrinks(&deep.view, canvas.size());
-    painted(&deep, round_row)
+    painted(&deep, Finish::Round)
 }
 
 /// Every row of a warp, brought to 8 bit by `finish`.
-fn painted(deep: &Deep<'_>, finish: fn(&[Texel], &mut [u8])) -> Warped {
+fn painted(deep: &Deep<'_>, finish: Finish) -> Warped {
     let size = deep.view.size;
     let mut moved = Canvas::filled(size, [0; 3]);
     let mut coverage = Plane::filled(size, 0.0);
@@ -69,10 +66,7 @@ fn painted(deep: &Deep<'_>, finish: fn(&[Texel], &mut [u8])) -> Warped {
     rows.zip(covers).enumerate().for_each_init(
         || deep.buffers(),
         |buffers, (y, (out, cover))| {
-            deep.row(y, buffers, |places, texels| {
-                finish(texels, out);
-                cover_row(places, size, cover);
-            });
+            deep.row(y, buffers, Some((finish, &mut *out, &mut *cover)));
         },
     );
     Warped { canvas: moved, coverage }
@@ -89,11 +83,10 @@ pub fn warp_deep_float(canvas: &Canvas, camera: &Camera3d, border: Border, relie
     values.par_chunks_mut((size.width * 3).max(1)).enumerate().for_each_init(
         || deep.buffers(),
         |buffers, (y, out)| {
-            deep.row(y, buffers, |_, texels| {
-                for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
-                    *pixel = [texel[0], texel[1], texel[2]].map(|v| v.clamp(0.0, 255.0));
-                }
-            });
+            deep.row(y, buffers, None);
+            for (texel, pixel) in buffers.1.iter().zip(out.as_chunks_mut::<3>().0) {
+                *pixel = [texel[0], texel[1], texel[2]].map(|v| v.clamp(0.0, 255.0));
+            }
         },
     );
     values
@@ -137,6 +130,9 @@ struct Deep<'a> {
     edge: Edge,
 }
 
+/// How a row is brought to 8 bit, and where its bytes and its coverage go.
+type Finished<'a> = (Finish, &'a mut [u8], &'a mut [f32]);
+
 /// Room for one row.
 type Buffers = (Places, Vec<Texel>, Vec<[f32; 2]>);
 
@@ -148,7 +144,7 @@ fn flipped(camera: &Camera3d, size: Size) -> Option<Homography> {
 impl<'a> Deep<'a> {
     fn new(canvas: &Canvas, camera: &Camera3d, border: Border, relief: &'a Relief) -> Self {
         Self {
-            texture: Texture::new(canvas, relief.lift()),
+            texture: Texture::new(canvas, relief.lift(), camera.sampling),
             view: View::new(canvas.size(), camera, relief),
             sampling: camera.sampling,
             wide: false,
@@ -161,34 +157,34 @@ impl<'a> Deep<'a> {
         (Places::new(width), vec![[0.0; 4]; width], vec![[1.0; 2]; width])
     }
 
-    /// Samples row `y` and hands places and values to `finish`.
-    fn row(&self, y: usize, buffers: &mut Buffers, finish: impl FnOnce(&Places, &[Texel])) {
+    /// Samples row `y`, and brings it to 8 bit and tells what is covered where that is asked for.
+    fn row(&self, y: usize, buffers: &mut Buffers, finished: Option<Finished<'_>>) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2.
-            unsafe { self.row_avx2(y, buffers, finish) };
+            unsafe { self.row_avx2(y, buffers, finished) };
             return;
         }
         // SAFETY: nothing is promised.
-        unsafe { self.row_anywhere::<false, _>(y, buffers, finish) };
+        unsafe { self.row_anywhere::<false>(y, buffers, finished) };
     }
 
     /// The same operations in the same order, compiled for wider registers.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
-    fn row_avx2(&self, y: usize, buffers: &mut Buffers, finish: impl FnOnce(&Places, &[Texel])) {
+    fn row_avx2(&self, y: usize, buffers: &mut Buffers, finished: Option<Finished<'_>>) {
         // SAFETY: the processor has AVX2.
-        unsafe { self.row_anywhere::<true, _>(y, buffers, finish) };
+        unsafe { self.row_anywhere::<true>(y, buffers, finished) };
     }
 
     /// # Safety
     /// With `AVX2` the processor must have AVX2.
     #[inline(always)]
-    unsafe fn row_anywhere<const AVX2: bool, F: FnOnce(&Places, &[Texel])>(
+    unsafe fn row_anywhere<const AVX2: bool>(
         &self,
         y: usize,
         (places, texels, stretch): &mut Buffers,
-        finish: F,
+        finished: Option<Finished<'_>>,
     ) {
         match self.sampling {
             Sampling::Nearest => self.view.nearest_row(y, places),
@@ -201,7 +197,11 @@ impl<'a> Deep<'a> {
             // SAFETY: the caller's promise.
             unsafe { self.texture.sample_row::<AVX2>(places, self.sampling, self.edge, texels) };
         }
-        finish(places, texels);
+        if let Some((finish, out, cover)) = finished {
+            // SAFETY: the caller's promise.
+            unsafe { finish.row::<AVX2>(texels, out) };
+            cover_row(places, self.view.size, cover);
+        }
     }
 }
 
@@ -343,14 +343,5 @@ impl Ray {
             column * self.shrink + self.column - (vx * z - x * vz) * share * self.scale[0],
             self.row - (vy * z - self.y * vz) * share * self.scale[1],
         ]
-    }
-}
-
-#[inline(always)]
-fn truncate_row(texels: &[Texel], out: &mut [u8]) {
-    for (texel, pixel) in texels.iter().zip(out.as_chunks_mut::<3>().0) {
-        for c in 0..3 {
-            pixel[c] = (texel[c] + SLACK) as u8;
-        }
     }
 }

@@ -152,10 +152,12 @@ fn shares(counts: &[u32; 256], total: usize) -> [f64; 256] {
 fn enter(pixels: &mut [u8], coherence: Coherence, order: ChannelOrder) -> Histogram {
     let pieces = pixels.as_chunks_mut::<3>().0.par_chunks_mut(CHUNK);
     let counts = pieces.fold(empty, |mut counts, piece| {
-        swap(piece, coherence, order);
         match coherence {
-            Coherence::Hsv => space::to_hsv(piece),
-            Coherence::Lab => space::to_lab(piece),
+            Coherence::Hsv => {
+                swap(piece, order);
+                space::to_hsv(piece);
+            }
+            Coherence::Lab => space::to_lab(piece, red(order)),
             Coherence::Rgb | Coherence::Mkl | Coherence::None => {}
         }
         count(piece, &mut counts);
@@ -195,21 +197,30 @@ fn count(pixels: &[[u8; 3]], counts: &mut [Histogram; 2]) {
 /// Applies a table to each channel and converts back to RGB, in place.
 fn leave(pixels: &mut [u8], coherence: Coherence, order: ChannelOrder, tables: &[[u8; 256]; 3]) {
     pixels.as_chunks_mut::<3>().0.par_chunks_mut(CHUNK).for_each(|piece| {
+        if coherence == Coherence::Lab {
+            return space::from_lab(piece, tables, red(order));
+        }
         for pixel in piece.iter_mut() {
             *pixel = std::array::from_fn(|c| tables[c][usize::from(pixel[c])]);
         }
-        match coherence {
-            Coherence::Hsv => space::from_hsv(piece),
-            Coherence::Lab => space::from_lab(piece),
-            Coherence::Rgb | Coherence::Mkl | Coherence::None => {}
+        if coherence == Coherence::Hsv {
+            space::from_hsv(piece);
+            swap(piece, order);
         }
-        swap(piece, coherence, order);
     });
 }
 
+/// The channel that the conversions call red.
+fn red(order: ChannelOrder) -> usize {
+    match order {
+        ChannelOrder::Rgb => 0,
+        ChannelOrder::Bgr => 2,
+    }
+}
+
 /// Exchanges red and blue where the space is to see them exchanged.
-fn swap(pixels: &mut [[u8; 3]], coherence: Coherence, order: ChannelOrder) {
-    if order == ChannelOrder::Bgr && matches!(coherence, Coherence::Hsv | Coherence::Lab) {
+fn swap(pixels: &mut [[u8; 3]], order: ChannelOrder) {
+    if order == ChannelOrder::Bgr {
         pixels.iter_mut().for_each(|pixel| pixel.swap(0, 2));
     }
 }

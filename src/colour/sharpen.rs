@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::widest::on_widest;
 use crate::canvas::{Canvas, Plane, Size};
 use crate::timeline::frame::SharpenParams;
 
@@ -69,19 +70,18 @@ impl Curve {
 
     /// `out` holds the blurred row and becomes the sharpened one.
     fn apply(&self, row: &[u8], out: &mut [u8]) {
+        let mut done = 0;
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
-            unsafe { self.apply_avx2(row, out) };
-            return;
+        if !(self.threshold > 0.0) && is_x86_feature_detected!("avx2") {
+            let blocks = row.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<16>().0);
+            for (row, out) in blocks {
+                // SAFETY: the processor has AVX2.
+                unsafe { avx2::sharpened(row, out, [self.gain, self.amount]) };
+                done += 16;
+            }
         }
-        self.apply_anywhere(row, out);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn apply_avx2(&self, row: &[u8], out: &mut [u8]) {
-        self.apply_anywhere(row, out);
+        let (row, out) = (&row[done..], &mut out[done..]);
+        on_widest(|| self.apply_anywhere(row, out));
     }
 
     #[inline(always)]
@@ -97,6 +97,37 @@ impl Curve {
     }
 }
 
+/// [`Curve::apply_anywhere`] without a threshold, written out: the same operations in the same order.
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::*;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn sharpened(row: &[u8; 16], out: &mut [u8; 16], [gain, amount]: [f64; 2]) {
+        let (gain, amount) = (_mm256_set1_pd(gain), _mm256_set1_pd(amount));
+        // SAFETY: both have 16 bytes.
+        let (v, blurred) =
+            unsafe { (_mm_loadu_si128(row.as_ptr().cast()), _mm_loadu_si128(out.as_ptr().cast())) };
+        let four = |v: __m128i, blurred: __m128i| {
+            let wide = |bytes| _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(bytes));
+            let sharp = _mm256_sub_pd(_mm256_mul_pd(gain, wide(v)), _mm256_mul_pd(amount, wide(blurred)));
+            // What is no number passes and becomes the least integer, as what is far below does; packing makes 0 of it.
+            _mm256_cvtpd_epi32(_mm256_min_pd(_mm256_set1_pd(255.0), sharp))
+        };
+        let quarters = [
+            four(v, blurred),
+            four(_mm_srli_si128::<4>(v), _mm_srli_si128::<4>(blurred)),
+            four(_mm_srli_si128::<8>(v), _mm_srli_si128::<8>(blurred)),
+            four(_mm_srli_si128::<12>(v), _mm_srli_si128::<12>(blurred)),
+        ];
+        let [a, b, c, d] = quarters;
+        let packed = _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+        // SAFETY: 16 bytes are written to 16 bytes.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().cast(), packed) };
+    }
+}
+
 /// Separable blur that gives one row after the other.
 struct Blur<'a> {
     source: &'a [u8],
@@ -107,7 +138,8 @@ struct Blur<'a> {
     /// Which row each slot holds.
     held: Vec<usize>,
     padded: Vec<u8>,
-    sums: Vec<u32>,
+    /// Slots of the rows under the kernel.
+    under: Vec<usize>,
 }
 
 impl<'a> Blur<'a> {
@@ -120,21 +152,48 @@ impl<'a> Blur<'a> {
             ring: vec![vec![0; stride]; kernel.len()],
             held: vec![usize::MAX; kernel.len()],
             padded: vec![0; stride + 3 * kernel.len()],
-            sums: vec![0; stride],
+            under: vec![0; kernel.len()],
         }
     }
 
     /// Writes the blurred row `y`.
     fn row(&mut self, y: usize, out: &mut [u8]) {
         let n = self.kernel.len();
-        self.sums.fill(1 << 15);
         for i in 0..n {
             let source = mirror(y as i64 + i as i64 - (n / 2) as i64, self.size.height);
             self.hold(source);
-            add_weighted(&self.ring[source % n], u32::from(self.kernel[i]), &mut self.sums);
+            self.under[i] = source % n;
         }
-        for (out, sum) in out.iter_mut().zip(&self.sums) {
-            *out = (sum >> 16) as u8;
+        on_widest(|| self.down(out));
+    }
+
+    /// Sums the rows under the kernel, and rounds.
+    #[inline(always)]
+    fn down(&self, out: &mut [u8]) {
+        let (n, whole) = (self.kernel.len(), out.len() - out.len() % WIDE);
+        let (blocks, rest) = out.split_at_mut(whole);
+        for (b, out) in blocks.as_chunks_mut::<WIDE>().0.iter_mut().enumerate() {
+            let row = |i: usize| &self.ring[self.under[i]][b * WIDE..][..WIDE];
+            // Weights are the same on both sides of the middle.
+            let weight = u32::from(self.kernel[n / 2]);
+            let mut sums = [0; WIDE];
+            for (sum, v) in sums.iter_mut().zip(row(n / 2)) {
+                *sum = u32::from(*v) * weight + (1 << 15);
+            }
+            for i in 0..n / 2 {
+                let weight = u32::from(self.kernel[i]);
+                for ((sum, v), w) in sums.iter_mut().zip(row(i)).zip(row(n - 1 - i)) {
+                    *sum += (u32::from(*v) + u32::from(*w)) * weight;
+                }
+            }
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = (sum >> 16) as u8;
+            }
+        }
+        for (x, out) in rest.iter_mut().enumerate() {
+            let weighed =
+                |i: usize| u32::from(self.ring[self.under[i]][whole + x]) * u32::from(self.kernel[i]);
+            *out = (((1 << 15) + (0..n).map(weighed).sum::<u32>()) >> 16) as u8;
         }
     }
 
@@ -153,20 +212,34 @@ impl<'a> Blur<'a> {
             let x = mirror(i as i64 - radius as i64, self.size.width);
             self.padded[i * 3..][..3].copy_from_slice(&row[x * 3..][..3]);
         }
-        let out = &mut self.ring[slot];
-        out.fill(0);
-        for (i, weight) in self.kernel.iter().enumerate() {
-            // Weights sum to 256, so that a sum never leaves 16 bits.
-            for (out, v) in out.iter_mut().zip(&self.padded[i * 3..]) {
-                *out += u16::from(*v) * weight;
-            }
-        }
+        let (padded, kernel, out) = (&self.padded, self.kernel, &mut self.ring[slot]);
+        on_widest(|| across(padded, kernel, out));
     }
 }
 
-fn add_weighted(row: &[u16], weight: u32, sums: &mut [u32]) {
-    for (sum, v) in sums.iter_mut().zip(row) {
-        *sum += u32::from(*v) * weight;
+/// Values that are summed at a time.
+const WIDE: usize = 32;
+
+/// Sums the pixels under the kernel. Weights sum to 256, so that a sum never leaves 16 bits.
+#[inline(always)]
+fn across(padded: &[u8], kernel: &[u16], out: &mut [u16]) {
+    let (n, whole) = (kernel.len(), out.len() - out.len() % WIDE);
+    let (blocks, rest) = out.split_at_mut(whole);
+    for (b, out) in blocks.as_chunks_mut::<WIDE>().0.iter_mut().enumerate() {
+        let values = |i: usize| &padded[b * WIDE + i * 3..][..WIDE];
+        let mut sums = [0; WIDE];
+        for (sum, v) in sums.iter_mut().zip(values(n / 2)) {
+            *sum = u16::from(*v) * kernel[n / 2];
+        }
+        for i in 0..n / 2 {
+            for ((sum, v), w) in sums.iter_mut().zip(values(i)).zip(values(n - 1 - i)) {
+                *sum += (u16::from(*v) + u16::from(*w)) * kernel[i];
+            }
+        }
+        *out = sums;
+    }
+    for (x, out) in rest.iter_mut().enumerate() {
+        *out = (0..n).map(|i| u16::from(padded[whole + x + i * 3]) * kernel[i]).sum();
     }
 }
 
@@ -264,6 +337,19 @@ mod tests {
                 Blur::new(&canvas, &kernel).row(y, &mut b);
                 prop_assert_eq!(a, b);
             }
+        }
+    }
+
+    #[test]
+    fn the_written_out_curve_agrees_bit_for_bit() {
+        let row: Vec<u8> = (0..1 << 16).map(|i| (i >> 8) as u8).collect();
+        let blurred: Vec<u8> = (0..1 << 16).map(|i| i as u8).collect();
+        for amount in [0.1, 0.5, 1.0, 7.3, 1e30, f64::MAX, f64::INFINITY] {
+            let curve = Curve::new(&SharpenParams { amount, ..PARAMS });
+            let (mut plain, mut wide) = (blurred.clone(), blurred.clone());
+            curve.apply_anywhere(&row, &mut plain);
+            curve.apply(&row, &mut wide);
+            assert_eq!(plain, wide, "{amount}");
         }
     }
 

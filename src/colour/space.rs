@@ -9,6 +9,8 @@
 
 use std::sync::LazyLock;
 
+use super::widest::on_widest;
+
 /// Bits of the linear-light values and of their cube roots.
 const ROOT_BITS: u32 = 15;
 /// Entries of the cube root table: linear light in eighths of a level, with headroom.
@@ -24,14 +26,14 @@ const FROM_XYZ: [[i32; 3]; 3] = [[12615, -6296, -2223], [-3773, 7684, 185], [217
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
 
 struct Tables {
-    /// For each encoded value of R, of G and of B: what it adds to X, Y and Z (in 2^-15 of a level).
-    linear: [[[i32; 4]; 256]; 3],
-    /// CIE's f of linear light, 15 bits.
-    root: Vec<u16>,
-    /// Of each L: what its Y adds to linear R, G and B (26 bits), and f(Y), 14 bits.
-    light: [([i32; 4], i32); 256],
+    /// Linear light of an encoded value, in eighths of a level.
+    linear: [i32; 256],
+    /// CIE's f of linear light, 15 bits. The second half is never asked for: a mask is cheaper than a check.
+    root: [u16; 4096],
+    /// Of each L: Y and below it f(Y), 14 bits each.
+    light: [i32; 256],
     /// Encoded value of 12-bit linear light.
-    encoded: Vec<u8>,
+    encoded: [u8; 4096],
     /// 255 / v and 30 / d in 12-bit fixed point.
     saturation: [i32; 256],
     hue: [i32; 256],
@@ -41,18 +43,16 @@ impl Tables {
     fn new() -> Self {
         let over = |scale: f64, i: usize| if i == 0 { 0 } else { round(scale * 4096.0 / i as f64) };
         Self {
-            linear: std::array::from_fn(|c| {
-                std::array::from_fn(|v| {
-                    let linear = round(255.0 * 8.0 * linear(v as f64 / 255.0));
-                    column(TO_XYZ, c).map(|weight| weight * linear)
-                })
+            linear: std::array::from_fn(|v| round(255.0 * 8.0 * linear(v as f64 / 255.0))),
+            root: std::array::from_fn(|i| {
+                let f = if i < ROOTS { f64::from(root(i)) } else { 0.0 };
+                round(f * f64::from(1 << ROOT_BITS)) as u16
             }),
-            root: (0..ROOTS).map(|i| round(f64::from(root(i)) * f64::from(1 << ROOT_BITS)) as u16).collect(),
             light: std::array::from_fn(|i| {
                 let (y, f) = light(i as f64);
-                (column(FROM_XYZ, 1).map(|weight| weight * y), f)
+                y << 16 | f
             }),
-            encoded: (0..4096).map(|i| round(255.0 * encoded(f64::from(i) / 4096.0)) as u8).collect(),
+            encoded: std::array::from_fn(|i| round(255.0 * encoded(i as f64 / 4096.0)) as u8),
             saturation: std::array::from_fn(|i| over(255.0, i)),
             hue: std::array::from_fn(|i| over(30.0, i)),
         }
@@ -124,28 +124,16 @@ fn light(l: f64) -> (i32, i32) {
     (round(base * y), round(base * f))
 }
 
-/// Inverse of CIE's f in fixed point; integer divisions as OpenCV makes them.
+/// Inverse of CIE's f in fixed point, for numbers of 16 bits; integer divisions as OpenCV makes them.
 #[inline(always)]
 fn cube(i: i32) -> i32 {
-    let line = i * 108 / 841 - BASE * 16 / 116 * 108 / 841;
+    // A quotient that is no whole number is farther from one than single precision errs, and below 4000.
+    let quotient = (i * 108) as f32 / 841.0;
+    // SAFETY: a quotient of a number of 24 bits is a number, and fits.
+    let line = unsafe { quotient.to_int_unchecked::<i32>() } - BASE * 16 / 116 * 108 / 841;
     // On the curve i is positive, where a shift is a division.
     let curve = (((i * i) >> 14) * i) >> 14;
     if i <= 3390 { line } else { curve }
-}
-
-/// A column of a matrix, padded to the width of a register.
-const fn column(matrix: [[i32; 3]; 3], c: usize) -> [i32; 4] {
-    [matrix[0][c], matrix[1][c], matrix[2][c], 0]
-}
-
-#[inline(always)]
-fn sum(a: [i32; 4], b: [i32; 4]) -> [i32; 4] {
-    std::array::from_fn(|i| a[i].wrapping_add(b[i]))
-}
-
-#[inline(always)]
-fn scaled(a: [i32; 4], by: i32) -> [i32; 4] {
-    a.map(|v| v.wrapping_mul(by))
 }
 
 #[inline(always)]
@@ -153,40 +141,110 @@ fn descale(v: i32, bits: u32) -> i32 {
     (v + (1 << (bits - 1))) >> bits
 }
 
-/// Converts a row of pixels from RGB to LAB in place.
-pub(super) fn to_lab(pixels: &mut [[u8; 3]]) {
-    const SCALE: i32 = (116 * 255 + 50) / 100;
-    const SHIFT: i32 = -((16 * 255 * (1 << ROOT_BITS) + 50) / 100);
-    let tables = &*TABLES;
-    let root: &[u16; ROOTS] = tables.root.first_chunk().expect("the table has that many entries");
-    let [red, green, blue] = &tables.linear;
-    for pixel in pixels {
-        let [r, g, b] = pixel.map(usize::from);
-        let xyz = sum(sum(red[r], green[g]), blue[b]).map(|v| descale(v, 12) as usize);
-        let [fx, fy, fz] = [xyz[0], xyz[1], xyz[2]].map(|v| i32::from(root[v]));
-        let middle = 128 << ROOT_BITS;
-        *pixel = [
-            descale(SCALE * fy + SHIFT, ROOT_BITS),
-            descale(500 * (fx - fy) + middle, ROOT_BITS),
-            descale(200 * (fy - fz) + middle, ROOT_BITS),
-        ]
-        .map(|v| v.clamp(0, 255) as u8);
+/// Pixels whose channels lie in lists of their own: arithmetic goes through many at a time, and look-ups between two
+/// such passes through one at a time.
+const BLOCK: usize = 128;
+
+type Lists<T> = [[T; BLOCK]; 3];
+
+/// Converts pixels from RGB to LAB in place. `red` is the channel that counts as red, 0 or 2; green is 1 and the
+/// other one blue.
+pub(super) fn to_lab(pixels: &mut [[u8; 3]], red: usize) {
+    for block in pixels.chunks_mut(BLOCK) {
+        on_widest(|| to_lab_block(block, red));
     }
 }
 
-/// Converts a row of pixels from LAB to RGB in place.
-pub(super) fn from_lab(pixels: &mut [[u8; 3]]) {
+#[inline(always)]
+fn to_lab_block(pixels: &mut [[u8; 3]], red: usize) {
+    let (tables, mut xyz) = (&*TABLES, [[0; BLOCK]; 3]);
+    let mut lab = [[0; BLOCK]; 3];
+    let [x, y, z] = &mut xyz;
+    for (i, pixel) in pixels.iter().enumerate().take(BLOCK) {
+        x[i] = tables.linear[usize::from(pixel[red])];
+        y[i] = tables.linear[usize::from(pixel[1])];
+        z[i] = tables.linear[usize::from(pixel[2 - red])];
+    }
+    weigh_light(&mut xyz);
+    for list in &mut xyz {
+        for value in list.iter_mut() {
+            *value = i32::from(tables.root[*value as usize & 4095]);
+        }
+    }
+    weigh_roots(&xyz, &mut lab);
+    for (i, pixel) in pixels.iter_mut().enumerate().take(BLOCK) {
+        *pixel = [lab[0][i], lab[1][i], lab[2][i]];
+    }
+}
+
+/// Linear R, G, B in eighths of a level to X, Y, Z relative to the white point.
+#[inline(always)]
+fn weigh_light([a, b, c]: &mut Lists<i32>) {
+    for i in 0..BLOCK {
+        let row = |weights: [i32; 3]| descale(a[i] * weights[0] + b[i] * weights[1] + c[i] * weights[2], 12);
+        let xyz = [row(TO_XYZ[0]), row(TO_XYZ[1]), row(TO_XYZ[2])];
+        (a[i], b[i], c[i]) = (xyz[0], xyz[1], xyz[2]);
+    }
+}
+
+/// CIE's f of X, Y, Z to L, a, b.
+#[inline(always)]
+fn weigh_roots([x, y, z]: &Lists<i32>, lab: &mut Lists<u8>) {
+    const SCALE: i32 = (116 * 255 + 50) / 100;
+    const SHIFT: i32 = -((16 * 255 * (1 << ROOT_BITS) + 50) / 100);
+    const MIDDLE: i32 = 128 << ROOT_BITS;
+    let level = |v: i32| descale(v, ROOT_BITS).clamp(0, 255) as u8;
+    for i in 0..BLOCK {
+        lab[0][i] = level(SCALE * y[i] + SHIFT);
+        lab[1][i] = level(500 * (x[i] - y[i]) + MIDDLE);
+        lab[2][i] = level(200 * (y[i] - z[i]) + MIDDLE);
+    }
+}
+
+/// Looks each channel of LAB pixels up in its table and converts them to RGB in place. `red` is the channel that
+/// becomes red, 0 or 2.
+pub(super) fn from_lab(pixels: &mut [[u8; 3]], curves: &[[u8; 256]; 3], red: usize) {
     let tables = &*TABLES;
-    let encoded: &[u8; 4096] = tables.encoded.first_chunk().expect("the table has that many entries");
-    for pixel in pixels {
-        let [l, a, b] = pixel.map(i32::from);
-        let (grey, fy) = tables.light[l as usize];
-        let da = ((5 * a * 53687 + (1 << 7)) >> 13) - 128 * BASE / 500;
-        let db = ((b * 41943 + (1 << 4)) >> 9) - 128 * BASE / 200 + 1;
-        let x = scaled(const { column(FROM_XYZ, 0) }, cube(fy + da));
-        let z = scaled(const { column(FROM_XYZ, 2) }, cube(fy - db));
-        let linear = sum(sum(x, grey), z).map(|v| descale(v, 14).clamp(0, 4095) as usize);
-        *pixel = [linear[0], linear[1], linear[2]].map(|v| encoded[v]);
+    let curve = |c: usize, v: usize| usize::from(curves[c][v]);
+    let light = std::array::from_fn(|l| tables.light[curve(0, l)]);
+    let a = std::array::from_fn(|a| ((5 * curve(1, a) as i32 * 53687 + (1 << 7)) >> 13) - 128 * BASE / 500);
+    let b = std::array::from_fn(|b| ((curve(2, b) as i32 * 41943 + (1 << 4)) >> 9) - 128 * BASE / 200 + 1);
+    let roots = [light, a, b];
+    for block in pixels.chunks_mut(BLOCK) {
+        on_widest(|| from_lab_block(block, &roots, red));
+    }
+}
+
+#[inline(always)]
+fn from_lab_block(pixels: &mut [[u8; 3]], roots: &[[i32; 256]; 3], red: usize) {
+    let mut lists = [[0; BLOCK]; 3];
+    let [light, a, b] = &mut lists;
+    for (i, pixel) in pixels.iter().enumerate().take(BLOCK) {
+        light[i] = roots[0][usize::from(pixel[0])];
+        a[i] = roots[1][usize::from(pixel[1])];
+        b[i] = roots[2][usize::from(pixel[2])];
+    }
+    cube_roots(&mut lists);
+    let encoded = |v: i32| TABLES.encoded[v as usize & 4095];
+    for (i, pixel) in pixels.iter_mut().enumerate().take(BLOCK) {
+        pixel[red] = encoded(lists[0][i]);
+        pixel[1] = encoded(lists[1][i]);
+        pixel[2 - red] = encoded(lists[2][i]);
+    }
+}
+
+/// Light, a and b as the tables hold them to linear R, G and B of 12 bits.
+#[inline(always)]
+fn cube_roots([light, a, b]: &mut Lists<i32>) {
+    for i in 0..BLOCK {
+        let (y, f) = (light[i] >> 16, light[i] & 0xFFFF);
+        let (x, z) = (cube(f + a[i]), cube(f - b[i]));
+        let row = |weights: [i32; 3]| {
+            let sum = x.wrapping_mul(weights[0]).wrapping_add(y * weights[1]);
+            descale(sum.wrapping_add(z.wrapping_mul(weights[2])), 14).clamp(0, 4095)
+        };
+        let rgb = [row(FROM_XYZ[0]), row(FROM_XYZ[1]), row(FROM_XYZ[2])];
+        (light[i], a[i], b[i]) = (rgb[0], rgb[1], rgb[2]);
     }
 }
 
@@ -254,15 +312,30 @@ mod tests {
         row[0]
     }
 
+    fn lab_of(pixels: &mut [[u8; 3]]) {
+        to_lab(pixels, 0);
+    }
+
+    fn rgb_of(pixels: &mut [[u8; 3]]) {
+        from_lab(pixels, &[std::array::from_fn(|v| v as u8); 3], 0);
+    }
+
+    #[test]
+    fn the_cube_divides_as_integers_do() {
+        for i in -32768..=3390 {
+            assert_eq!(cube(i), i * 108 / 841 - BASE * 16 / 116 * 108 / 841, "{i}");
+        }
+    }
+
     #[test]
     fn opencv_converts_these_alike() {
         // cv2.cvtColor (5.0.0) of single pixels: COLOR_RGB2LAB, COLOR_LAB2RGB, COLOR_RGB2HSV.
         for (rgb, lab, hsv) in CASES {
-            assert_eq!(convert(to_lab, rgb), lab, "{rgb:?}");
+            assert_eq!(convert(lab_of, rgb), lab, "{rgb:?}");
             assert_eq!(convert(to_hsv, rgb), hsv, "{rgb:?}");
         }
         for (lab, rgb) in BACK {
-            assert_eq!(convert(from_lab, lab), rgb, "{lab:?}");
+            assert_eq!(convert(rgb_of, lab), rgb, "{lab:?}");
         }
     }
 
@@ -272,12 +345,12 @@ mod tests {
         let mut pixels: Vec<[u8; 3]> =
             noise.as_chunks::<3>().0.iter().map(|p| p.map(|v| (v * 256.0) as u8)).collect();
         pixels.extend([[0, 0, 0], [0, 255, 255], [0, 0, 255], [255, 0, 0], [255, 255, 255], [0, 255, 0]]);
-        for f in [to_lab, from_lab, to_hsv, from_hsv] {
+        for f in [lab_of, rgb_of, to_hsv, from_hsv] {
             f(&mut pixels.clone());
         }
         for v in 0..=255 {
             assert_eq!(convert(from_hsv, convert(to_hsv, [v; 3])), [v; 3]);
-            let back = convert(from_lab, convert(to_lab, [v; 3]));
+            let back = convert(rgb_of, convert(lab_of, [v; 3]));
             assert!(back.iter().all(|b| b.abs_diff(v) <= 1), "{v}: {back:?}");
         }
     }
