@@ -36,8 +36,13 @@ impl Composed {
             // Where in the film it stands is seen in its errors, not in the picture.
             let own = hashes.expected(&FrameParams { frame: 0, scene: 0, ..key.params.clone() }, size)?;
             let inner = made_of.last().map_or("", |inner: &Expected| inner.params.as_str());
-            let text =
-                format!("painted {PAINTED} {} {} {:?} {inner}", own.params, own.models, chain.inner(number));
+            let over = key.over.map_or("", |over| made_of[over].params.as_str());
+            let text = format!(
+                "painted {PAINTED} {} {} {:?} {inner} {over}",
+                own.params,
+                own.models,
+                chain.inner(number)
+            );
             made_of.push(Expected { params: store::hash(text.as_bytes()), ..own });
         }
         Ok(Self { chain, made_of, size })

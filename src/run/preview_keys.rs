@@ -34,7 +34,9 @@ fn painted(chain: &Chain, studio: &mut Studio<'_>) -> Result<Vec<Canvas>> {
     let mut pictures: Vec<Canvas> = Vec::with_capacity(chain.keys.len());
     for (number, key) in chain.keys.iter().enumerate() {
         let around = pictures.last().zip(chain.inner(number));
-        let made = studio.key(key, around, pictures.first(), chain.compose.overlap, &mut |_, _| true)?;
+        let over = key.over.and_then(|over| pictures.get(over));
+        let first = pictures.first();
+        let made = studio.key(key, around, over, first, chain.compose.overlap, &mut |_, _| true)?;
         pictures.extend(made);
     }
     Ok(pictures)

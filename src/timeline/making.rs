@@ -85,7 +85,6 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, frame: &FrameParams) ->
     else {
         return Making { compose: None, reversed };
     };
-    does_not_close(reader, values);
     only_zooms(reader, values, &frame.camera);
     from_text_or_picture(reader, values, frame);
     frame.controls.iter().for_each(|control| has_its_picture(reader, call.span, control, &frame.depth));
@@ -96,6 +95,7 @@ pub(super) fn at(reader: &mut Reader<'_>, stage: &Stage, frame: &FrameParams) ->
         overlap: argument("overlap").unwrap_or(0.12),
         refine: argument("refine").unwrap_or(0.0),
         init_strength: reader.number(values, "init_strength", 0.8),
+        closed: stage.round.is_some(),
     };
     Making { compose: Some(compose), reversed }
 }
@@ -151,20 +151,6 @@ fn only_zooms(reader: &mut Reader<'_>, values: &Values, camera: &Camera) {
                 refuse("`method = compose` has no perspective flip", span);
             }
         }
-    }
-}
-
-/// The innermost key holds no other one, so a composed zoom has an end.
-fn does_not_close(reader: &mut Reader<'_>, values: &Values) {
-    let Some(line) = values.lines.get("loop") else { return };
-    if line.at(line.clock.start).ok().and_then(|(value, _)| value.as_bool()).unwrap_or(false) {
-        let message = "a composed zoom does not lead back into itself";
-        reader.wrong(
-            "E42",
-            message,
-            line.span(),
-            Some("leave out `loop`, or say `method = loop`".to_owned()),
-        );
     }
 }
 

@@ -11,7 +11,8 @@ use crate::timeline::frame::{Fit, FrameParams, FrameSource, MaskFill};
 
 impl Studio<'_> {
     /// Paints a key picture around the one inside it, which stays as it is or, where the whole is painted over then,
-    /// keeps its colours; the innermost one from text or over a picture. `first` is the innermost key, where it is there. `None` when `watch` asked to give up.
+    /// keeps its colours; the innermost one from text or over a picture. `over` is a picture of the key that is there
+    /// already: only what lies inside it is new. `first` is the innermost key, where it is there. `None` when `watch` asked to give up.
     ///
     /// # Errors
     /// Whatever painter or files refuse.
@@ -19,6 +20,7 @@ impl Studio<'_> {
         &mut self,
         key: &Key,
         inner: Option<(&Canvas, Placement)>,
+        over: Option<&Canvas>,
         first: Option<&Canvas>,
         overlap: f64,
         watch: &mut dyn FnMut(usize, usize) -> bool,
@@ -31,14 +33,13 @@ impl Studio<'_> {
             self.times.frames += 1;
             return self.paint_over(&key.params, init.as_ref(), None, first, watch);
         };
-        let under = timed(&mut self.times.warp, || mirrored(inner, placement));
-        let mask = around(self.size, placement, overlap);
-        let only = PaintOnly { mask: &mask, fill: MaskFill::Original, blur: 0.0, region: None };
-        let Some(painted) = self.paint_over(&key.params, Some(&under), Some(only), first, watch)? else {
-            return Ok(None);
+        let around = match over {
+            Some(over) => Some(over.clone()),
+            None => self.around(key, inner, placement, overlap, first, watch)?,
         };
+        let Some(around) = around else { return Ok(None) };
         self.times.frames += 1;
-        let mut whole = timed(&mut self.times.warp, || join(&painted, inner, placement, overlap));
+        let mut whole = timed(&mut self.times.warp, || join(&around, inner, placement, overlap));
         if let Some(params) = key.refined() {
             let Some(refined) = self.paint_over(&params, Some(&whole), None, first, watch)? else {
                 return Ok(None);
@@ -46,6 +47,22 @@ impl Studio<'_> {
             whole = timed(&mut self.times.warp, || settle(&refined, inner, placement, overlap));
         }
         Ok(Some(whole))
+    }
+
+    /// Paints what lies around `inner`.
+    fn around(
+        &mut self,
+        key: &Key,
+        inner: &Canvas,
+        placement: Placement,
+        overlap: f64,
+        first: Option<&Canvas>,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Option<Canvas>> {
+        let under = timed(&mut self.times.warp, || mirrored(inner, placement));
+        let mask = around(self.size, placement, overlap);
+        let only = PaintOnly { mask: &mask, fill: MaskFill::Original, blur: 0.0, region: None };
+        self.paint_over(&key.params, Some(&under), Some(only), first, watch)
     }
 
     fn paint_over(

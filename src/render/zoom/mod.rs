@@ -9,6 +9,7 @@
 //! time, zooming out forward; a zoom that turns back meets the same keys again.
 
 mod keys;
+mod round;
 mod run;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::canvas::{Canvas, Size};
 use crate::error::{Error, Result};
 use crate::timeline::frame::{Camera, Camera2d, ComposeParams, FrameParams, FrameSource};
 pub use keys::{KeyShelf, PlannedKey};
+use round::Round;
 pub use run::{compose, paint};
 
 /// More key pictures than any film needs: a zoom of a hundred powers of ten takes 333.
@@ -46,6 +48,8 @@ pub struct Key {
     pub pose: Pose,
     /// It is painted around another one.
     pub is_outer: bool,
+    /// Number of the key that it is, once more: what that shows beyond the one inside stays.
+    pub over: Option<usize>,
     /// What it is painted with: the numbers of the frame that it fills, whose number it has.
     pub params: FrameParams,
 }
@@ -67,7 +71,8 @@ impl Key {
 
     /// The numbers of every run of the model that it takes.
     pub fn paintings(&self) -> impl Iterator<Item = FrameParams> {
-        std::iter::once(self.params.clone()).chain(self.refined())
+        let whole = self.over.is_none().then(|| self.params.clone());
+        whole.into_iter().chain(self.refined())
     }
 }
 
@@ -82,6 +87,8 @@ pub struct Chain {
     pub keys: Vec<Key>,
     /// Where each frame of the scene lies.
     poses: BTreeMap<u32, Pose>,
+    /// How they go on without an end, where the scene loops.
+    round: Option<Round>,
     size: Size,
 }
 
@@ -96,8 +103,15 @@ impl Chain {
         composed.map(|(scene, compose)| Self::of_scene(scene, compose, size)).collect()
     }
 
-    fn of_scene(frames: &[FrameParams], compose: ComposeParams, size: Size) -> Result<Self> {
+    fn of_scene(frames: &[FrameParams], mut compose: ComposeParams, size: Size) -> Result<Self> {
         let poses: Vec<Pose> = poses(frames);
+        let mut round = None;
+        if compose.closed
+            && let Some((found, ratio)) = Round::of(frames, &poses, compose)?
+        {
+            compose.ratio = ratio;
+            round = Some(found);
+        }
         let extreme = |better: fn(f64, f64) -> bool| {
             let best =
                 |best: usize, at: usize| if better(poses[at].level, poses[best].level) { at } else { best };
@@ -109,11 +123,12 @@ impl Chain {
             compose,
             keys: vec![key(&frames[deepest], poses[deepest], None)],
             poses: frames.iter().map(|frame| frame.frame).zip(poses.iter().copied()).collect(),
+            round,
             size,
         };
         let step = libm::log(compose.ratio);
         let first = poses[deepest].level;
-        while !chain.is_wide_enough(poses[widest].level) {
+        while !chain.is_whole(poses[widest].level) {
             let count = chain.keys.len();
             if count == MOST_KEYS {
                 return Err(too_many(&frames[0], compose));
@@ -124,11 +139,19 @@ impl Chain {
             let pose = Pose { level, angle: poses[at].angle };
             chain.keys.push(key(&frames[at], pose, Some(compose)));
         }
+        if let Some(round) = &mut chain.round {
+            let second = round.second(&chain.keys);
+            round.widen(&chain.keys, chain.poses.values(), size, compose.overlap);
+            chain.keys.extend(second);
+        }
         Ok(chain)
     }
 
-    /// Whether the outermost key covers every frame; `widest` is the level of the one that sees most.
-    fn is_wide_enough(&self, widest: f64) -> bool {
+    /// Whether there are all keys of a lap, or the outermost one covers every frame; `widest` is the level of the one that sees most.
+    fn is_whole(&self, widest: f64) -> bool {
+        if let Some(round) = &self.round {
+            return self.keys.len() == round.count;
+        }
         let Some(outermost) = self.keys.last() else { return false };
         // Scales that are powers are not exact: a hair must not cost a picture.
         outermost.pose.level <= widest + 1e-9
@@ -158,9 +181,13 @@ impl Chain {
     /// The keys that make up a frame, the outermost first: number, place and how far it has come in.
     pub fn shown(&self, frame: u32) -> Vec<(usize, Placement, Passage)> {
         let Some(pose) = self.poses.get(&frame) else { return Vec::new() };
-        let places: Vec<Placement> = self.keys.iter().map(|key| key.pose.seen_from(*pose)).collect();
+        let lying: Vec<(usize, Pose)> = match &self.round {
+            Some(round) => round.lying(&self.keys).collect(),
+            None => self.keys.iter().map(|key| key.pose).enumerate().collect(),
+        };
+        let places: Vec<Placement> = lying.iter().map(|(_, key)| key.seen_from(*pose)).collect();
         let chosen = zoom::chosen(self.size, &places, self.compose.overlap);
-        chosen.map(|(key, passage)| (key, places[key], passage)).collect()
+        chosen.map(|(at, passage)| (lying[at].0, places[at], passage)).collect()
     }
 
     /// A frame out of the pictures of the keys that [`Chain::shown`] names.
@@ -198,6 +225,7 @@ fn key(frame: &FrameParams, pose: Pose, around: Option<ComposeParams>) -> Key {
         *camera = Camera2d { zoom: 1.0, angle: 0.0, ..*camera };
     }
     params.making.reversed = false;
+    params.closing = None;
     params.cut = true;
     if around.is_some() {
         params.source = FrameSource::Previous;
@@ -205,7 +233,7 @@ fn key(frame: &FrameParams, pose: Pose, around: Option<ComposeParams>) -> Key {
     let over_picture = matches!(params.source, FrameSource::Init(_));
     let kept = params.making.compose.map_or(0.0, |compose| compose.init_strength);
     params.sampling.strength = if over_picture { kept } else { 0.0 };
-    Key { pose, is_outer: around.is_some(), params }
+    Key { pose, is_outer: around.is_some(), over: None, params }
 }
 
 fn too_many(first: &FrameParams, compose: ComposeParams) -> Error {

@@ -36,12 +36,13 @@ pub fn paint(
         };
         let first = if number > 1 { Some(shelf.read(chain.scene, 0)?) } else { before.clone() };
         let around = before.as_ref().zip(chain.inner(number));
+        let over = key.over.map(|over| shelf.read(chain.scene, over)).transpose()?;
         let mut watch = |step, steps| {
             progress.step(step, steps);
             stop.get() != Stop::Now
         };
         let made = studio
-            .key(key, around, first.as_ref(), chain.compose.overlap, &mut watch)
+            .key(key, around, over.as_ref(), first.as_ref(), chain.compose.overlap, &mut watch)
             .map_err(|e| at_frame(key.params.frame, e))?;
         let Some(made) = made else { return Err(Error::Interrupted) };
         shelf.put(chain.scene, number, &made, &planned.text, &planned.expected.params)?;

@@ -20,4 +20,6 @@ pub struct ComposeParams {
     pub refine: f64,
     /// Share of the init picture that is kept, 0 to 1.
     pub init_strength: f64,
+    /// The scene loops: its innermost key lies in its outermost one.
+    pub closed: bool,
 }
