@@ -234,3 +234,26 @@ fn decoded(desk: &Desk, name: &str) -> Vec<Canvas> {
 fn distance(a: &Canvas, b: &Canvas) -> u64 {
     a.as_rgb8().iter().zip(b.as_rgb8()).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum()
 }
+
+/// Mean absolute difference of two frames.
+fn apart(a: &Canvas, b: &Canvas) -> f64 {
+    let sum: u64 = a.as_rgb8().iter().zip(b.as_rgb8()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_rgb8().len() as f64
+}
+
+#[test]
+fn a_composed_zoom_that_loops_leads_into_its_beginning() {
+    let desk = Desk::new();
+    let film = composed("").replace("frames = 25\n", "").replace("zoom = 2x/s\n", "");
+    desk.write("film.kin", format!("{film}scene well 24f loop {{ zoom = 2x/s }}\n"));
+    // Three doublings: three keys, twice.
+    let planned = desk.run(&["plan", "film.kin"]).expect(0);
+    assert!(planned.stdout.contains("6 pictures are to be painted"), "{}", planned.stdout);
+    desk.run(&["render", "film.kin"]).expect(0);
+    assert_eq!(desk.frames("film.frames/keys").len(), 6);
+    let frames: Vec<Canvas> = (0..24).map(|number| frame(&desk, "film", number)).collect();
+    let steps: Vec<f64> = (0..24).map(|at| apart(&frames[at], &frames[(at + 1) % 24])).collect();
+    let largest = steps[..23].iter().copied().fold(0.0, f64::max);
+    // As from any frame to the next, with a tenth for what the laps differ by.
+    assert!(steps[23] < 1.1 * largest, "{steps:?}");
+}

@@ -6,7 +6,7 @@ use kinora::camera::zoom;
 use kinora::canvas::Size;
 use kinora::render::zoom::Chain;
 use kinora::schedule;
-use kinora::timeline::frame::{FrameParams, FrameSource};
+use kinora::timeline::frame::{Camera, FrameParams, FrameSource};
 use kinora::timeline::{Options, Timeline};
 
 const SIZE: Size = Size::new(64, 48);
@@ -104,4 +104,63 @@ fn no_zoom_asks_for_pictures_without_end() {
     let endless = frames("zoom = 1000\nmethod = compose(ratio=1.1)\nframes = 200\n");
     let refused = Chain::all(&endless, SIZE).unwrap_err();
     assert!(refused.to_string().contains("more than 10000 key pictures"), "{refused}");
+}
+
+#[test]
+fn the_keys_of_a_loop_are_painted_in_two_laps_and_come_again() {
+    // Five doublings and a bit, in steps that close.
+    let film = "method = compose(ratio=2)\nscene well 60f loop { zoom = 2.1x/s  angle = 7 }\n";
+    for film in [film.to_owned(), film.replace("2.1x/s", "0.5x/s")] {
+        let chain = chain(&film);
+        assert_eq!(chain.keys.len(), 10);
+        let over: Vec<Option<usize>> = chain.keys.iter().map(|key| key.over).collect();
+        assert_eq!(over[..5], [None; 5]);
+        assert_eq!(over[5..], [0, 1, 2, 3, 4].map(Some));
+        // The ways of all frames, each as it looks from the one before, are those from the last to the first.
+        let scale = |frame: u32, key: usize| {
+            chain
+                .shown(frame)
+                .iter()
+                .find(|(shown, ..)| *shown == key)
+                .map(|(_, place, _)| (place.scale, place.angle))
+        };
+        for frame in 0..60 {
+            let shown = chain.shown(frame);
+            assert!(shown.iter().all(|(key, ..)| *key >= 5), "{film}: {frame}: {shown:?}");
+            assert!(zoom::covers(SIZE, shown[0].1, chain.compose.overlap, 0.0), "{film}: {frame}");
+            let next = (frame + 1) % 60;
+            let both = shown.iter().find_map(|(key, place, _)| Some((place, scale(next, *key)?)));
+            let (here, there) = both.unwrap_or_else(|| panic!("{film}: {frame} and {next} show other keys"));
+            let step =
+                if film.contains("2.1x/s") { 2.1_f64.powf(1.0 / 12.0) } else { 0.5_f64.powf(1.0 / 12.0) };
+            assert!((there.0 / here.scale / step - 1.0).abs() < 1e-9, "{film}: {frame}");
+            let turned = (there.1 - here.angle - 7.0).abs();
+            assert!(turned < 1e-9, "{film}: {frame}: {turned}");
+        }
+    }
+}
+
+#[test]
+fn a_loop_that_comes_back_needs_no_second_lap_and_one_that_hardly_zooms_is_refused() {
+    let breath = "zoom = osc(\"sin\", period=60, amp=0.03, centre=1)";
+    let film = format!("method = compose(ratio=2)\nscene well 60f loop {{ {breath} }}\n");
+    let breathing = chain(&film);
+    assert!(breathing.keys.iter().all(|key| key.over.is_none()));
+    // A sine of magnifications does not come back quite: (1 + a)(1 - a) is below 1. What is missing is spread.
+    let zooms = frames(&film).into_iter().map(|frame| match frame.camera {
+        Camera::Flat(camera) => libm::log(camera.zoom),
+        Camera::Deep(_) => 0.0,
+    });
+    let (zooms, seen): (Vec<f64>, _) = (zooms.collect(), |frame: u32| breathing.shown(frame)[0].1.scale);
+    let net: f64 = zooms.iter().sum();
+    let into_the_first = libm::log(seen(0) / seen(59));
+    assert!(
+        net < -0.005 && (into_the_first - (zooms[0] - net / 60.0)).abs() < 1e-9,
+        "{net} {into_the_first}"
+    );
+    let still = chain("method = compose(ratio=2)\nscene well 60f loop { zoom = 1  angle = 6 }\n");
+    assert!(still.keys.iter().all(|key| key.over.is_none()));
+    let little = "method = compose(ratio=2)\nscene well 60f loop { zoom = 1.004 }\n";
+    let refused = Chain::all(&frames(little), SIZE).unwrap_err();
+    assert!(refused.to_string().contains("which no key pictures close"), "{refused}");
 }

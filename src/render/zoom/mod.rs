@@ -104,10 +104,10 @@ impl Chain {
     }
 
     fn of_scene(frames: &[FrameParams], mut compose: ComposeParams, size: Size) -> Result<Self> {
-        let poses: Vec<Pose> = poses(frames);
+        let mut poses: Vec<Pose> = poses(frames);
         let mut round = None;
         if compose.closed
-            && let Some((found, ratio)) = Round::of(frames, &poses, compose)?
+            && let Some((found, ratio)) = Round::of(frames, &mut poses, compose)?
         {
             compose.ratio = ratio;
             round = Some(found);

@@ -13,8 +13,9 @@ use crate::timeline::frame::{Camera, ComposeParams, FrameParams};
 
 /// The least that a key may be smaller in the one around it: bands need room.
 const LEAST_RATIO: f64 = 1.2;
-/// Zooms of less than this come back to where they began but for rounding.
-const STILL: f64 = 1e-6;
+/// Zooms of less than this (5 %) over a scene are meant to come back to where they began, as a sine of magnifications
+/// is. What they miss it by is spread over the scene, where nobody sees it.
+const STILL: f64 = 0.05;
 /// More laps than any frame can look out.
 const MOST_LAPS: usize = 64;
 
@@ -30,18 +31,24 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// The round of a scene with these frames, and the ratio with which it closes; `None` where the zoom comes back by
-    /// itself, so that the frames show the same keys again.
+    /// The round of a scene whose frames lie at `poses`, and the ratio with which it closes; `None` where the zoom comes
+    /// back by itself, so that the frames show the same keys again: then `poses` come back exactly.
     ///
     /// # Errors
     /// [`Error::Usage`] when no keys close it.
-    pub fn of(frames: &[FrameParams], poses: &[Pose], compose: ComposeParams) -> Result<Option<(Self, f64)>> {
+    pub fn of(
+        frames: &[FrameParams],
+        poses: &mut [Pose],
+        compose: ComposeParams,
+    ) -> Result<Option<(Self, f64)>> {
         let (Some(first), Some(last)) = (frames.first(), poses.last()) else { return Ok(None) };
         // What moves the first frame leads from the last one to it.
         let Camera::Flat(camera) = &first.camera else { return Ok(None) };
         let (level, angle) = (last.level + libm::log(camera.zoom), last.angle + camera.angle);
-        let whole_turns = (angle / 360.0 - (angle / 360.0).round()).abs() * 360.0 < STILL;
-        if level.abs() < STILL && whole_turns {
+        let turns = angle / 360.0;
+        if level.abs() < STILL && (turns - turns.round()).abs() < 1e-9 {
+            let count = poses.len() as f64;
+            poses.iter_mut().enumerate().for_each(|(at, pose)| pose.level -= level * at as f64 / count);
             return Ok(None);
         }
         let count = (level.abs() / libm::log(compose.ratio)).round().max(2.0);
