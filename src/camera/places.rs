@@ -68,9 +68,9 @@ impl Places {
 #[inline(always)]
 fn split(v: f64) -> (i32, f32) {
     let v = near(v);
-    let rounded = (v + ROUND) - ROUND;
-    let floor = if rounded > v { rounded - 1.0 } else { rounded };
-    (low(floor + ROUND), (v - floor) as f32)
+    let floor = v.floor();
+    // SAFETY: a number within a range that fits.
+    (unsafe { floor.to_int_unchecked() }, (v - floor) as f32)
 }
 
 /// `v` within the range where the arithmetic is exact; NaN becomes its lower end.

@@ -73,12 +73,9 @@ impl Curve {
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]
         if !(self.threshold > 0.0) && is_x86_feature_detected!("avx2") {
-            let blocks = row.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<16>().0);
-            for (row, out) in blocks {
-                // SAFETY: the processor has AVX2.
-                unsafe { avx2::sharpened(row, out, [self.gain, self.amount]) };
-                done += 16;
-            }
+            done = row.len() - row.len() % 16;
+            // SAFETY: the processor has AVX2.
+            unsafe { avx2::sharpen(row, out, [self.gain, self.amount]) };
         }
         let (row, out) = (&row[done..], &mut out[done..]);
         on_widest(|| self.apply_anywhere(row, out));
@@ -102,9 +99,55 @@ impl Curve {
 mod avx2 {
     use std::arch::x86_64::*;
 
+    /// As far as whole registers go.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn sharpen(row: &[u8], out: &mut [u8], scales: [f64; 2]) {
+        for (row, out) in row.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<16>().0) {
+            sharpen_block(row, out, scales);
+        }
+    }
+
+    /// Sums rows of 8 bits of fraction, as many as there are weights, and rounds: 32 values of each from `at` on. The
+    /// weights are the same on both sides of the middle and sum to 256.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn sharpened(row: &[u8; 16], out: &mut [u8; 16], [gain, amount]: [f64; 2]) {
+    pub(super) fn down<'a>(row: impl Fn(usize) -> &'a [u16; 32], kernel: &[u16], out: &mut [u8; 32]) {
+        // Products of signed numbers are summed in pairs: rows are lowered by half their range, and as the weights sum
+        // to 256 the sum by 256 halves.
+        let middle = _mm256_set1_epi16(i16::MIN);
+        let lowered = |row: &[u16; 32], half: usize| {
+            // SAFETY: 16 values from the first or the middle one of 32.
+            let values = unsafe { _mm256_loadu_si256(row.as_ptr().add(16 * half).cast()) };
+            _mm256_xor_si256(values, middle)
+        };
+        let mut sums = [_mm256_set1_epi32((1 << 15) + (1 << 23)); 4];
+        let mut add = |half: usize, a: __m256i, b: __m256i, weight: u16| {
+            let weights = _mm256_set1_epi16(weight as i16);
+            let [low, high] = [_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b)];
+            sums[2 * half] = _mm256_add_epi32(sums[2 * half], _mm256_madd_epi16(low, weights));
+            sums[2 * half + 1] = _mm256_add_epi32(sums[2 * half + 1], _mm256_madd_epi16(high, weights));
+        };
+        let n = kernel.len();
+        for half in 0..2 {
+            add(half, lowered(row(n / 2), half), _mm256_setzero_si256(), kernel[n / 2]);
+        }
+        for i in 0..n / 2 {
+            let (upper, lower) = (row(i), row(n - 1 - i));
+            for half in 0..2 {
+                add(half, lowered(upper, half), lowered(lower, half), kernel[i]);
+            }
+        }
+        let [a, b, c, d] = sums.map(|sum| _mm256_srli_epi32::<16>(sum));
+        let bytes = _mm256_packus_epi16(_mm256_packus_epi32(a, b), _mm256_packus_epi32(c, d));
+        // Packing takes turns between the halves of both registers.
+        let ordered = _mm256_permute4x64_epi64::<0b11_01_10_00>(bytes);
+        // SAFETY: 32 bytes are written to 32 bytes.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), ordered) };
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn sharpen_block(row: &[u8; 16], out: &mut [u8; 16], [gain, amount]: [f64; 2]) {
         let (gain, amount) = (_mm256_set1_pd(gain), _mm256_set1_pd(amount));
         // SAFETY: both have 16 bytes.
         let (v, blurred) =
@@ -164,36 +207,37 @@ impl<'a> Blur<'a> {
             self.hold(source);
             self.under[i] = source % n;
         }
-        on_widest(|| self.down(out));
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { self.down_avx2(out) };
+        }
+        self.down(0, out);
     }
 
-    /// Sums the rows under the kernel, and rounds.
-    #[inline(always)]
-    fn down(&self, out: &mut [u8]) {
-        let (n, whole) = (self.kernel.len(), out.len() - out.len() % WIDE);
-        let (blocks, rest) = out.split_at_mut(whole);
-        for (b, out) in blocks.as_chunks_mut::<WIDE>().0.iter_mut().enumerate() {
-            let row = |i: usize| &self.ring[self.under[i]][b * WIDE..][..WIDE];
-            // Weights are the same on both sides of the middle.
-            let weight = u32::from(self.kernel[n / 2]);
-            let mut sums = [0; WIDE];
-            for (sum, v) in sums.iter_mut().zip(row(n / 2)) {
-                *sum = u32::from(*v) * weight + (1 << 15);
-            }
-            for i in 0..n / 2 {
-                let weight = u32::from(self.kernel[i]);
-                for ((sum, v), w) in sums.iter_mut().zip(row(i)).zip(row(n - 1 - i)) {
-                    *sum += (u32::from(*v) + u32::from(*w)) * weight;
-                }
-            }
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = (sum >> 16) as u8;
-            }
+    /// [`Blur::down`] as far as whole registers go, then itself.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn down_avx2(&self, out: &mut [u8]) {
+        let (blocks, rest) = out.as_chunks_mut::<WIDE>();
+        let from = blocks.len() * WIDE;
+        for (b, out) in blocks.iter_mut().enumerate() {
+            let row = |i: usize| {
+                self.ring[self.under[i]][b * WIDE..].first_chunk().expect("a row has a value for each byte")
+            };
+            avx2::down(row, self.kernel, out);
         }
-        for (x, out) in rest.iter_mut().enumerate() {
+        self.down(from, rest);
+    }
+
+    /// Sums the rows under the kernel from value `from` on, and rounds.
+    #[inline(always)]
+    fn down(&self, from: usize, out: &mut [u8]) {
+        for (x, out) in out.iter_mut().enumerate() {
+            let rows = self.under.iter().zip(self.kernel);
             let weighed =
-                |i: usize| u32::from(self.ring[self.under[i]][whole + x]) * u32::from(self.kernel[i]);
-            *out = (((1 << 15) + (0..n).map(weighed).sum::<u32>()) >> 16) as u8;
+                rows.map(|(slot, weight)| u32::from(self.ring[*slot][from + x]) * u32::from(*weight));
+            *out = ((weighed.sum::<u32>() + (1 << 15)) >> 16) as u8;
         }
     }
 
@@ -336,6 +380,27 @@ mod tests {
                 running.row(y, &mut a);
                 Blur::new(&canvas, &kernel).row(y, &mut b);
                 prop_assert_eq!(a, b);
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_written_out_blur_agrees_bit_for_bit() {
+        if !is_x86_feature_detected!("avx2") {
+            return;
+        }
+        let canvas = picture(37, 20);
+        for (n, sigma) in [(1, 1.0), (3, 0.2), (5, 1.0), (9, 2.5), (21, 40.0)] {
+            let kernel = fixed_kernel(n, sigma);
+            let mut blur = Blur::new(&canvas, &kernel);
+            for y in 0..20 {
+                let (mut plain, mut wide) = (vec![0; 111], vec![0; 111]);
+                blur.row(y, &mut plain);
+                blur.down(0, &mut plain);
+                // SAFETY: the processor has AVX2.
+                unsafe { blur.down_avx2(&mut wide) };
+                assert_eq!(plain, wide, "kernel of {n}, row {y}");
             }
         }
     }
