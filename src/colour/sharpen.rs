@@ -68,11 +68,16 @@ impl Curve {
         Self { gain: 1.0 + params.amount, amount: params.amount, threshold: params.threshold }
     }
 
+    /// Whether any difference is left alone.
+    fn has_threshold(&self) -> bool {
+        self.threshold > 0.0
+    }
+
     /// `out` holds the blurred row and becomes the sharpened one.
     fn apply(&self, row: &[u8], out: &mut [u8]) {
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]
-        if !(self.threshold > 0.0) && is_x86_feature_detected!("avx2") {
+        if !self.has_threshold() && is_x86_feature_detected!("avx2") {
             done = row.len() - row.len() % 16;
             // SAFETY: the processor has AVX2.
             unsafe { avx2::sharpen(row, out, [self.gain, self.amount]) };
@@ -131,10 +136,10 @@ mod avx2 {
         for half in 0..2 {
             add(half, lowered(row(n / 2), half), _mm256_setzero_si256(), kernel[n / 2]);
         }
-        for i in 0..n / 2 {
+        for (i, weight) in kernel.iter().enumerate().take(n / 2) {
             let (upper, lower) = (row(i), row(n - 1 - i));
             for half in 0..2 {
-                add(half, lowered(upper, half), lowered(lower, half), kernel[i]);
+                add(half, lowered(upper, half), lowered(lower, half), *weight);
             }
         }
         let [a, b, c, d] = sums.map(|sum| _mm256_srli_epi32::<16>(sum));
@@ -275,9 +280,9 @@ fn across(padded: &[u8], kernel: &[u16], out: &mut [u16]) {
         for (sum, v) in sums.iter_mut().zip(values(n / 2)) {
             *sum = u16::from(*v) * kernel[n / 2];
         }
-        for i in 0..n / 2 {
+        for (i, weight) in kernel.iter().enumerate().take(n / 2) {
             for ((sum, v), w) in sums.iter_mut().zip(values(i)).zip(values(n - 1 - i)) {
-                *sum += (u16::from(*v) + u16::from(*w)) * kernel[i];
+                *sum += (u16::from(*v) + u16::from(*w)) * weight;
             }
         }
         *out = sums;

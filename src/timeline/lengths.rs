@@ -106,14 +106,14 @@ pub(super) fn compare(stages: &[Stage], folder: &Path, measure: Option<Measure>,
                 Some(known) => *known,
                 // That a file is not there is said where all files are looked for.
                 None if !clip.path.exists() => None,
-                None => measure(&clip.path).map_err(|error| tell(found, unreadable(call, &error))).ok(),
+                None => measure(&clip.path).map_err(|error| tell(found, *unreadable(call, &error))).ok(),
             };
             known.insert(clip.path.clone(), measured);
             let Some(Measured { frames, rate }) = measured else { continue };
             let end = u64::from(stage.clock.start + stage.clock.length - clock.start);
             let pictures = clip.pictures(frames);
             if pictures == 0 {
-                tell(found, no_frame(call, frames));
+                tell(found, *no_frame(call, frames));
             }
             if pictures == 0 || name == COLOURS {
                 continue;
@@ -145,9 +145,9 @@ pub(super) fn compare(stages: &[Stage], folder: &Path, measure: Option<Measure>,
 }
 
 /// Several scenes may show one video, and a film may be as long as it: what is wrong with it is said once.
-fn tell(found: &mut Found, wrong: Box<Diagnostic>) {
+fn tell(found: &mut Found, wrong: Diagnostic) {
     if !found.errors.iter().any(|known| (known.code, known.span) == (wrong.code, wrong.span)) {
-        found.errors.push(*wrong);
+        found.errors.push(wrong);
     }
 }
 
