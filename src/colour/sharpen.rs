@@ -104,6 +104,12 @@ impl Curve {
 mod avx2 {
     use std::arch::x86_64::*;
 
+    /// [`super::across`] compiled for wide registers.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn across(padded: &[u8], kernel: &[u16], out: &mut [u16]) {
+        super::across(padded, kernel, out);
+    }
+
     /// As far as whole registers go.
     #[target_feature(enable = "avx2")]
     pub(super) fn sharpen(row: &[u8], out: &mut [u8], scales: [f64; 2]) {
@@ -262,7 +268,12 @@ impl<'a> Blur<'a> {
             self.padded[i * 3..][..3].copy_from_slice(&row[x * 3..][..3]);
         }
         let (padded, kernel, out) = (&self.padded, self.kernel, &mut self.ring[slot]);
-        on_widest(|| across(padded, kernel, out));
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { avx2::across(padded, kernel, out) };
+        }
+        across(padded, kernel, out);
     }
 }
 

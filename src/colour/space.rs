@@ -9,8 +9,6 @@
 
 use std::sync::LazyLock;
 
-use super::widest::on_widest;
-
 /// Bits of the linear-light values and of their cube roots.
 const ROOT_BITS: u32 = 15;
 /// Entries of the cube root table: linear light in eighths of a level, with headroom.
@@ -150,8 +148,33 @@ type Lists<T> = [[T; BLOCK]; 3];
 /// Converts pixels from RGB to LAB in place. `red` is the channel that counts as red, 0 or 2; green is 1 and the
 /// other one blue.
 pub(super) fn to_lab(pixels: &mut [[u8; 3]], red: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { avx2::to_lab(pixels, red) };
+    }
+    to_lab_anywhere(pixels, red);
+}
+
+#[inline(always)]
+fn to_lab_anywhere(pixels: &mut [[u8; 3]], red: usize) {
     for block in pixels.chunks_mut(BLOCK) {
-        on_widest(|| to_lab_block(block, red));
+        to_lab_block(block, red);
+    }
+}
+
+/// Both ways compiled for wide registers: the same operations in the same order. Each is a function of its own because
+/// what a closure does is not sure to be compiled into the one that calls it.
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    #[target_feature(enable = "avx2")]
+    pub(super) fn to_lab(pixels: &mut [[u8; 3]], red: usize) {
+        super::to_lab_anywhere(pixels, red);
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn from_roots(pixels: &mut [[u8; 3]], roots: &[[i32; 256]; 3], red: usize) {
+        super::from_roots_anywhere(pixels, roots, red);
     }
 }
 
@@ -210,8 +233,18 @@ pub(super) fn from_lab(pixels: &mut [[u8; 3]], curves: &[[u8; 256]; 3], red: usi
     let a = std::array::from_fn(|a| ((5 * curve(1, a) as i32 * 53687 + (1 << 7)) >> 13) - 128 * BASE / 500);
     let b = std::array::from_fn(|b| ((curve(2, b) as i32 * 41943 + (1 << 4)) >> 9) - 128 * BASE / 200 + 1);
     let roots = [light, a, b];
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { avx2::from_roots(pixels, &roots, red) };
+    }
+    from_roots_anywhere(pixels, &roots, red);
+}
+
+#[inline(always)]
+fn from_roots_anywhere(pixels: &mut [[u8; 3]], roots: &[[i32; 256]; 3], red: usize) {
     for block in pixels.chunks_mut(BLOCK) {
-        on_widest(|| from_lab_block(block, &roots, red));
+        from_lab_block(block, roots, red);
     }
 }
 
