@@ -13,8 +13,8 @@ use crate::timeline::frame::{Camera, ComposeParams, FrameParams};
 
 /// The least that a key may be smaller in the one around it: bands need room.
 const LEAST_RATIO: f64 = 1.2;
-/// Zooms of less than this (5 %) over a scene are meant to come back to where they began, as a sine of magnifications
-/// is. What they miss it by is spread over the scene, where nobody sees it.
+/// Zooms that miss their beginning by less than this (5 %), and by less than a tenth of what they go through, are meant
+/// to come back, as a sine of magnifications is. What they miss is spread over the scene, where nobody sees it.
 const STILL: f64 = 0.05;
 /// More laps than any frame can look out.
 const MOST_LAPS: usize = 64;
@@ -46,7 +46,9 @@ impl Round {
         let Camera::Flat(camera) = &first.camera else { return Ok(None) };
         let (level, angle) = (last.level + libm::log(camera.zoom), last.angle + camera.angle);
         let turns = angle / 360.0;
-        if level.abs() < STILL && (turns - turns.round()).abs() < 1e-9 {
+        let levels = || poses.iter().map(|pose| pose.level);
+        let range = levels().fold(0.0, f64::max) - levels().fold(0.0, f64::min);
+        if level.abs() < STILL && level.abs() <= 0.1 * range && (turns - turns.round()).abs() < 1e-9 {
             let count = poses.len() as f64;
             poses.iter_mut().enumerate().for_each(|(at, pose)| pose.level -= level * at as f64 / count);
             return Ok(None);
