@@ -20,7 +20,7 @@
 //! | `timeline` | a checked film becomes plain numbers for any frame | schedule, sound |
 //! | `infotext` | what a picture says about its making, as web UIs write it | – |
 //! | `import` | files of other programs become films | schedule, timeline, infotext |
-//! | `canvas` | the pixel types that cross rooms | – |
+//! | `canvas` | the pixel types that cross rooms, and how loops over them are compiled | – |
 //! | `models` | model files: folders, single files, compiled in; found by name, checked, recognised | – |
 //! | `kernels` | the CPU operations that decide speed | – |
 //! | `flow` | dense optical flow: where a picture's pixels are in another | canvas |

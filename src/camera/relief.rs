@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::canvas::{DepthMap, Plane};
+use crate::canvas::{DepthMap, Plane, on_widest};
 use crate::timeline::frame::{DepthMeaning, DepthParams};
 
 /// Bins of the histogram by which depth is equalised.
@@ -190,23 +190,6 @@ fn piece_range(values: &[f32]) -> (f32, f32, bool) {
     let low = low.iter().fold(f32::INFINITY, |low, v| low.min(*v));
     let high = high.iter().fold(f32::NEG_INFINITY, |high, v| high.max(*v));
     (low, high, exponent.iter().all(|e| *e < 0x7F80_0000))
-}
-
-/// Runs `work` compiled for the widest registers that the processor has. What it calls must be inlined.
-#[inline(always)]
-fn on_widest(work: impl FnOnce()) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2")]
-        fn on_avx2(work: impl FnOnce()) {
-            work();
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
-            return unsafe { on_avx2(work) };
-        }
-    }
-    work();
 }
 
 /// Each value through `f`, in place.

@@ -1,10 +1,13 @@
 //! The only pixel types that cross rooms: an 8-bit RGB picture, a plane of `f32`, and their size.
 
+mod widest;
+
 use std::path::Path;
 
 use fast_image_resize as fir;
 
 use crate::error::{Error, Result};
+pub(crate) use widest::on_widest;
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,7 +13,6 @@ mod measure;
 mod sharpen;
 mod space;
 mod transport;
-mod widest;
 
 pub use coherence::{Anchor, ChannelOrder, part_way};
 pub use contrast::{Overflow, contrast, grey};

@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::widest::on_widest;
-use crate::canvas::{Canvas, Plane, Size};
+use crate::canvas::{Canvas, Plane, Size, on_widest};
 use crate::timeline::frame::SharpenParams;
 
 /// Largest kernel. Wider ones are cut to this; OpenCV's own weights of 1/256 fade out long before.

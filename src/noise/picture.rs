@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{TorchRng, perlin};
-use crate::canvas::{Canvas, Plane, Size};
+use crate::canvas::{Canvas, Plane, Size, on_widest};
 use crate::timeline::frame::{NoiseKind, NoiseParams};
 
 /// Deforum draws noise at sizes that are multiples of this.
@@ -169,23 +169,6 @@ impl Blend<'_> {
             }
         }
     }
-}
-
-/// Runs `work` compiled for the widest registers that the processor has. What it calls must be inlined; the
-/// operations and their order are the same either way.
-fn on_widest(work: impl FnOnce()) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2")]
-        fn on_avx2(work: impl FnOnce()) {
-            work();
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2.
-            return unsafe { on_avx2(work) };
-        }
-    }
-    work();
 }
 
 #[cfg(test)]

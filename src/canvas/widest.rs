@@ -3,7 +3,7 @@
 /// Runs `work` compiled for the widest registers that the processor has. What it calls must be inlined; the operations
 /// and their order are the same either way.
 #[inline(always)]
-pub(super) fn on_widest(work: impl FnOnce()) {
+pub(crate) fn on_widest(work: impl FnOnce()) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2")]
